@@ -1,0 +1,72 @@
+/**
+ * The local node, as the API sees it: this host's endpoints, workloads and health. What concerns the whole cluster goes
+ * through `cluster` (writes) and `catalog` (reads).
+ */
+import type { Catalog } from "../model/catalog.ts"
+import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
+import type { NetworkView } from "../model/network.ts"
+import type { Role, StatusView } from "../model/node.ts"
+import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
+import type { Cluster } from "../registry/port.ts"
+import type { Store } from "../store/port.ts"
+
+/** One thing that happened, for `/api/v1/events`. */
+export interface NodeEvent {
+  time: string
+  /** A stable word such as `network_created`, `endpoint_up`, `repaired`. */
+  type: string
+  message: string
+  fields: Record<string, string>
+}
+
+export interface HttpMessage {
+  status: number
+  headers: [string, string][]
+  body: Uint8Array
+}
+
+export interface HttpQuestion {
+  method: string
+  /** Path and query exactly as they came. */
+  target: string
+  headers: [string, string][]
+  body: Uint8Array
+}
+
+export interface LocalNode {
+  readonly id: string
+  readonly name: string
+  readonly role: Role
+  readonly kvPrefix: string
+  readonly version: string
+  readonly runDir: string
+  readonly cluster: Cluster
+  /** Everything known of the cluster; may lag behind a write made elsewhere. */
+  readonly catalog: Catalog
+  /** The store, on a server; null on a client, whose Consul requests are forwarded. */
+  readonly store: Store | null
+  /** Resolves when the catalog has reached `revision`, so that what was just written is read. */
+  waitFor(revision: number): Promise<void>
+  /** This node's kernel objects of a network, or null where it has none. */
+  localPart(networkId: string): NetworkView["local"]
+  attach(spec: AttachSpec): Promise<EndpointRecord>
+  /** By endpoint or workload name or id; only this node's. */
+  detach(reference: string): Promise<void>
+  /** Makes the workload's namespace and endpoints; with `detach` and a command, starts it too. */
+  run(spec: RunSpec): Promise<{ workload: WorkloadView; enter: EnterSpec }>
+  /** A foreground `ovl run` says which process it started, and how it ended. */
+  workloadStarted(name: string, pid: number): Promise<void>
+  workloadEnded(name: string, exitCode: number): Promise<void>
+  workloads(): WorkloadView[]
+  enter(name: string): EnterSpec
+  stop(name: string, options: { graceMs: number }): Promise<void>
+  remove(name: string, options: { force: boolean }): Promise<void>
+  /** The path of the workload's log file. Errors: workload_not_found. */
+  logPath(name: string): string
+  status(): Promise<StatusView>
+  /** Takes this node out of the cluster and its state out of the kernel; the daemon then ends. */
+  leave(): Promise<void>
+  events(onEvent: (event: NodeEvent) => void): () => void
+  /** A client asks a server's HTTP application; rejects with `no_server` (unavailable). */
+  forward(question: HttpQuestion): Promise<HttpMessage>
+}

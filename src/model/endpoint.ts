@@ -1,0 +1,65 @@
+/**
+ * An endpoint: one interface of a workload on a network. `EndpointRecord` is what the store keeps (references by id),
+ * `EndpointView` is the contract's JSON (references by name).
+ */
+import { z } from "zod"
+import { nameSchema } from "./names.ts"
+
+export const egressSchema = z.object({ ifname: z.string(), ip: z.string(), gateway: z.string() })
+export type Egress = z.infer<typeof egressSchema>
+
+export const endpointStateSchema = z.enum(["up", "pending", "failed"])
+
+export const endpointRecordSchema = z.object({
+  id: z.string().length(64),
+  networkId: z.string(),
+  nodeId: z.string(),
+  /** The workload's name: shared by all its endpoints. */
+  workload: nameSchema,
+  /** The endpoint's own name: `<workload>` for the first, `<workload>.<network>` for the others. */
+  name: z.string(),
+  /** Address with the subnet's prefix length, such as `10.65.10.2/24`. */
+  ip: z.string(),
+  mac: z.string(),
+  ifname: z.string(),
+  /** A path on the node that the endpoint lives on. */
+  netns: z.string().nullable(),
+  /** Device and inode of the namespace, so that a path that was taken over by another one is noticed. */
+  netnsId: z.string().nullable(),
+  /** `run`: made and owned by ovl. `attach`: somebody else's namespace. */
+  origin: z.enum(["run", "attach"]),
+  egress: egressSchema.nullable(),
+  state: endpointStateSchema,
+  created: z.string(),
+})
+export type EndpointRecord = z.infer<typeof endpointRecordSchema>
+
+/** What `POST /api/v1/endpoints` takes: an interface for a namespace that somebody else made. */
+export const attachSpecSchema = z.strictObject({
+  network: z.string(),
+  name: nameSchema.optional(),
+  netns: z.string().optional(),
+  pid: z.int().positive().optional(),
+  ifname: z.string().optional(),
+  ip: z.string().optional(),
+  mac: z.string().optional(),
+  egress: z.boolean().optional(),
+})
+export type AttachSpec = z.infer<typeof attachSpecSchema>
+
+export const endpointViewSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  network: z.string(),
+  node: z.string(),
+  vtep: z.string(),
+  ip: z.string(),
+  ip6: z.string().nullable(),
+  mac: z.string(),
+  ifname: z.string(),
+  netns: z.string().nullable(),
+  egress: egressSchema.nullable(),
+  state: endpointStateSchema,
+  created: z.string(),
+})
+export type EndpointView = z.infer<typeof endpointViewSchema>

@@ -1,0 +1,103 @@
+/**
+ * The cluster port: what a node can ask of the cluster. A server answers from its store; a client's calls travel to a
+ * server over mutual TLS. Both are held to one contract suite.
+ */
+import type { OvlError } from "../base/errors.ts"
+import type { ChangeBatch } from "../model/catalog.ts"
+import type { Egress, EndpointRecord } from "../model/endpoint.ts"
+import type { NetworkRecord, NetworkSpec } from "../model/network.ts"
+import type { NodeRecord, Role, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+
+export interface EndpointSpec {
+  networkId: string
+  nodeId: string
+  workload: string
+  name: string
+  /** Wanted address without prefix length; null: the next one in order. */
+  ip: string | null
+  /** Wanted MAC; null: 02:42 and the address. */
+  mac: string | null
+  ifname: string
+  netns: string | null
+  netnsId: string | null
+  origin: "run" | "attach"
+}
+
+export interface EndpointUpdate {
+  id: string
+  state?: EndpointRecord["state"]
+  egress?: Egress | null
+  netns?: string | null
+  netnsId?: string | null
+}
+
+export interface JoinRequest {
+  token: string
+  csrPem: string
+  name: string
+  address: string
+  role: Role
+  version: string
+  underlayMtu: number
+  bootId: string
+}
+
+export interface JoinAnswer {
+  node: NodeRecord
+  clusterId: string
+  kvPrefix: string
+  certPem: string
+  caPem: string
+  /** `ADDR:PORT` of every server. */
+  servers: string[]
+}
+
+export interface ClusterInfo {
+  id: string
+  kvPrefix: string
+  /** Node id of the leader, or null. */
+  leader: string | null
+  term: number
+  index: number
+  servers: string[]
+}
+
+export interface Follower {
+  close(): void
+}
+
+/** All writes answer with the revision that made them; wait for a replica to reach it before reading there. */
+export interface Cluster {
+  info(): Promise<ClusterInfo>
+  /** Errors: name_taken, subnet_invalid, gateway_invalid, ip_range_invalid, vni_taken, vni_invalid, mtu_too_large ... */
+  createNetwork(spec: NetworkSpec): Promise<{ network: NetworkRecord; revision: number }>
+  /** Errors: network_not_found, network_in_use (unless `force`, which removes its endpoints too). */
+  removeNetwork(id: string, options: { force: boolean }): Promise<{ revision: number }>
+  /** One transaction for all of a workload's endpoints: all or none. Errors: network_not_found, name_taken, address_taken, address_invalid, addresses_exhausted, mac_taken ... */
+  createEndpoints(specs: EndpointSpec[]): Promise<{ endpoints: EndpointRecord[]; revision: number }>
+  updateEndpoints(updates: EndpointUpdate[]): Promise<{ revision: number }>
+  /** Idempotent: those that are gone already are no error. */
+  removeEndpoints(ids: string[]): Promise<{ revision: number }>
+  /** Resolves when every live node that has one of the networks has programmed `revision`; names those that have not in time. */
+  awaitProgrammed(networkIds: string[], revision: number, timeoutMs: number): Promise<{ lagging: string[] }>
+  /** This node has programmed everything up to `revision` into its kernel. Fire and forget. */
+  reportProgrammed(nodeId: string, revision: number): void
+  /** Keeps the node alive in the eyes of the others for NODE_LEASE_TTL_MS. */
+  heartbeat(nodeId: string): Promise<void>
+  /** A node's own facts, when they change: address, version, MTU, boot id. */
+  updateNode(
+    id: string,
+    facts: Partial<Pick<NodeRecord, "address" | "peerAddress" | "version" | "underlayMtu" | "bootId">>,
+  ): Promise<{ revision: number }>
+  /** Ends a membership; its endpoints are withdrawn. `leave` keeps the node as `left`, otherwise it is forgotten and its certificate refused. */
+  removeNode(id: string, options: { leave: boolean }): Promise<{ revision: number }>
+  createToken(spec: TokenSpec): Promise<TokenCreated>
+  listTokens(): Promise<TokenView[]>
+  removeToken(id: string): Promise<void>
+  /** The role of a valid token. Errors: token_malformed, token_unknown, token_expired (forbidden). Uses up nothing. */
+  checkToken(token: string): Promise<{ role: Role }>
+  /** Only a server answers this. Errors: token_*, name_taken (conflict), address_taken. */
+  join(request: JoinRequest): Promise<JoinAnswer>
+  /** The catalog's changes after `fromRevision`, in order, without gaps; begins with a snapshot where history does not reach back. */
+  follow(fromRevision: number, onBatch: (batch: ChangeBatch) => void, onEnd: (error: OvlError) => void): Follower
+}
