@@ -47,6 +47,12 @@ export const PEER_KEEPALIVE_MS = 2_000
 export const PEER_SILENT_KEEPALIVES_MAX = 3
 /** How long a closing connection may take to flush its last words. */
 export const PEER_CLOSE_TIMEOUT_MS = 1_000
+/** A code, message or hint of an error on its way to another node; longer ones are cut. */
+export const PEER_ERROR_MAX_CHARS = 4_096
+/** The cluster's authority is meant to outlive the cluster; renewing it means joining anew. */
+export const AUTHORITY_DAYS = 7_300
+/** Certificates are valid from a little before they were made, for clocks that are behind. */
+export const CERTIFICATE_BACKDATE_MS = 3_600_000
 /** Servers that one join may try, and how long it waits for an answer. */
 export const JOIN_SERVERS_MAX = 16
 export const JOIN_TIMEOUT_MS = 10_000
@@ -72,3 +78,123 @@ export const STOP_GRACE_MS = 10_000
 
 export const TOKEN_TTL_DEFAULT_MS = 86_400_000
 export const TOKENS_MAX = 10_000
+
+/** How long a write's own node waits to read it back. */
+export const REPLICA_WAIT_MS = 3_000
+/** Between two tries to follow the cluster: doubled each time. */
+export const REPLICA_RETRY_MIN_MS = 50
+export const REPLICA_RETRY_MAX_MS = 2_000
+/** After a round of servers that did not answer, callers are refused at once for so long. */
+export const SERVER_LINK_PAUSE_MS = 200
+
+/** One netlink request: the largest, a veth pair with all its attributes, has under 2,000. */
+export const NETLINK_REQUEST_MAX_BYTES = 4_096
+/** All requests of one netlink batch: room for some 400,000 rows. */
+export const NETLINK_BATCH_MAX_BYTES = 33_554_432
+/** What one send to the kernel may hold: its default send buffer takes 200 KiB. */
+export const NETLINK_SEND_MAX_BYTES = 65_536
+/** Requests in one send, so that their refusals (1.3 KiB of kernel memory each) fit any receive buffer. */
+export const NETLINK_SEND_MAX_REQUESTS = 256
+export const NETLINK_RECEIVE_BUFFER_BYTES = 4_194_304
+/** A dump that the kernel says was disturbed by a change is asked for again this many times. */
+export const NETLINK_DUMP_RETRIES_MAX = 16
+/** What may wait to be read by a monitor (the kernel doubles it): some 40,000 events. More is an overrun: list again. */
+export const NETLINK_MONITOR_BUFFER_BYTES = 16_777_216
+/** How often workloads are looked at for an end that nobody told of. */
+export const WORKLOAD_SWEEP_MS = 2_000
+
+/** Addresses of a network that were freed last and are kept back while others are free: as many as a /24 has. */
+export const FREED_ADDRESSES_MAX = 256
+/** How often a decision is made anew because another one came first. */
+export const DECISION_ATTEMPTS_MAX = 32
+/** Calls waiting for their turn to change one network, or one kind of thing. */
+export const DECISION_QUEUE_MAX_CALLS = 8_192
+/** Endpoints that one call may create, change or remove, and one transaction of a larger removal takes. */
+export const ENDPOINTS_PER_CALL_MAX = 1_024
+/** Changes in one message to a node that follows the catalog: some 2 MB, far below FRAME_MAX_BYTES. */
+export const FOLLOW_MESSAGE_MAX_CHANGES = 4_096
+/** The longest that a caller may wait for other nodes to program a change. */
+export const PROGRAMMED_WAIT_MAX_MS = 60_000
+/** Entries read from the store at once. */
+export const STORE_PAGE_MAX_ENTRIES = 1_024
+
+/** A configuration file of the command line. */
+export const CONFIG_FILE_MAX_BYTES = 1_048_576
+/** A join token in a file or on standard input. */
+export const TOKEN_TEXT_MAX_BYTES = 4_096
+/** Ten years: the longest that `token create --ttl` may ask for. */
+export const TOKEN_TTL_MAX_MS = 315_576_000_000
+
+/** A silent request on the API is cut off after this long, unless it is one that waits on purpose. */
+export const API_IDLE_TIMEOUT_S = 30
+/** How long a closing API listener may take to finish what it is answering. */
+export const API_CLOSE_TIMEOUT_MS = 500
+/** No token that ovl makes is as long; a longer one is not even looked up. */
+export const TOKEN_MAX_CHARS = 1_024
+/** The longest path of a Unix socket: sockaddr_un's sun_path less its terminating zero (unix(7)). */
+export const SOCKET_PATH_MAX_BYTES = 107
+/** Consul's blocking queries: the wait when none is asked for, and the longest that may be asked for. */
+export const KV_WAIT_DEFAULT_MS = 300_000
+export const KV_WAIT_MAX_MS = 600_000
+/** Segments of a KV path in which `..` is looked for before Bun resolves it away. */
+export const KV_DOT_SEGMENTS_MAX = 16
+/** Events that may wait for one slow reader of the event stream before it is cut off. */
+export const EVENT_QUEUE_MAX_EVENTS = 1_024
+/** A silent event stream says that it lives at least this often. */
+export const EVENT_KEEPALIVE_MS = 15_000
+/** How a workload's log is read: in pieces of this size, and looked at for more this often while it is followed. */
+export const LOG_CHUNK_BYTES = 65_536
+export const LOG_POLL_MS = 200
+/** What a follower remembers of its last piece, to find its place again after the log dropped its older half. */
+export const LOG_REMEMBERED_BYTES = 256
+/** The longest that `stop` may be asked to wait before it kills. */
+export const STOP_GRACE_MAX_MS = 3_600_000
+
+/** Keys of the store: as long as any URL carries. */
+export const STORE_KEY_MAX_BYTES = 65_536
+/** One value of the store: Consul's limit twice over, for ovl's own records. */
+export const STORE_VALUE_MAX_BYTES = 1_048_576
+/** One transaction: its compares, its operations, and all its keys and values together. */
+export const TRANSACTION_PARTS_MAX = 4_096
+export const TRANSACTION_MAX_BYTES = 8_388_608
+/** What shares one commit, and what waits for it, in bytes of keys and values. */
+export const COMMIT_BATCH_MAX_BYTES = 8_388_608
+export const COMMIT_QUEUE_MAX_BYTES = 67_108_864
+/** Change events kept in memory for watchers that resume, in bytes of keys and values. */
+export const WATCH_HISTORY_MAX_BYTES = 16_777_216
+export const WATCHERS_MAX = 100_000
+/** Lease ids (Consul: session ids), and the range of a lease's time to live. */
+export const LEASE_ID_MAX_BYTES = 128
+export const LEASE_TTL_MIN_MS = 100
+export const LEASE_TTL_MAX_MS = 86_400_000
+export const LEASES_MAX = 100_000
+/** Leases that expire together share one command; one whose expiry could not be written is tried again after this. */
+export const LEASES_PER_EXPIRY_MAX = 1_024
+export const LEASE_RETRY_MS = 1_000
+/** A lease expires its TTL after the last renewal plus a quarter of the TTL, but no more than this. */
+export const LEASE_GRACE_MAX_MS = 2_000
+/** Deleted keys and emptied folders of which the store remembers one by one when they went. */
+export const TOMBSTONES_MAX = 65_536
+/** As many of them does one command make; what it deletes beyond that is remembered by folder only. */
+export const TOMBSTONES_PER_COMMAND_MAX = 4_096
+/** Folders of a key, counted from its beginning, of which the store keeps the last change. */
+export const FOLDER_DEPTH_MAX = 32
+/** Rows that a walk over the store reads at once. */
+export const STORE_PAGE_MAX_ROWS = 64
+/** Set aside on disk, and given up when it is full, so that deleting still works. */
+export const STORE_RESERVE_BYTES = 1_048_576
+/** With less room than this left on the disk, a commit that failed failed for want of it. */
+export const STORE_ROOM_MIN_BYTES = 2_097_152
+
+/** Members in one chain of the VXLAN filter; more are divided by prefix. */
+export const VXLAN_FILTER_LEAF_MAX = 16
+/** How long iptables waits for another one that holds its lock, and when it is given up altogether. */
+export const IPTABLES_LOCK_WAIT_SECONDS = 5
+export const IPTABLES_TIMEOUT_MS = 10_000
+/** Netlink sockets kept open, one a hidden namespace; the one unused longest is closed. */
+export const HIDDEN_SOCKETS_MAX = 256
+/** Failed operations that one error names; a broken namespace would otherwise fill the log. */
+export const APPLY_FAILURES_NAMED_MAX = 3
+/** How often a node looks at all that its kernel holds, and how soon again after a failure. */
+export const RECONCILE_INTERVAL_MS = 10_000
+export const RECONCILE_RETRY_MS = 1_000

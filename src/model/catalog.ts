@@ -2,6 +2,7 @@
  * The catalog: every network, endpoint and node at one revision. Each node keeps one, fed by the store's changes in
  * order; what the kernel should hold is a function of it.
  */
+import { unreachable } from "../base/assert.ts"
 import type { EndpointRecord } from "./endpoint.ts"
 import { DEFAULT_TENANT, foldName } from "./names.ts"
 import type { NetworkRecord } from "./network.ts"
@@ -29,6 +30,8 @@ export class Catalog {
   readonly nodes = new Map<string, NodeRecord>()
   readonly alive = new Set<string>()
   readonly #endpointsOfNetwork = new Map<string, Map<string, EndpointRecord>>()
+  readonly #endpointsOfNode = new Map<string, Map<string, EndpointRecord>>()
+  readonly #endpointsOfWorkload = new Map<string, Map<string, EndpointRecord>>()
   readonly #networkByName = new Map<string, string>()
 
   /** Applies one batch. A batch at or below the present revision is a repeat and changes nothing. */
@@ -66,22 +69,33 @@ export class Catalog {
     return undefined
   }
 
-  /** By id, or by name; an exact name wins over `<workload>.<network>`. */
+  /** By id, or by name; the exact name of a workload wins over `<workload>.<network>`. */
   findEndpoint(reference: string): EndpointRecord | undefined {
     const byId = this.endpoints.get(reference)
     if (byId) return byId
-    const folded = foldName(reference)
-    let qualified: EndpointRecord | undefined
-    for (const endpoint of this.endpoints.values()) {
-      if (foldName(endpoint.name) === folded) return endpoint
-      const network = this.networks.get(endpoint.networkId)
-      if (network && foldName(`${endpoint.workload}.${network.name}`) === folded) qualified = endpoint
-    }
-    return qualified
+    const exact = [...this.endpointsOfWorkload(reference)].find((e) => foldName(e.name) === foldName(e.workload))
+    return exact ?? this.#findQualified(reference)
+  }
+
+  /** The endpoints of the workload with this name, whichever node it lives on. */
+  endpointsOfWorkload(workload: string): Iterable<EndpointRecord> {
+    return this.#endpointsOfWorkload.get(foldName(workload))?.values() ?? []
   }
 
   endpointsOfNode(nodeId: string): EndpointRecord[] {
-    return [...this.endpoints.values()].filter((e) => e.nodeId === nodeId)
+    return [...(this.#endpointsOfNode.get(nodeId)?.values() ?? [])]
+  }
+
+  /** `<workload>.<network>`: both may have dots of their own, so each dot is tried. */
+  #findQualified(reference: string): EndpointRecord | undefined {
+    for (let dot = reference.indexOf("."); dot > 0; dot = reference.indexOf(".", dot + 1)) {
+      const network = this.#networkByName.get(`${DEFAULT_TENANT}/${foldName(reference.slice(dot + 1))}`)
+      if (network === undefined) continue
+      for (const endpoint of this.endpointsOfWorkload(reference.slice(0, dot))) {
+        if (endpoint.networkId === network) return endpoint
+      }
+    }
+    return undefined
   }
 
   #clear(): void {
@@ -90,22 +104,29 @@ export class Catalog {
     this.nodes.clear()
     this.alive.clear()
     this.#endpointsOfNetwork.clear()
+    this.#endpointsOfNode.clear()
+    this.#endpointsOfWorkload.clear()
     this.#networkByName.clear()
   }
 
   #applyOne(change: Change): void {
     switch (change.type) {
       case "network":
-        return this.#applyNetwork(change.id, change.value)
+        this.#applyNetwork(change.id, change.value)
+        break
       case "endpoint":
-        return this.#applyEndpoint(change.id, change.value)
+        this.#applyEndpoint(change.id, change.value)
+        break
       case "node":
         if (change.value) this.nodes.set(change.id, change.value)
         else this.nodes.delete(change.id)
-        return
+        break
       case "alive":
         if (change.value) this.alive.add(change.id)
         else this.alive.delete(change.id)
+        break
+      default:
+        unreachable(change)
     }
   }
 
@@ -122,17 +143,33 @@ export class Catalog {
 
   #applyEndpoint(id: string, value: EndpointRecord | null): void {
     const before = this.endpoints.get(id)
-    if (before) this.#endpointsOfNetwork.get(before.networkId)?.delete(id)
+    if (before) {
+      removeFrom(this.#endpointsOfNetwork, before.networkId, id)
+      removeFrom(this.#endpointsOfNode, before.nodeId, id)
+      removeFrom(this.#endpointsOfWorkload, foldName(before.workload), id)
+    }
     if (!value) {
       this.endpoints.delete(id)
       return
     }
     this.endpoints.set(id, value)
-    let ofNetwork = this.#endpointsOfNetwork.get(value.networkId)
-    if (!ofNetwork) {
-      ofNetwork = new Map()
-      this.#endpointsOfNetwork.set(value.networkId, ofNetwork)
-    }
-    ofNetwork.set(id, value)
+    addTo(this.#endpointsOfNetwork, value.networkId, value)
+    addTo(this.#endpointsOfNode, value.nodeId, value)
+    addTo(this.#endpointsOfWorkload, foldName(value.workload), value)
   }
+}
+
+type Index = Map<string, Map<string, EndpointRecord>>
+
+function addTo(index: Index, key: string, endpoint: EndpointRecord): void {
+  const group = index.get(key)
+  if (group) group.set(endpoint.id, endpoint)
+  else index.set(key, new Map([[endpoint.id, endpoint]]))
+}
+
+/** An empty group goes too: names and networks come and go for years. */
+function removeFrom(index: Index, key: string, id: string): void {
+  const group = index.get(key)
+  group?.delete(id)
+  if (group?.size === 0) index.delete(key)
 }

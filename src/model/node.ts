@@ -18,6 +18,8 @@ export const nodeRecordSchema = z.object({
   version: z.string(),
   /** MTU of the interface that holds the VTEP, in bytes. */
   underlayMtu: z.int(),
+  /** Subnet of the node's egress bridge, once it has one; networks with egress must not overlap it. */
+  egressSubnet: z.string().nullish(),
   bootId: z.string(),
   joined: z.string(),
 })

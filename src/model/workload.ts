@@ -14,6 +14,8 @@ export const runSpecSchema = z.strictObject({
   command: z.array(z.string()).optional(),
   /** True: the daemon starts the command behind a supervisor (`-d`). False: the caller starts it and reports its pid. */
   detach: z.boolean(),
+  /** In the foreground: the process that asks, so that the workload ends with it even if it dies without a word. */
+  pid: z.int().positive().optional(),
   /** Working directory of the command; the caller's. */
   cwd: z.string().optional(),
 })

@@ -62,6 +62,11 @@ export interface ClusterInfo {
   servers: string[]
 }
 
+/** What a node says of itself. */
+export type NodeFacts = Partial<
+  Pick<NodeRecord, "address" | "peerAddress" | "version" | "underlayMtu" | "egressSubnet" | "bootId">
+>
+
 export interface Follower {
   close(): void
 }
@@ -69,7 +74,10 @@ export interface Follower {
 /** All writes answer with the revision that made them; wait for a replica to reach it before reading there. */
 export interface Cluster {
   info(): Promise<ClusterInfo>
-  /** Errors: name_taken, subnet_invalid, gateway_invalid, ip_range_invalid, vni_taken, vni_invalid, mtu_too_large ... */
+  /**
+   * Errors: name_invalid, network_name_taken, subnet_invalid, subnet_overlap, gateway_invalid, ip_range_invalid,
+   * vni_invalid, vni_taken, mtu_invalid, mtu_too_large, labels_invalid, driver_unknown, not_available.
+   */
   createNetwork(spec: NetworkSpec): Promise<{ network: NetworkRecord; revision: number }>
   /** Errors: network_not_found, network_in_use (unless `force`, which removes its endpoints too). */
   removeNetwork(id: string, options: { force: boolean }): Promise<{ revision: number }>
@@ -82,22 +90,24 @@ export interface Cluster {
   awaitProgrammed(networkIds: string[], revision: number, timeoutMs: number): Promise<{ lagging: string[] }>
   /** This node has programmed everything up to `revision` into its kernel. Fire and forget. */
   reportProgrammed(nodeId: string, revision: number): void
-  /** Keeps the node alive in the eyes of the others for NODE_LEASE_TTL_MS. */
+  /** Keeps the node alive in the eyes of the others for NODE_LEASE_TTL_MS. Errors: node_not_found, not_member. */
   heartbeat(nodeId: string): Promise<void>
-  /** A node's own facts, when they change: address, version, MTU, boot id. */
-  updateNode(
-    id: string,
-    facts: Partial<Pick<NodeRecord, "address" | "peerAddress" | "version" | "underlayMtu" | "bootId">>,
-  ): Promise<{ revision: number }>
+  /** A node's own facts, when they change. Errors: node_not_found, not_member (forbidden), address_taken. */
+  updateNode(id: string, facts: NodeFacts): Promise<{ revision: number }>
   /** Ends a membership; its endpoints are withdrawn. `leave` keeps the node as `left`, otherwise it is forgotten and its certificate refused. */
   removeNode(id: string, options: { leave: boolean }): Promise<{ revision: number }>
   createToken(spec: TokenSpec): Promise<TokenCreated>
   listTokens(): Promise<TokenView[]>
+  /** Errors: token_unknown (not_found). */
   removeToken(id: string): Promise<void>
   /** The role of a valid token. Errors: token_malformed, token_unknown, token_expired (forbidden). Uses up nothing. */
   checkToken(token: string): Promise<{ role: Role }>
   /** Only a server answers this. Errors: token_*, name_taken (conflict), address_taken. */
   join(request: JoinRequest): Promise<JoinAnswer>
-  /** The catalog's changes after `fromRevision`, in order, without gaps; begins with a snapshot where history does not reach back. */
+  /**
+   * The catalog's changes after `fromRevision`, in order, without gaps; begins with a snapshot where history does not
+   * reach back, else with an empty batch at `fromRevision`, so that the follower knows that it stands in the stream.
+   * A batch may be empty: then that revision changed nothing of the catalog.
+   */
   follow(fromRevision: number, onBatch: (batch: ChangeBatch) => void, onEnd: (error: OvlError) => void): Follower
 }

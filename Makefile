@@ -1,0 +1,63 @@
+# The short way to everything. Each command installs what it needs and says so; nothing but make and a network is
+# presumed. What needs root is refused without it; the rest works for anybody.
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test bench check build clean install-deps
+
+BUN := node_modules/.bin/bun
+INSTALL := sh scripts/install.sh
+comma := ,
+
+define need-root
+	@if [ "$$(id -u)" != 0 ]; then \
+	  echo "make $@: not permitted: it needs root, for $(1)" >&2; \
+	  echo "hint: sudo make $@; make build, make check and make test work without (tests on the kernel are skipped)" >&2; \
+	  exit 1; \
+	fi
+endef
+
+help:
+	@echo "make lab            brings up two hosts and two networks with the same subnet, and proves them (root)"
+	@echo "make test           every check and test; without root those on the kernel are skipped"
+	@echo "make bench          the benchmarks, each beside its reference (root)"
+	@echo "make check          format, lint, types, layering"
+	@echo "make build          dist/ovl, one executable that needs no other file"
+	@echo "make clean          leaves no build product, no lab, no process"
+	@echo "make install-deps   only installs what is missing"
+
+install-deps:
+	@$(INSTALL) test
+
+build:
+	@$(INSTALL) build
+	@$(BUN) scripts/build.ts
+
+lab:
+	$(call need-root,network namespaces$(comma) links and firewall rules)
+	@$(INSTALL) lab
+	@$(BUN) scripts/build.ts
+	@dist/ovl lab up
+	@dist/ovl lab verify
+	@echo "The lab is up. Try next:"
+	@echo "  dist/ovl lab exec swarm-02 -- ovl exec namespace_03 ping -c1 namespace_01"
+	@echo "  dist/ovl lab exec swarm-01 -- ovl network inspect red --kernel"
+	@echo "  dist/ovl lab exec swarm-01 -- sh          a shell on a node of the lab"
+	@echo "  dist/ovl lab down                         takes it away without a trace"
+
+test:
+	@$(INSTALL) test
+	@$(BUN) scripts/build.ts
+	@$(BUN) scripts/test.ts $(ARGS)
+
+bench:
+	$(call need-root,network namespaces and links)
+	@$(INSTALL) test
+	@$(BUN) scripts/build.ts
+	@$(BUN) scripts/bench.ts $(ARGS)
+
+check:
+	@$(INSTALL) build
+	@$(BUN) scripts/check.ts
+
+clean:
+	@sh scripts/clean.sh

@@ -1,0 +1,160 @@
+/**
+ * How a node comes to its identity: from its data directory, else as the first server of a new cluster (`serve`), else
+ * from a server that lets it in (`join`). Nothing is written before all of it has worked.
+ */
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import type { Clock } from "../base/clock.ts"
+import { OvlError } from "../base/errors.ts"
+import type { Log } from "../base/log.ts"
+import { type Random, randomHex } from "../base/random.ts"
+import { foldName } from "../model/names.ts"
+import { createClusterIfNew } from "../registry/bootstrap.ts"
+import type { JoinAnswer, JoinRequest } from "../registry/port.ts"
+import { openEmbeddedStore } from "../store/embedded.ts"
+import type { Store } from "../store/port.ts"
+import { requestJoin } from "../transport/join.ts"
+import { type Identity, loadIdentity, saveIdentity } from "./identity.ts"
+
+export interface BootstrapOptions {
+  mode: "serve" | "join"
+  dataDir: string
+  /** As given; null: the host's name for a new node, the known one for an old. */
+  name: string | null
+  defaultName: () => string
+  address: string
+  peerPort: number
+  kvPrefix: string
+  servers: string[]
+  token: string | null
+  version: string
+  underlayMtu: number
+  bootId: string
+  clock: Clock
+  random: Random
+  log: Log
+}
+
+/** A server's store is open already when it comes from here: it was needed to make the cluster. */
+export interface Bootstrapped {
+  identity: Identity
+  store: Store | null
+}
+
+/** Errors: identity_corrupt, name_differs, token_missing, those of the store, and of joining. */
+export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
+  const known = loadIdentity(options.dataDir)
+  if (known) return resume(options, known)
+  return options.mode === "serve" ? begin(options) : enter(options)
+}
+
+async function resume(options: BootstrapOptions, identity: Identity): Promise<Bootstrapped> {
+  if (options.name !== null && foldName(options.name) !== foldName(identity.name))
+    throw new OvlError("name_differs", `cannot start as ${options.name}: the data directory is that of ${identity.name}`, {
+      kind: "conflict",
+      hint: `leave out --name, or give another --data-dir to a new node`,
+    })
+  options.log.info("resuming", { node: identity.name, cluster: identity.clusterId })
+  return { identity, store: identity.role === "server" ? await openStore(options) : null }
+}
+
+/** The first server: a new cluster, with a certificate authority of its own. */
+async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
+  const { createAuthority, createKeyAndRequest, signRequest } = await import("../transport/certificates.ts")
+  const name = options.name ?? options.defaultName()
+  const nodeId = randomHex(options.random, 64)
+  const store = await openStore(options)
+  try {
+    const authority = await createAuthority()
+    const request = await createKeyAndRequest({ nodeId, name })
+    const certPem = await signRequest(authority, request.csrPem, { nodeId, name, role: "server" })
+    const cluster = await createClusterIfNew({
+      store,
+      clock: options.clock,
+      random: options.random,
+      kvPrefix: options.kvPrefix,
+      authority,
+      self: {
+        id: nodeId,
+        name,
+        address: options.address,
+        peerAddress: peerAddress(options.address, options.peerPort),
+        version: options.version,
+        underlayMtu: options.underlayMtu,
+        bootId: options.bootId,
+      },
+    })
+    const identity: Identity = {
+      format: 1,
+      nodeId,
+      name,
+      role: "server",
+      clusterId: cluster.id,
+      recoveryEpoch: 0,
+      kvPrefix: options.kvPrefix,
+      address: options.address,
+      servers: [peerAddress(options.address, options.peerPort)],
+      certPem,
+      keyPem: request.keyPem,
+      caPem: authority.certPem,
+    }
+    saveIdentity(options.dataDir, identity)
+    return { identity, store }
+  } catch (error) {
+    await store.close()
+    // There was no identity, so this store was new: without one nobody could ever use it.
+    if (!loadIdentity(options.dataDir)) rmSync(join(options.dataDir, "store"), { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** A further node: shows its token to a server, which signs its key. */
+async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
+  if (options.token === null)
+    throw new OvlError("token_missing", "cannot join: no token was given", {
+      kind: "usage",
+      hint: "make one on a server with `ovl token create`, and give it with --token, --token-file or OVL_TOKEN",
+    })
+  const { createKeyAndRequest } = await import("../transport/certificates.ts")
+  const name = options.name ?? options.defaultName()
+  const key = await createKeyAndRequest({ nodeId: randomHex(options.random, 64), name })
+  const request: Omit<JoinRequest, "token"> = {
+    csrPem: key.csrPem,
+    name,
+    address: options.address,
+    role: "client",
+    version: options.version,
+    underlayMtu: options.underlayMtu,
+    bootId: options.bootId,
+  }
+  const answer = (await requestJoin({
+    servers: options.servers,
+    token: options.token,
+    request: { ...request },
+    clock: options.clock,
+  })) as JoinAnswer
+  const identity: Identity = {
+    format: 1,
+    nodeId: answer.node.id,
+    name: answer.node.name,
+    role: answer.node.role,
+    clusterId: answer.clusterId,
+    recoveryEpoch: 0,
+    kvPrefix: answer.kvPrefix,
+    address: options.address,
+    servers: [...new Set([...answer.servers, ...options.servers])],
+    certPem: answer.certPem,
+    keyPem: key.keyPem,
+    caPem: answer.caPem,
+  }
+  saveIdentity(options.dataDir, identity)
+  return { identity, store: null }
+}
+
+export function peerAddress(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+function openStore(options: BootstrapOptions): Promise<Store> {
+  return openEmbeddedStore({ dir: options.dataDir, clock: options.clock, log: options.log })
+}

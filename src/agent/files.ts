@@ -1,0 +1,54 @@
+/** Small files written so that a reader or a crash meets the old content or the new, never half of it. */
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
+
+/** Writes beside, syncs, renames, syncs the directory (a rename is durable only then). Throws the system's error. */
+export function writeFileAtomic(path: string, text: string, mode: number): void {
+  const beside = `${path}.${process.pid}.new`
+  try {
+    const file = openSync(beside, "w", mode)
+    try {
+      writeSync(file, text)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(beside, path)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
+  }
+  const dir = openSync(dirname(path), "r")
+  try {
+    fsyncSync(dir)
+  } finally {
+    closeSync(dir)
+  }
+}
+
+/**
+ * Rewrites a file in place, keeping its inode: a file that is bind-mounted elsewhere (a workload's /etc/hosts) must
+ * stay the same one. The new text goes over the old before the rest is cut off, so that a reader never finds it empty.
+ */
+export function rewriteInPlace(path: string, text: string, mode: number): void {
+  if (readIfThere(path) === text) return
+  const file = openSync(path, "a+", mode)
+  closeSync(file)
+  const out = openSync(path, "r+")
+  try {
+    const bytes = Buffer.from(text)
+    writeSync(out, bytes, 0, bytes.length, 0)
+    ftruncateSync(out, bytes.length)
+  } finally {
+    closeSync(out)
+  }
+}
+
+/** The file's text, or null where there is none. */
+export function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return null
+  }
+}

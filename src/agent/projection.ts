@@ -1,0 +1,132 @@
+/**
+ * What this process knows it has put into the kernel, and what a change of the catalog means as a step from there. The
+ * cost of a step is that of the change, not of the network: one endpoint more in a network of 20,000 is two rows.
+ */
+import type { Catalog, Change } from "../model/catalog.ts"
+import { BRIDGE_NAME, type EgressState, type NetworkState, type PeerState, VXLAN_NAME } from "../model/dataplane.ts"
+import type { EndpointRecord } from "../model/endpoint.ts"
+import type { Operation } from "../model/operation.ts"
+import { networkMtu } from "../model/views.ts"
+import { peerOf } from "../overlay/desired.ts"
+import { changePeer, removeEgress, removeEgressPort, removeNetwork, removePort } from "../overlay/steps.ts"
+
+interface ProgrammedNetwork {
+  netns: string
+  mtu: number
+  /** Device of each local endpoint's port. */
+  ports: Map<string, string>
+  /** Rows of each remote endpoint. */
+  peers: Map<string, PeerState>
+}
+
+export class Projection {
+  readonly networks = new Map<string, ProgrammedNetwork>()
+  /** Device of each local endpoint's port on the egress bridge. */
+  readonly egressPorts = new Map<string, string>()
+  /** Address of the egress bridge while it stands. */
+  egressAddress: string | null = null
+  /** Address and state of every node when its rows were last written. */
+  readonly #nodes = new Map<string, string>()
+  readonly #catalog: Catalog
+  readonly #nodeId: string
+
+  constructor(catalog: Catalog, nodeId: string) {
+    this.#catalog = catalog
+    this.#nodeId = nodeId
+  }
+
+  /** The network is in the kernel as `state` says. */
+  noteNetwork(state: NetworkState): void {
+    const ports = new Map([...state.ports].map(([id, port]) => [id, port.device]))
+    const peers = new Map<string, PeerState>()
+    for (const endpoint of this.#catalog.endpointsOf(state.networkId)) {
+      const peer = peerOf(this.#catalog, this.#nodeId, endpoint)
+      if (peer) peers.set(endpoint.id, peer)
+    }
+    this.networks.set(state.networkId, { netns: state.netns, mtu: state.mtu, ports, peers })
+  }
+
+  noteEgress(state: EgressState | null): void {
+    this.egressPorts.clear()
+    this.egressAddress = state?.address ?? null
+    for (const [id, port] of state?.ports ?? []) this.egressPorts.set(id, port.device)
+  }
+
+  noteNodes(): void {
+    this.#nodes.clear()
+    for (const node of this.#catalog.nodes.values()) this.#nodes.set(node.id, `${node.state} ${node.address}`)
+  }
+
+  /** A change that is no small step: a node's address or membership under its rows, or an MTU. */
+  needsReconcile(changes: readonly Change[]): boolean {
+    for (const change of changes) {
+      if (change.type === "node" && this.#nodeMoved(change.id)) return true
+      if (change.type === "network" && change.value && this.#mtuChanged(change.id)) return true
+    }
+    return changes.some((change) => change.type === "node") && [...this.networks.keys()].some((id) => this.#mtuChanged(id))
+  }
+
+  #nodeMoved(id: string): boolean {
+    const before = this.#nodes.get(id)
+    const node = this.#catalog.nodes.get(id)
+    const now = node ? `${node.state} ${node.address}` : undefined
+    return before !== undefined && before !== now
+  }
+
+  #mtuChanged(networkId: string): boolean {
+    const programmed = this.networks.get(networkId)
+    const network = this.#catalog.networks.get(networkId)
+    return programmed !== undefined && network !== undefined && networkMtu(this.#catalog, network) !== programmed.mtu
+  }
+
+  /** The operations for these changes, which the catalog holds already; the projection is as after them. */
+  step(changes: readonly Change[]): Operation[] {
+    const endpoints = changes.filter((change) => change.type === "endpoint")
+    const operations: Operation[] = []
+    // What goes makes room for what comes: an address may pass from one endpoint to another in one revision.
+    for (const change of endpoints) if (!change.value) operations.push(...this.#endpointGone(change.id))
+    for (const change of endpoints) if (change.value) operations.push(...this.#endpointChanged(change.value))
+    if (changes.some((change) => change.type === "node")) this.noteNodes()
+    return operations
+  }
+
+  #endpointChanged(endpoint: EndpointRecord): Operation[] {
+    const network = this.networks.get(endpoint.networkId)
+    if (!network) return []
+    const before = network.peers.get(endpoint.id) ?? null
+    const after = peerOf(this.#catalog, this.#nodeId, endpoint)
+    if (after) network.peers.set(endpoint.id, after)
+    else network.peers.delete(endpoint.id)
+    return changePeer(network.netns, before, after)
+  }
+
+  #endpointGone(id: string): Operation[] {
+    const operations: Operation[] = []
+    for (const [networkId, network] of this.networks) {
+      const peer = network.peers.get(id)
+      if (peer) {
+        network.peers.delete(id)
+        operations.push(...changePeer(network.netns, peer, null))
+      }
+      if (network.ports.has(id)) operations.push(...this.#portGone(networkId, network, id))
+    }
+    const device = this.egressPorts.get(id)
+    if (device !== undefined) operations.push(...this.#egressPortGone(id, device))
+    return operations
+  }
+
+  #portGone(networkId: string, network: ProgrammedNetwork, id: string): Operation[] {
+    const device = network.ports.get(id)!
+    network.ports.delete(id)
+    if (network.ports.size > 0) return removePort(network.netns, { device })
+    this.networks.delete(networkId)
+    return removeNetwork(network.netns, [device, VXLAN_NAME, BRIDGE_NAME])
+  }
+
+  #egressPortGone(id: string, device: string): Operation[] {
+    this.egressPorts.delete(id)
+    if (this.egressPorts.size > 0) return removeEgressPort({ device })
+    this.egressAddress = null
+    return removeEgress([device])
+  }
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test"
+import { Catalog } from "../model/catalog.ts"
+import type { NodeRecord } from "../model/node.ts"
+import { type StatusFacts, statusView } from "./status.ts"
+
+function node(name: string, role: "server" | "client"): NodeRecord {
+  return {
+    id: name.padEnd(64, "0"),
+    name,
+    address: "192.168.1.51",
+    peerAddress: null,
+    role,
+    voter: role === "server",
+    state: "member",
+    version: "1",
+    underlayMtu: 1500,
+    bootId: "b",
+    joined: "2026-01-01T00:00:00Z",
+  }
+}
+
+function facts(change: Partial<StatusFacts> = {}, alive: string[] = ["s1", "c1"]): StatusFacts {
+  const catalog = new Catalog()
+  const nodes = [node("s1", "server"), node("c1", "client")]
+  catalog.apply({
+    revision: 7,
+    snapshot: true,
+    changes: [
+      ...nodes.map((value) => ({ type: "node" as const, id: value.id, value })),
+      ...nodes
+        .filter((each) => alive.includes(each.name))
+        .map((each) => ({ type: "alive" as const, id: each.id, value: true as const })),
+    ],
+  })
+  return {
+    nodeId: nodes[1]!.id,
+    catalog,
+    info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [] },
+    clusterId: "c",
+    kernel: { inSync: true, lastReconcile: null, repairs: 0, problems: [] },
+    serverProblem: null,
+    ...change,
+  }
+}
+
+test("all well: ok, no problems, the leader by name", () => {
+  const status = statusView(facts())
+  expect(status.health).toBe("ok")
+  expect(status.problems).toEqual([])
+  expect(status.cluster).toEqual({ id: "c", leader: "s1", term: 1, index: 9, servers: 1, nodes: 2 })
+  expect(status.node).toMatchObject({ name: "c1", role: "client", leader: false, state: "alive" })
+})
+
+test("no server: degraded, and the reason is told", () => {
+  const status = statusView(facts({ info: null, serverProblem: "connection refused" }))
+  expect(status.health).toBe("degraded")
+  expect(status.problems.map((each) => each.code)).toEqual(["no_leader"])
+  expect(status.problems[0]?.message).toContain("connection refused")
+})
+
+test("kernel not in sync: degraded", () => {
+  const kernel = { inSync: false, lastReconcile: null, repairs: 2, problems: ["vxlan1 cannot be made"] }
+  const status = statusView(facts({ kernel }))
+  expect(status.health).toBe("degraded")
+  expect(status.problems).toEqual([
+    { code: "kernel_not_in_sync", message: "vxlan1 cannot be made", hint: expect.any(String) },
+  ])
+})
+
+test("a voter lost is degraded, a client lost is only a problem", () => {
+  expect(statusView(facts({}, ["c1"])).health).toBe("degraded")
+  const clientLost = statusView(facts({}, ["s1"]))
+  expect(clientLost.health).toBe("ok")
+  expect(clientLost.problems.map((each) => each.code)).toEqual(["node_failed"])
+})

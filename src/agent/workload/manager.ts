@@ -1,0 +1,308 @@
+/**
+ * The workloads that `run` made on this node: a pinned network namespace each, on one or more networks, with a command
+ * or none. A workload outlives the daemon; what the daemon must know of it stands in the run directory.
+ */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import type { Clock } from "../../base/clock.ts"
+import { OvlError } from "../../base/errors.ts"
+import { STOP_GRACE_MS, WORKLOAD_SWEEP_MS } from "../../base/limits.ts"
+import type { Log } from "../../base/log.ts"
+import { type Random, randomHex } from "../../base/random.ts"
+import { kill } from "../../linux/libc.ts"
+import { createPinnedNamespace, deleteNamespace } from "../../linux/namespaces.ts"
+import type { Catalog } from "../../model/catalog.ts"
+import { foldName } from "../../model/names.ts"
+import type { EnterSpec, RunSpec, WorkloadView } from "../../model/workload.ts"
+import type { Endpoints } from "../endpoints.ts"
+import type { EventBus } from "../events.ts"
+import { readIfThere, rewriteInPlace } from "../files.ts"
+import { hostsText, resolvConfText } from "./etc-files.ts"
+import { isAlive, processesIn, startTime } from "./processes.ts"
+import { deleteRecord, loadRecords, readExit, saveRecord, WorkloadPaths, type WorkloadRecord } from "./record.ts"
+import { startSupervisor } from "./supervisor-start.ts"
+
+const SIGTERM = 15
+const SIGKILL = 9
+const NETNS_DIR = "/run/netns"
+
+export interface WorkloadManagerOptions {
+  runDir: string
+  nodeName: string
+  endpoints: Endpoints
+  catalog: Catalog
+  events: EventBus
+  clock: Clock
+  random: Random
+  log: Log
+}
+
+export class WorkloadManager {
+  readonly #options: WorkloadManagerOptions
+  readonly #records = new Map<string, WorkloadRecord>()
+  /** Workloads whose end is being worked on: each ends once. */
+  readonly #ending = new Map<string, Promise<void>>()
+  #cancelSweep: () => void = () => {}
+
+  constructor(options: WorkloadManagerOptions) {
+    this.#options = options
+    for (const record of loadRecords(options.runDir)) this.#records.set(foldName(record.name), record)
+  }
+
+  /** After a start: workloads that ended, or lost their namespace, while no daemon ran are ended properly now. */
+  async resume(): Promise<void> {
+    await this.#sweep()
+    this.#scheduleSweep()
+  }
+
+  close(): void {
+    this.#cancelSweep()
+  }
+
+  list(): WorkloadView[] {
+    return [...this.#records.values()].map((record) => this.view(record))
+  }
+
+  view(record: WorkloadRecord): WorkloadView {
+    return {
+      id: record.id,
+      name: record.name,
+      node: this.#options.nodeName,
+      pid: record.process?.pid ?? null,
+      command: record.command,
+      status: record.status,
+      exitCode: record.exitCode,
+      networks: record.networks.map((network) => network.name),
+      created: record.created,
+    }
+  }
+
+  /** Errors: name_taken (conflict), and what the making of its endpoints may throw. Nothing is left behind then. */
+  async run(spec: RunSpec): Promise<{ workload: WorkloadView; enter: EnterSpec }> {
+    if (!spec.detach && !spec.command?.length)
+      throw new OvlError("command_missing", "cannot run: without -d a command is wanted", {
+        kind: "usage",
+        hint: "add `-- CMD...`, or -d to keep the workload open without one",
+      })
+    const record = this.#newRecord(spec)
+    const folded = foldName(record.name)
+    if (this.#records.has(folded) || existsSync(record.netns))
+      throw new OvlError("name_taken", `cannot run ${record.name}: this node has a workload of that name`, {
+        kind: "conflict",
+        hint: `\`ovl rm ${record.name}\` removes it`,
+      })
+    this.#records.set(folded, record)
+    try {
+      await this.#make(record, spec)
+    } catch (error) {
+      this.#records.delete(folded)
+      deleteNamespace(record.netns)
+      deleteRecord(this.#options.runDir, record.name)
+      throw error
+    }
+    this.#options.events.emit("workload_started", `workload ${record.name} started`, { workload: record.name })
+    return { workload: this.view(record), enter: this.enterSpec(record) }
+  }
+
+  enter(name: string): EnterSpec {
+    const record = this.#find(name)
+    if (record.status === "exited")
+      throw new OvlError("workload_exited", `cannot enter ${record.name}: it has exited`, { kind: "conflict" })
+    return this.enterSpec(record)
+  }
+
+  /** A foreground `run` tells which process it has become. */
+  started(name: string, pid: number): void {
+    const record = this.#find(name)
+    const began = startTime(pid)
+    if (began === null) return
+    record.process = { pid, startTime: began }
+    saveRecord(this.#options.runDir, record)
+  }
+
+  /** The command has ended: the workload ends with it. */
+  async ended(name: string, exitCode: number): Promise<void> {
+    const record = this.#records.get(foldName(name))
+    if (record) await this.#end(record, exitCode)
+  }
+
+  /** Asks the command to end, ends it after the grace period, and closes the workload. */
+  async stop(name: string, options: { graceMs: number }): Promise<void> {
+    const record = this.#find(name)
+    if (record.status === "exited") return
+    if (record.process && isAlive(record.process)) {
+      kill(record.process.pid, SIGTERM)
+      await this.#waitForEnd(record, Math.min(options.graceMs, STOP_GRACE_MS * 6))
+      if (isAlive(record.process)) kill(record.process.pid, SIGKILL)
+      await this.#waitForEnd(record, STOP_GRACE_MS)
+    }
+    await this.#end(record, readExit(this.#options.runDir, record.name))
+  }
+
+  /** Errors: workload_not_found, workload_running (conflict) unless `force`. */
+  async remove(name: string, options: { force: boolean }): Promise<void> {
+    const record = this.#find(name)
+    if (record.status === "running") {
+      if (!options.force)
+        throw new OvlError("workload_running", `cannot remove ${record.name}: it is running`, {
+          kind: "conflict",
+          hint: `stop it with \`ovl stop ${record.name}\`, or use --force`,
+        })
+      await this.stop(name, { graceMs: 0 })
+    }
+    this.#forget(record)
+  }
+
+  logPath(name: string): string {
+    return new WorkloadPaths(this.#options.runDir, this.#find(name).name).log
+  }
+
+  /** Rewrites /etc/hosts of every workload on one of these networks. */
+  refreshNames(networkIds: ReadonlySet<string>): void {
+    for (const record of this.#records.values()) {
+      if (record.status !== "running" || !record.networks.some((network) => networkIds.has(network.id))) continue
+      const paths = new WorkloadPaths(this.#options.runDir, record.name)
+      if (readIfThere(paths.hosts) === null) continue
+      rewriteInPlace(paths.hosts, hostsText(record, this.#options.catalog), 0o644)
+    }
+  }
+
+  enterSpec(record: WorkloadRecord): EnterSpec {
+    const paths = new WorkloadPaths(this.#options.runDir, record.name)
+    const live = record.process && isAlive(record.process) ? record.process.pid : null
+    return {
+      name: record.name,
+      netns: record.netns,
+      hostname: record.hostname,
+      hosts: paths.hosts,
+      hostnameFile: paths.hostnameFile,
+      resolvConf: paths.resolvConf,
+      hide: [this.#options.runDir, NETNS_DIR],
+      pid: live,
+      env: record.env,
+    }
+  }
+
+  #newRecord(spec: RunSpec): WorkloadRecord {
+    const id = randomHex(this.#options.random, 64)
+    const name = spec.name ?? `w${id.slice(0, 8)}`
+    const began = spec.pid === undefined ? null : startTime(spec.pid)
+    return {
+      id,
+      name,
+      hostname: spec.hostname ?? name,
+      command: spec.command ?? [],
+      env: spec.env ?? [],
+      cwd: spec.cwd ?? "/",
+      networks: this.#options.endpoints.resolveNetworks(spec.networks).map(({ id, name }) => ({ id, name })),
+      netns: join(NETNS_DIR, `ovl-${name}`),
+      status: "running",
+      process: spec.pid !== undefined && began !== null ? { pid: spec.pid, startTime: began } : null,
+      exitCode: null,
+      foreground: !spec.detach,
+      created: new Date(this.#options.clock.now()).toISOString(),
+    }
+  }
+
+  async #make(record: WorkloadRecord, spec: RunSpec): Promise<void> {
+    // The record first: after a crash it tells which namespace to remove.
+    saveRecord(this.#options.runDir, record)
+    createPinnedNamespace(record.netns)
+    await this.#options.endpoints.createForWorkload({
+      workload: record.name,
+      networks: record.networks.map((network) => network.id),
+      netns: record.netns,
+      ip: spec.ip ?? null,
+      mac: spec.mac ?? null,
+    })
+    try {
+      this.#writeEtcFiles(record)
+      if (spec.detach && record.command.length > 0) {
+        record.process = await startSupervisor(this.#options.runDir, record, this.enterSpec(record))
+        saveRecord(this.#options.runDir, record)
+      }
+    } catch (error) {
+      await this.#options.endpoints.removeOfWorkload(record.name)
+      throw error
+    }
+  }
+
+  #writeEtcFiles(record: WorkloadRecord): void {
+    const paths = new WorkloadPaths(this.#options.runDir, record.name)
+    rewriteInPlace(paths.hosts, hostsText(record, this.#options.catalog), 0o644)
+    rewriteInPlace(paths.hostnameFile, `${record.hostname}\n`, 0o644)
+    rewriteInPlace(paths.resolvConf, resolvConfText(), 0o644)
+  }
+
+  async #end(record: WorkloadRecord, exitCode: number | null): Promise<void> {
+    const folded = foldName(record.name)
+    const already = this.#ending.get(folded)
+    if (already) return already
+    if (record.status === "exited") return
+    const ending = this.#endOnce(record, exitCode).finally(() => this.#ending.delete(folded))
+    this.#ending.set(folded, ending)
+    return ending
+  }
+
+  async #endOnce(record: WorkloadRecord, exitCode: number | null): Promise<void> {
+    // Whatever the command left running in the workload's namespace ends with it, as in a container.
+    for (const pid of processesIn(record.netns)) kill(pid, SIGKILL)
+    await this.#options.endpoints.removeOfWorkload(record.name)
+    deleteNamespace(record.netns)
+    record.status = "exited"
+    record.exitCode = exitCode
+    record.process = null
+    if (record.foreground) this.#forget(record)
+    else saveRecord(this.#options.runDir, record)
+    const how = exitCode === null ? "" : ` with status ${exitCode}`
+    this.#options.events.emit("workload_exited", `workload ${record.name} ended${how}`, { workload: record.name })
+  }
+
+  #forget(record: WorkloadRecord): void {
+    this.#records.delete(foldName(record.name))
+    deleteRecord(this.#options.runDir, record.name)
+  }
+
+  #find(name: string): WorkloadRecord {
+    const folded = foldName(name)
+    const record = this.#records.get(folded) ?? [...this.#records.values()].find((each) => each.id.startsWith(folded))
+    if (record) return record
+    throw new OvlError("workload_not_found", `no workload ${name} on this node`, {
+      kind: "not_found",
+      hint: "`ovl ps` lists this node's workloads",
+    })
+  }
+
+  async #waitForEnd(record: WorkloadRecord, ms: number): Promise<void> {
+    const until = this.#options.clock.monotonic() + ms
+    while (record.process && isAlive(record.process) && this.#options.clock.monotonic() < until)
+      await new Promise<void>((resolve) => this.#options.clock.after(10, resolve))
+  }
+
+  /** Between the command's end and the supervisor's word of it lies a moment. */
+  async #waitForExitFile(record: WorkloadRecord): Promise<void> {
+    for (let tries = 0; tries < 20 && readExit(this.#options.runDir, record.name) === null; tries++)
+      await new Promise<void>((resolve) => this.#options.clock.after(10, resolve))
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep = this.#options.clock.after(WORKLOAD_SWEEP_MS, () => {
+      void this.#sweep().finally(() => this.#scheduleSweep())
+    })
+  }
+
+  /** The supervisor tells when a command ends; this finds the ends that nobody told of. */
+  async #sweep(): Promise<void> {
+    for (const record of [...this.#records.values()]) {
+      if (record.status === "exited") continue
+      const died = record.process !== null && !isAlive(record.process)
+      if (!died && existsSync(record.netns) && readExit(this.#options.runDir, record.name) === null) continue
+      try {
+        if (died) await this.#waitForExitFile(record)
+        await this.#end(record, readExit(this.#options.runDir, record.name))
+      } catch (error) {
+        this.#options.log.warn("cannot end a workload yet", { workload: record.name, why: String(error) })
+      }
+    }
+  }
+}

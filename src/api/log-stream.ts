@@ -1,0 +1,80 @@
+/**
+ * A workload's log as a stream of bytes: what is there, and while `more` says so, what is added. The log is bounded by
+ * dropping its older half in place; a follower that sees the file shrink finds its place again by what it sent last.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { LOG_CHUNK_BYTES, LOG_POLL_MS, LOG_REMEMBERED_BYTES } from "../base/limits.ts"
+
+export interface LogStreamOptions {
+  /** Whether more may still come once everything there is has been sent. */
+  more(): boolean
+  signal: AbortSignal
+}
+
+/** Ends with what is there when `more` says no; a file that is missing is an empty one. Read only as fast as it is sent. */
+export function logStream(path: string, { more, signal }: LogStreamOptions): ReadableStream<Uint8Array> {
+  const reader = new LogReader(path)
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      for (;;) {
+        // Asked before reading: what was written before the end is then sure to be read.
+        const mayGrow = more()
+        const chunk = reader.next()
+        if (chunk) return controller.enqueue(chunk)
+        if (!mayGrow || signal.aborted) break
+        await Bun.sleep(LOG_POLL_MS)
+      }
+      reader.close()
+      controller.close()
+    },
+    cancel: () => reader.close(),
+  })
+}
+
+class LogReader {
+  readonly #path: string
+  #fd: number | null = null
+  #offset = 0
+  #last: Buffer = Buffer.alloc(0)
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** The next piece, or null where nothing more is there now. */
+  next(): Uint8Array | null {
+    this.#fd ??= openIfThere(this.#path)
+    if (this.#fd === null) return null
+    const { size } = fstatSync(this.#fd)
+    if (size < this.#offset) this.#offset = this.#placeAfterCut(this.#fd, size)
+    const chunk = Buffer.alloc(Math.min(LOG_CHUNK_BYTES, size - this.#offset))
+    const length = readSync(this.#fd, chunk, 0, chunk.length, this.#offset)
+    if (length === 0) return null
+    this.#offset += length
+    const read = chunk.subarray(0, length)
+    this.#last = Buffer.concat([this.#last, read]).subarray(-LOG_REMEMBERED_BYTES)
+    return read
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd)
+    this.#fd = null
+  }
+
+  /** Behind what was sent last, or at the beginning where that has been dropped too. */
+  #placeAfterCut(fd: number, size: number): number {
+    const kept = Buffer.alloc(size)
+    readSync(fd, kept, 0, size, 0)
+    const found = kept.lastIndexOf(this.#last)
+    return found < 0 ? 0 : found + this.#last.length
+  }
+}
+
+function openIfThere(path: string): number | null {
+  try {
+    return openSync(path, "r")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null
+    throw error
+  }
+}

@@ -1,0 +1,68 @@
+/** `/api/v1/endpoints`: every node's are shown; made and removed are those of the node that is asked. */
+import { z } from "zod"
+import type { LocalNode } from "../../agent/port.ts"
+import { OvlError } from "../../base/errors.ts"
+import { attachSpecSchema, type EndpointRecord, endpointViewSchema } from "../../model/endpoint.ts"
+import { endpointView } from "../../model/views.ts"
+import { type Route, route } from "../route.ts"
+
+export const endpointRoutes: Route[] = [
+  route({
+    method: "GET",
+    path: "/api/v1/endpoints",
+    summary: "All nodes' endpoints, or those of one network",
+    requirement: "read",
+    query: z.strictObject({ network: z.string().optional() }),
+    answer: { status: 200, schema: z.array(endpointViewSchema) },
+    async handle({ node, query }) {
+      const views = [...wanted(node, query.network)].map((endpoint) => endpointView(node.catalog, endpoint))
+      return views.sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/v1/endpoints",
+    summary: "Attach a namespace of this node, given by path or by the pid of a process in it",
+    requirement: "full",
+    body: attachSpecSchema,
+    answer: { status: 201, schema: endpointViewSchema },
+    async handle({ node, body }) {
+      return endpointView(node.catalog, await node.attach(body))
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/v1/endpoints/:ref",
+    summary: "One endpoint, by id, name or <workload>.<network>",
+    requirement: "read",
+    answer: { status: 200, schema: endpointViewSchema },
+    async handle({ node, params }) {
+      const endpoint = node.catalog.findEndpoint(params.ref!)
+      if (endpoint) return endpointView(node.catalog, endpoint)
+      throw new OvlError("endpoint_not_found", `endpoint ${params.ref}: no such endpoint`, {
+        kind: "not_found",
+        hint: "`ovl endpoint ls` lists them",
+      })
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/v1/endpoints/:ref",
+    summary: "Detach an endpoint of this node",
+    requirement: "full",
+    answer: { status: 204 },
+    async handle({ node, params }) {
+      await node.detach(params.ref!)
+    },
+  }),
+]
+
+function wanted(node: LocalNode, network: string | undefined): Iterable<EndpointRecord> {
+  if (network === undefined) return node.catalog.endpoints.values()
+  const found = node.catalog.findNetwork(network)
+  if (found) return node.catalog.endpointsOf(found.id)
+  throw new OvlError("network_not_found", `network ${network}: no such network`, {
+    kind: "not_found",
+    hint: "`ovl network ls` lists them",
+  })
+}

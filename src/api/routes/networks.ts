@@ -1,0 +1,70 @@
+/** `/api/v1/networks`: making, listing, showing and removing networks; each with every node's endpoints. */
+import { z } from "zod"
+import type { LocalNode } from "../../agent/port.ts"
+import { OvlError } from "../../base/errors.ts"
+import { type NetworkRecord, type NetworkView, networkSpecSchema, networkViewSchema } from "../../model/network.ts"
+import { networkView } from "../../model/views.ts"
+import { type Route, route, switchSchema } from "../route.ts"
+
+export const networkRoutes: Route[] = [
+  route({
+    method: "GET",
+    path: "/api/v1/networks",
+    summary: "All networks, by name",
+    requirement: "read",
+    answer: { status: 200, schema: z.array(networkViewSchema) },
+    async handle({ node }) {
+      const networks = [...node.catalog.networks.values()]
+      networks.sort((a, b) => (a.name < b.name ? -1 : 1))
+      return networks.map((network) => show(node, network))
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/v1/networks",
+    summary: "Make a network; what is left out is chosen",
+    requirement: "full",
+    body: networkSpecSchema,
+    answer: { status: 201, schema: networkViewSchema },
+    async handle({ node, body }) {
+      const { network, revision } = await node.cluster.createNetwork(body)
+      await node.waitFor(revision)
+      return show(node, network)
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/v1/networks/:ref",
+    summary: "One network, by id, unambiguous beginning of an id, or name",
+    requirement: "read",
+    answer: { status: 200, schema: networkViewSchema },
+    async handle({ node, params }) {
+      return show(node, find(node, params.ref!))
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/v1/networks/:ref",
+    summary: "Remove a network; with force, its endpoints too",
+    requirement: "full",
+    query: z.strictObject({ force: switchSchema }),
+    answer: { status: 204 },
+    async handle({ node, params, query }) {
+      const { revision } = await node.cluster.removeNetwork(find(node, params.ref!).id, { force: query.force })
+      await node.waitFor(revision)
+    },
+  }),
+]
+
+function find(node: LocalNode, reference: string): NetworkRecord {
+  const network = node.catalog.findNetwork(reference)
+  if (network) return network
+  throw new OvlError("network_not_found", `network ${reference}: no such network`, {
+    kind: "not_found",
+    hint: "`ovl network ls` lists them",
+  })
+}
+
+function show(node: LocalNode, network: NetworkRecord): NetworkView {
+  return networkView(node.catalog, network, node.localPart(network.id))
+}

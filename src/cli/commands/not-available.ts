@@ -1,0 +1,41 @@
+/** Verbs that the contract names and this version does not have: each answers so, and is never passed over. */
+import { type Command, defineCommand } from "../command.ts"
+
+const VERBS: readonly (readonly [string, string])[] = [
+  ["network prune", "Remove networks without endpoints"],
+  ["network connect", "Put a running workload on one more network"],
+  ["network disconnect", "Take a running workload off a network"],
+  ["kv get", "Show the value of a key"],
+  ["kv put", "Set a key"],
+  ["kv del", "Delete a key, or all below it"],
+  ["kv ls", "List keys"],
+  ["kv watch", "Wait for changes of a key"],
+  ["snapshot save", "Write the store to a file"],
+  ["snapshot restore", "Put a saved store in place"],
+  ["snapshot inspect", "Show what a snapshot holds"],
+  ["raft ls", "List the servers and their votes"],
+  ["raft transfer", "Hand leadership to another server"],
+  ["raft rm", "Take a lost server out of the vote"],
+  ["raft recover", "Go on after a majority of servers was lost"],
+  ["ping", "Ping from one workload to another"],
+  ["trace", "Follow the way from one workload to another, hop by hop"],
+  ["capture", "Capture frames of a network or an endpoint"],
+  ["doctor", "Look for what keeps this node from working"],
+  ["events", "Show what happens, as it happens"],
+  ["metrics", "Show this node's figures"],
+  ["graph", "Draw networks, nodes and workloads"],
+  ["completion", "Print the completion script for a shell"],
+]
+
+export const NOT_AVAILABLE: readonly Command[] = VERBS.map(([path, summary]) =>
+  defineCommand({
+    path: path.split(" "),
+    task: "Look closer",
+    summary,
+    examples: [],
+    options: {},
+    arguments: {},
+    unavailable: true,
+    run: () => Promise.resolve(1),
+  }),
+)

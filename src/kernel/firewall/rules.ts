@@ -1,0 +1,131 @@
+/**
+ * The host's rules as text: which chains, with which rules in `iptables-save` form, and which jumps from the standard
+ * chains. All of ovl's is in chains named OVL-*; OVL-USER is the administrator's and only ever made, never rewritten.
+ * Pure: `change.ts` compares it with what is there.
+ */
+import { EGRESS_BRIDGE_NAME, type FirewallState } from "../../model/dataplane.ts"
+import { memberChains } from "./members.ts"
+
+export type Family = 4 | 6
+export const TABLES = ["filter", "nat"] as const
+export type TableName = (typeof TABLES)[number]
+
+export const CHAIN_PREFIX = "OVL-"
+export const USER_CHAIN = "OVL-USER"
+/** Docker's own place for other people's rules: there its final drop of foreign bridges is still ahead. */
+const DOCKER_USER_CHAIN = "DOCKER-USER"
+
+/** A jump from a chain that is not ours. */
+export interface Hook {
+  chain: string
+  /** Without `-A <chain>`. */
+  rule: string
+  at: "first" | "last"
+}
+
+export interface WantedTable {
+  /** Rules by chain, without `-A <chain>`. */
+  chains: ReadonlyMap<string, readonly string[]>
+  hooks: readonly Hook[]
+  /** OVL-USER must be there, whatever is in it. */
+  userChain: boolean
+}
+
+const NOTHING: WantedTable = { chains: new Map(), hooks: [], userChain: false }
+
+/** The part of the state that concerns one family: rules for IPv6 exist only where a VTEP has an IPv6 address. */
+export function wantedTables(
+  state: FirewallState,
+  family: Family,
+  hasDockerUser: boolean,
+): Record<TableName, WantedTable> {
+  const members = state.vxlan?.members.filter((member) => member.includes(":") === (family === 6)) ?? []
+  const vxlan = state.vxlan !== null && (family === 4 || members.length > 0) ? { ...state.vxlan, members } : null
+  const egress = family === 4 ? state.egress : null
+  if (vxlan === null && egress === null) return { filter: NOTHING, nat: NOTHING }
+  return { filter: filterTable(vxlan, egress, family, hasDockerUser), nat: natTable(egress) }
+}
+
+type Vxlan = NonNullable<FirewallState["vxlan"]>
+type EgressRules = NonNullable<FirewallState["egress"]>
+
+function filterTable(
+  vxlan: Vxlan | null,
+  egress: EgressRules | null,
+  family: Family,
+  hasDockerUser: boolean,
+): WantedTable {
+  const chains = new Map<string, readonly string[]>()
+  chains.set("OVL-INPUT", inputRules(vxlan, egress))
+  if (vxlan) for (const [name, rules] of memberChains(vxlan.members, family)) chains.set(name, rules)
+  const hooks: Hook[] = [jump("INPUT", "OVL-INPUT", "first")]
+  if (egress) {
+    chains.set("OVL-FORWARD", forwardRules(egress))
+    hooks.push(jump("FORWARD", "OVL-FORWARD", "first"))
+    if (hasDockerUser) hooks.push(jump(DOCKER_USER_CHAIN, "OVL-FORWARD", "first"))
+    if (egress.guarded.length > 0) {
+      const guard = egress.guarded.map((device) => `-i ${device} ${comment("forwards for workloads only")} -j DROP`)
+      chains.set("OVL-GUARD", guard)
+      hooks.push(jump("FORWARD", "OVL-GUARD", "last"))
+    }
+  }
+  return { chains, hooks, userChain: egress !== null }
+}
+
+function natTable(egress: EgressRules | null): WantedTable {
+  if (egress === null) return NOTHING
+  // Only what has a workload's address is translated, so never the outer packets of the overlay.
+  const rule = `-s ${egress.subnet} ! -o ${EGRESS_BRIDGE_NAME} ${comment("source NAT")} -j MASQUERADE`
+  return {
+    chains: new Map([["OVL-POSTROUTING", [rule]]]),
+    hooks: [jump("POSTROUTING", "OVL-POSTROUTING", "first")],
+    userChain: false,
+  }
+}
+
+function inputRules(vxlan: Vxlan | null, egress: EgressRules | null): string[] {
+  const from = `-i ${EGRESS_BRIDGE_NAME}`
+  const rules: string[] = []
+  // A workload may write any source address, a member's too.
+  if (egress) rules.push(`${from} ${udpTo(egress.vxlanPort)} ${comment("no VXLAN from workloads")} -j DROP`)
+  if (vxlan) rules.push(`${udpTo(vxlan.port)} ${comment("VXLAN only from members")} -j OVL-VXLAN`)
+  if (!egress) return rules
+  return [
+    ...rules,
+    `! -s ${egress.subnet} ${from} ${comment("no foreign source")} -j DROP`,
+    `${from} -m conntrack --ctstate RELATED,ESTABLISHED ${comment("answers to this host")} -j RETURN`,
+    `${from} ${comment("what the administrator accepts")} -j ${USER_CHAIN}`,
+    `${from} ${comment("this host is closed to workloads")} -j DROP`,
+  ]
+}
+
+/**
+ * The first two come before the administrator's chain, since an accept there must not open them: a VXLAN packet that
+ * a workload made would leave with this node's address, and the other nodes would take it for ours.
+ */
+function forwardRules(egress: EgressRules): string[] {
+  const from = `-i ${EGRESS_BRIDGE_NAME}`
+  const to = `-o ${EGRESS_BRIDGE_NAME}`
+  return [
+    `${from} ${udpTo(egress.vxlanPort)} ${comment("no VXLAN from workloads")} -j DROP`,
+    `! -s ${egress.subnet} ${from} ${comment("no foreign source")} -j DROP`,
+    `${from} -j ${USER_CHAIN}`,
+    `${to} -j ${USER_CHAIN}`,
+    `${from} ${to} ${comment("workloads are apart")} -j DROP`,
+    `${to} -m conntrack --ctstate RELATED,ESTABLISHED ${comment("answers")} -j ACCEPT`,
+    `${to} ${comment("nothing from outside")} -j DROP`,
+    `${from} ${comment("to the outside")} -j ACCEPT`,
+  ]
+}
+
+function udpTo(port: number): string {
+  return `-p udp -m udp --dport ${port}`
+}
+
+function jump(chain: string, target: string, at: "first" | "last"): Hook {
+  return { chain, rule: `-m comment --comment "ovl: overlay networks" -j ${target}`, at }
+}
+
+function comment(text: string): string {
+  return `-m comment --comment "ovl: ${text}"`
+}

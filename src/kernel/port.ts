@@ -1,0 +1,62 @@
+/**
+ * The kernel port: what the agent may ask of a host's kernel. `linux.ts` speaks netlink, `fake.ts` keeps it all in
+ * memory; `test/contract/kernel.ts` holds both to the same behaviour. Everything is synchronous: rtnetlink does its work
+ * inside the call, and nothing else of this process can come in between.
+ */
+import type {
+  FirewallState,
+  HostFacts,
+  NamespacePath,
+  ObservedEgress,
+  ObservedInterface,
+  ObservedNetwork,
+} from "../model/dataplane.ts"
+import type { Operation } from "../model/operation.ts"
+
+/** A hidden namespace that carries our mark. */
+export interface HiddenNamespace {
+  netns: NamespacePath
+  /** Null where making it was interrupted before the mark: it is empty then, and only good for removal. */
+  networkId: string | null
+}
+
+/**
+ * `all-or-nothing`: the first refusal ends it, what was done is undone in reverse (attach).
+ * `best-effort`: what can be done is done, the first refusal is thrown at the end (repair).
+ */
+export type ApplyMode = "all-or-nothing" | "best-effort"
+
+/** What ovl has in this host's kernel, as sorted lines that are equal exactly when the state is. */
+export interface Inventory {
+  namespaces: string[]
+  links: string[]
+  firewall: string[]
+  sysctls: string[]
+}
+
+export interface Kernel {
+  /** A network's hidden namespace and all that is in it; null where there is none. */
+  observeNetwork(netns: NamespacePath): ObservedNetwork | null
+  /** The egress bridge and its ports; null where there is none. */
+  observeEgress(): ObservedEgress | null
+  /** One interface of a workload; null where the namespace or the interface is gone. */
+  observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null
+  /** Our hidden namespaces, wanted or not. */
+  listHidden(): HiddenNamespace[]
+  hostFacts(): HostFacts
+  /**
+   * Applies operations in order. Deleting what is gone is done; making what exists is a refusal (address, route, FDB
+   * and neighbour rows are replaced). Throws an OvlError that names the operation as its `ip` line and says why in the
+   * kernel's own words; codes `kernel_refused`, `vni_taken_on_host`, `netns_not_found`, `not_permitted`.
+   */
+  apply(operations: readonly Operation[], mode: ApplyMode): void
+  /** True if the host's rules are exactly as wanted. Errors: no_iptables. */
+  firewallMatches(state: FirewallState): boolean
+  /** Makes the host's rules as wanted, one atomic change a table; writes nothing where they are. True if it wrote. Errors: no_iptables, iptables_failed. */
+  applyFirewall(state: FirewallState): boolean
+  /** Removes everything that carries our mark; idempotent, needs no daemon and no catalog. Returns what it removed, a line each. */
+  purge(): string[]
+  inventory(): Inventory
+  /** Closes the sockets it keeps. */
+  close(): void
+}

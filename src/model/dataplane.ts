@@ -1,0 +1,211 @@
+/**
+ * What the kernel should hold, and what it does hold, as plain values. `overlay/` computes the wanted side from the
+ * catalog and compares; `kernel/` observes and applies. The two are neighbours that do not know each other, so what they
+ * say to one another is defined here; the steps between the two sides are in `operation.ts`.
+ */
+
+/** A network namespace: `""` is the host's own, anything else a path such as `/run/netns/1-249690033b`. */
+export type NamespacePath = string
+export const HOST_NAMESPACE: NamespacePath = ""
+
+/** Where `ip netns` looks; the hidden namespaces are visible there. */
+export const NETNS_DIRECTORY = "/run/netns"
+export const BRIDGE_NAME = "br0"
+export const VXLAN_NAME = "vxlan1"
+export const EGRESS_BRIDGE_NAME = "ovl_gwbridge"
+
+/** Every link that ovl makes carries an alias beginning with this, on both ends of a pair; nothing else is ever removed. */
+export const MARK_PREFIX = "ovl:"
+/** The mark of the egress bridge; ports carry their endpoint's id, a network's own links the network's id. */
+export const EGRESS_MARK = "ovl:egress"
+
+/** Epoch and first ten digits, as Docker names them: `/run/netns/1-249690033b`. */
+export function hiddenNamespace(networkId: string): NamespacePath {
+  return `${NETNS_DIRECTORY}/1-${networkId.slice(0, 10)}`
+}
+
+export function mark(id: string): string {
+  return `${MARK_PREFIX}${id}`
+}
+
+/** The id behind a mark, or null where the alias is not ours. */
+export function markedId(alias: string | null): string | null {
+  return alias?.startsWith(MARK_PREFIX) ? alias.slice(MARK_PREFIX.length) : null
+}
+
+// Wanted ---------------------------------------------------------------------------------------------------------------
+
+export interface RouteState {
+  /** `default` or a prefix such as `10.0.0.0/8`. */
+  dst: string
+  /** Gateway address; null: on the link. */
+  via: string | null
+}
+
+/** The workload's end of a pair: what `ip address` and `ip route` show inside. */
+export interface InterfaceState {
+  netns: NamespacePath
+  ifname: string
+  mac: string
+  mtu: number
+  /** With prefix length: `10.65.10.2/24`. */
+  addresses: string[]
+  routes: RouteState[]
+}
+
+/** A bridge port of one local endpoint, and the workload's interface behind it. */
+export interface PortState {
+  endpointId: string
+  /** The near end: `veth2` in the hidden namespace, `ovl<12 digits>` on the egress bridge. */
+  device: string
+  /** Of the near end; the workload's own is in `workload`. */
+  mac: string
+  workload: InterfaceState
+}
+
+/** A remote endpoint: one FDB row (MAC -> VTEP) and one neighbour row (address -> MAC). */
+export interface PeerState {
+  ip: string
+  mac: string
+  vtep: string
+}
+
+/** One network on this node, from its first local endpoint to its last. */
+export interface NetworkState {
+  networkId: string
+  netns: NamespacePath
+  vni: number
+  /** `local` of the vxlan device. */
+  vtep: string
+  port: number
+  mtu: number
+  bridge: { mac: string; addresses: string[] }
+  vxlan: { mac: string }
+  /** By endpoint id. */
+  ports: ReadonlyMap<string, PortState>
+  /** By address. */
+  peers: ReadonlyMap<string, PeerState>
+}
+
+/** The egress bridge of this node, while any endpoint has egress. */
+export interface EgressState {
+  /** The gateway with prefix length: `172.18.0.1/16`. */
+  address: string
+  mac: string
+  mtu: number
+  /** By endpoint id. */
+  ports: ReadonlyMap<string, PortState>
+  /** Devices other than the bridge whose IPv4 forwarding is needed; empty where the whole host forwards anyway. */
+  forwarding: readonly string[]
+}
+
+/** The host's rules. A part that is null has no chains at all. */
+export interface FirewallState {
+  /** VXLAN only from these. */
+  vxlan: { port: number; members: readonly string[] } | null
+  egress: {
+    /** `172.18.0.0/16`. */
+    subnet: string
+    /** Devices that forward only because ovl switched it on: what nobody accepts is dropped there. */
+    guarded: readonly string[]
+    /** Where our own VXLAN must not be forged: dropped when it comes from a workload. */
+    vxlanPort: number
+  } | null
+}
+
+// Observed -------------------------------------------------------------------------------------------------------------
+
+export interface ObservedLink {
+  name: string
+  kind: string | null
+  mac: string
+  mtu: number
+  up: boolean
+  alias: string | null
+  /** Name of the bridge that it is a port of. */
+  master: string | null
+}
+
+export interface PortFlags {
+  learning: boolean
+  /** Unknown unicast leaves by this port. */
+  flood: boolean
+  isolated: boolean
+}
+
+export interface ObservedPort extends ObservedLink {
+  /** From the mark; null where the link is somebody else's. */
+  endpointId: string | null
+  flags: PortFlags | null
+  /** MACs with a static row of the bridge on this port. */
+  staticMacs: string[]
+}
+
+export interface ObservedVxlan extends ObservedLink {
+  vni: number
+  local: string | null
+  port: number
+  learning: boolean
+  proxy: boolean
+  flags: PortFlags | null
+}
+
+export interface ObservedBridge extends ObservedLink {
+  addresses: string[]
+  multicastSnooping: boolean
+}
+
+export interface FdbRow {
+  mac: string
+  dst: string
+  permanent: boolean
+}
+
+export interface NeighbourRow {
+  ip: string
+  /** Null where the kernel has none yet. */
+  mac: string | null
+  permanent: boolean
+}
+
+export interface ObservedNetwork {
+  netns: NamespacePath
+  /** From the mark on the namespace's `lo`; null where it has none. */
+  networkId: string | null
+  loopbackUp: boolean
+  bridge: ObservedBridge | null
+  vxlan: ObservedVxlan | null
+  /** All other links of the namespace except `lo`. */
+  ports: ObservedPort[]
+  /** Rows of the vxlan device's own table, without those of no destination. */
+  fdb: FdbRow[]
+  /** The vxlan device's neighbours, IPv4 and IPv6. */
+  neighbours: NeighbourRow[]
+}
+
+export interface ObservedEgress {
+  bridge: ObservedBridge
+  ports: ObservedPort[]
+}
+
+export interface ObservedInterface extends ObservedLink {
+  /** IPv4 only; what IPv6 does by itself is not ours. */
+  addresses: string[]
+  /** IPv4 routes of the main table that leave by this interface, without those that the kernel derives from addresses. */
+  routes: RouteState[]
+}
+
+/** Facts of the host's own namespace that decide what is wanted. */
+export interface HostFacts {
+  links: { name: string; mtu: number; up: boolean }[]
+  /** With prefix length. */
+  addresses: { device: string; address: string }[]
+  /** IPv4 routes of the main table; `dst` is `default` or a prefix. */
+  routes: { dst: string; via: string | null; device: string | null }[]
+  /** net.ipv4.ip_forward. */
+  forwarding: boolean
+  /** Devices whose own IPv4 forwarding is on. */
+  forwardingDevices: string[]
+  /** Devices whose forwarding ovl has switched on: the remembered ones. */
+  switchedDevices: string[]
+}

@@ -1,0 +1,99 @@
+/**
+ * The contract's JSON out of the records of a catalog: references by id become names, and what is derived (an MTU, who
+ * is alive) is worked out. Pure, so that every node shows the same.
+ */
+import { MTU_MIN_BYTES, VXLAN_OVERHEAD_V4_BYTES, VXLAN_OVERHEAD_V6_BYTES } from "../base/limits.ts"
+import type { Catalog } from "./catalog.ts"
+import { isIpv6 } from "./cidr.ts"
+import type { EndpointRecord, EndpointView } from "./endpoint.ts"
+import type { NetworkRecord, NetworkView } from "./network.ts"
+import type { NodeRecord, NodeView } from "./node.ts"
+
+/** Ethernet's MTU: for a cluster of which no member is known. */
+const ETHERNET_MTU_BYTES = 1500
+
+/** The outer headers of a frame between VTEPs of this node's address family, in bytes. */
+export function vxlanOverhead(node: Pick<NodeRecord, "address">): number {
+  return isIpv6(node.address) ? VXLAN_OVERHEAD_V6_BYTES : VXLAN_OVERHEAD_V4_BYTES
+}
+
+/** The largest MTU that an overlay over the node's underlay can have, in bytes. */
+export function overlayMtu(node: Pick<NodeRecord, "address" | "underlayMtu">): number {
+  return Math.max(MTU_MIN_BYTES, node.underlayMtu - vxlanOverhead(node))
+}
+
+/** The member with the narrowest underlay, which decides for all: a frame must fit wherever it goes. */
+export function narrowestMember(nodes: Iterable<NodeRecord>): NodeRecord | undefined {
+  let narrowest: NodeRecord | undefined
+  for (const node of nodes) {
+    if (node.state === "member" && (!narrowest || overlayMtu(node) < overlayMtu(narrowest))) narrowest = node
+  }
+  return narrowest
+}
+
+/** The MTU of a network's interfaces in bytes: what was asked for, else what every member's underlay can carry. */
+export function networkMtu(catalog: Pick<Catalog, "nodes">, network: Pick<NetworkRecord, "mtu">): number {
+  if (network.mtu !== 0) return network.mtu
+  const narrowest = narrowestMember(catalog.nodes.values())
+  return narrowest ? overlayMtu(narrowest) : ETHERNET_MTU_BYTES - VXLAN_OVERHEAD_V4_BYTES
+}
+
+/** `local` is the asking node's kernel part of the network, null where it has none. */
+export function networkView(catalog: Catalog, network: NetworkRecord, local: NetworkView["local"]): NetworkView {
+  const endpoints = [...catalog.endpointsOf(network.id)].map((endpoint) => endpointView(catalog, endpoint))
+  return {
+    id: network.id,
+    name: network.name,
+    tenant: network.tenant,
+    driver: "overlay",
+    scope: "global",
+    vni: network.vni,
+    subnets: network.subnets,
+    mtu: networkMtu(catalog, network),
+    secure: network.secure,
+    internal: network.internal,
+    multicast: network.multicast,
+    labels: network.labels,
+    created: network.created,
+    endpoints,
+    local,
+  }
+}
+
+/** Between two revisions of a removal the node or network may be gone already: then its id stands for its name. */
+export function endpointView(catalog: Catalog, endpoint: EndpointRecord): EndpointView {
+  const node = catalog.nodes.get(endpoint.nodeId)
+  return {
+    id: endpoint.id,
+    name: endpoint.name,
+    network: catalog.networks.get(endpoint.networkId)?.name ?? endpoint.networkId,
+    node: node?.name ?? endpoint.nodeId,
+    vtep: node?.address ?? "",
+    ip: endpoint.ip,
+    ip6: null,
+    mac: endpoint.mac,
+    ifname: endpoint.ifname,
+    netns: endpoint.netns,
+    egress: endpoint.egress,
+    state: endpoint.state,
+    created: endpoint.created,
+  }
+}
+
+export function nodeView(catalog: Catalog, node: NodeRecord, leaderId: string | null): NodeView {
+  return {
+    id: node.id,
+    name: node.name,
+    address: node.address,
+    role: node.role,
+    voter: node.voter,
+    leader: node.id === leaderId,
+    state: nodeState(catalog, node),
+    version: node.version,
+  }
+}
+
+function nodeState(catalog: Catalog, node: NodeRecord): NodeView["state"] {
+  if (node.state === "left") return "left"
+  return catalog.alive.has(node.id) ? "alive" : "failed"
+}

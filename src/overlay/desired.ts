@@ -1,0 +1,182 @@
+/**
+ * What this node's kernel should hold, as a function of the catalog: for each network that has an endpoint here its
+ * hidden namespace, ports and peers; the egress bridge; the host's rules. Nothing is remembered between two calls.
+ */
+import { VXLAN_PORT } from "../base/limits.ts"
+import type { Catalog } from "../model/catalog.ts"
+import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
+import {
+  type EgressState,
+  type FirewallState,
+  type HostFacts,
+  hiddenNamespace,
+  type NetworkState,
+  type PeerState,
+  type PortState,
+} from "../model/dataplane.ts"
+import type { EndpointRecord } from "../model/endpoint.ts"
+import { macOfIpv4, vethMac, vxlanMac } from "../model/mac.ts"
+import type { NetworkRecord } from "../model/network.ts"
+import { networkMtu } from "../model/views.ts"
+import { forwardingDevices, guardedDevices } from "./egress.ts"
+
+/** Whose view it is. `absent` names local endpoints whose workload namespace is gone: no port is wanted for them. */
+export interface Viewpoint {
+  nodeId: string
+  absent?: ReadonlySet<string>
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** The ids of the networks that have an endpoint on this node. */
+export function localNetworkIds(catalog: Catalog, view: Viewpoint): Set<string> {
+  const ids = new Set<string>()
+  for (const endpoint of catalog.endpoints.values()) if (isLocalPort(endpoint, view)) ids.add(endpoint.networkId)
+  return ids
+}
+
+/** One network as it should be on this node; null where it has no endpoint here, or is not known. */
+export function desiredNetwork(catalog: Catalog, view: Viewpoint, networkId: string): NetworkState | null {
+  const base = networkBase(catalog, view.nodeId, networkId)
+  if (base === null) return null
+  const ports = new Map<string, PortState>()
+  const peers = new Map<string, PeerState>()
+  for (const endpoint of catalog.endpointsOf(networkId)) {
+    if (isLocalPort(endpoint, view)) ports.set(endpoint.id, overlayPort(endpoint, base.mtu))
+    const peer = peerOf(catalog, view.nodeId, endpoint)
+    if (peer) peers.set(peer.ip, peer)
+  }
+  return ports.size === 0 ? null : { ...base, ports, peers }
+}
+
+/** A network's own objects on this node, whether or not it has endpoints; null where network or node is not known. */
+export function networkBase(
+  catalog: Catalog,
+  nodeId: string,
+  networkId: string,
+): Omit<NetworkState, "ports" | "peers"> | null {
+  const network = catalog.networks.get(networkId)
+  const node = catalog.nodes.get(nodeId)
+  if (!network || !node) return null
+  const gateways = gatewayAddresses(network)
+  const first = gateways[0]
+  if (first === undefined) return null
+  return {
+    networkId,
+    netns: hiddenNamespace(networkId),
+    vni: network.vni,
+    vtep: node.address,
+    port: VXLAN_PORT,
+    mtu: networkMtu(catalog, network),
+    // The same on every node, so that a workload that moves keeps its gateway.
+    bridge: { mac: macOfIpv4(parseInterfaceAddress(first).address), addresses: gateways },
+    vxlan: { mac: vxlanMac(networkId, nodeId) },
+  }
+}
+
+function gatewayAddresses(network: NetworkRecord): string[] {
+  return network.subnets.map(({ subnet, gateway }) => `${gateway}/${subnet.split("/")[1]}`)
+}
+
+function isLocalPort(endpoint: EndpointRecord, view: Viewpoint): boolean {
+  return endpoint.nodeId === view.nodeId && endpoint.netns !== null && !(view.absent ?? NONE).has(endpoint.id)
+}
+
+/** The rows that an endpoint means to this node: none for one that is local, or whose node is not a member. */
+export function peerOf(catalog: Catalog, nodeId: string, endpoint: EndpointRecord): PeerState | null {
+  if (endpoint.nodeId === nodeId) return null
+  const node = catalog.nodes.get(endpoint.nodeId)
+  if (node?.state !== "member") return null
+  return { ip: bareAddress(endpoint.ip), mac: endpoint.mac, vtep: node.address }
+}
+
+function bareAddress(withPrefix: string): string {
+  const slash = withPrefix.indexOf("/")
+  return slash < 0 ? withPrefix : withPrefix.slice(0, slash)
+}
+
+/**
+ * The port of a local endpoint. `vethN` has the address's place in its subnet for N: unique in the network because the
+ * address is, and the same on every start.
+ */
+export function overlayPort(endpoint: EndpointRecord, mtu: number): PortState {
+  const address = parseInterfaceAddress(endpoint.ip)
+  return {
+    endpointId: endpoint.id,
+    device: `veth${address.address - subnetOf(address).address}`,
+    mac: vethMac(endpoint.id),
+    workload: {
+      netns: endpoint.netns ?? "",
+      ifname: endpoint.ifname,
+      mac: endpoint.mac,
+      mtu,
+      addresses: [endpoint.ip],
+      routes: [],
+    },
+  }
+}
+
+/** The egress port of a local endpoint, which must have one: MAC 02:42 and the address, and the default route. */
+export function egressPort(endpoint: EndpointRecord, mtu: number): PortState | null {
+  const { egress } = endpoint
+  if (egress === null) return null
+  return {
+    endpointId: endpoint.id,
+    device: `ovl${endpoint.id.slice(0, 12)}`,
+    mac: vethMac(`egress/${endpoint.id}`),
+    workload: {
+      netns: endpoint.netns ?? "",
+      ifname: egress.ifname,
+      mac: macOfIpv4(parseInterfaceAddress(egress.ip).address),
+      mtu,
+      addresses: [egress.ip],
+      routes: [{ dst: "default", via: egress.gateway }],
+    },
+  }
+}
+
+/**
+ * The egress bridge; null while no endpoint here has egress. `address` is its gateway with prefix length
+ * (`chooseEgressAddress`).
+ */
+export function desiredEgress(
+  catalog: Catalog,
+  view: Viewpoint,
+  address: string,
+  facts: HostFacts,
+): EgressState | null {
+  const node = catalog.nodes.get(view.nodeId)
+  if (!node) return null
+  const ports = new Map<string, PortState>()
+  for (const endpoint of catalog.endpoints.values()) {
+    if (!isLocalPort(endpoint, view)) continue
+    const port = egressPort(endpoint, node.underlayMtu)
+    if (port) ports.set(endpoint.id, port)
+  }
+  if (ports.size === 0) return null
+  return { ...egressBase(address, node.underlayMtu, facts), ports }
+}
+
+/** The bridge itself: what the first endpoint with egress needs before its port. */
+export function egressBase(address: string, mtu: number, facts: HostFacts): Omit<EgressState, "ports"> {
+  const mac = macOfIpv4(parseInterfaceAddress(address).address)
+  return { address, mac, mtu, forwarding: forwardingDevices(facts) }
+}
+
+/** The host's rules: VXLAN from members only while a network is here, the egress chains while the bridge is wanted. */
+export function desiredFirewall(
+  catalog: Catalog,
+  hasNetworks: boolean,
+  egress: Pick<EgressState, "address" | "forwarding"> | null,
+  facts: HostFacts,
+): FirewallState {
+  const members = [...catalog.nodes.values()].filter((node) => node.state === "member").map((node) => node.address)
+  return {
+    vxlan: hasNetworks ? { port: VXLAN_PORT, members: members.sort() } : null,
+    egress: egress && {
+      subnet: formatCidr(subnetOf(parseInterfaceAddress(egress.address))),
+      guarded: guardedDevices(egress.forwarding, facts),
+      vxlanPort: VXLAN_PORT,
+    },
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * One decision on new endpoints: which address, MAC and name each gets, who else has a claim to them, and what the store
+ * must still say for all of that to hold when it is committed.
+ */
+import { OvlError } from "../base/errors.ts"
+import { NETWORKS_PER_WORKLOAD_MAX } from "../base/limits.ts"
+import { containsAddress, formatIpv4 } from "../model/cidr.ts"
+import type { EndpointRecord } from "../model/endpoint.ts"
+import { type AddressCursor, type AddressPool, addressPool, allocate, reserve } from "../model/ipam.ts"
+import { ipv4OfMac, macInvalid, macOfIpv4 } from "../model/mac.ts"
+import { DEFAULT_TENANT, endpointName, foldName } from "../model/names.ts"
+import type { NetworkRecord } from "../model/network.ts"
+import type { NodeRecord } from "../model/node.ts"
+import type { Compare, Operation, Store } from "../store/port.ts"
+import { put, read, readVersioned } from "./codec.ts"
+import type { Decision } from "./decisions.ts"
+import { endpointRecord, hasListedMac, type WorkloadName } from "./endpoint-removal.ts"
+import * as keys from "./keys.ts"
+import { networkNotFound } from "./networks.ts"
+import { memberNode } from "./nodes.ts"
+import type { EndpointSpec } from "./port.ts"
+
+/** A wish that is right in itself, with the id that the endpoint will have. */
+export interface EndpointWish {
+  id: string
+  spec: EndpointSpec
+  address: number | null
+  mac: string | null
+}
+
+/** What a network hands out during one decision. */
+interface Allotment {
+  network: NetworkRecord
+  pool: AddressPool
+  cursor: AddressCursor
+  cursorRevision: number
+  addresses: Map<number, string>
+  macs: Map<string, string>
+}
+
+/** One decision on new endpoints: it sees the store and what it has itself given away already. */
+export class EndpointCreation {
+  readonly #store: Store
+  readonly #created: string
+  readonly #compare: Compare[] = []
+  readonly #operations: Operation[] = []
+  readonly #allotments = new Map<string, Allotment>()
+  readonly #names = new Map<string, { record: WorkloadName; modRevision: number; created: EndpointRecord[] }>()
+  readonly #nodes = new Set<string>()
+
+  constructor(store: Store, created: string) {
+    this.#store = store
+    this.#created = created
+  }
+
+  /** Addresses that were asked for come first, so that none of them is chosen for a neighbour in the same call. */
+  decide(wishes: EndpointWish[]): Decision<EndpointRecord[]> {
+    const byId = new Map<string, EndpointRecord>()
+    const inOrder = [...wishes.filter((w) => w.address !== null), ...wishes.filter((w) => w.address === null)]
+    const addresses = new Map(inOrder.map((wish) => [wish.id, this.#chooseAddress(wish)]))
+    for (const wish of wishes) byId.set(wish.id, this.#create(wish, addresses.get(wish.id) ?? 0))
+    for (const { network, cursor, cursorRevision } of this.#allotments.values()) {
+      const key = keys.addressCursorKey(network.id)
+      this.#compare.push({ key, modRevision: cursorRevision }, { key: keys.networkKey(network.id), exists: true })
+      this.#operations.push(put(key, cursor))
+    }
+    for (const [name, { record, modRevision }] of this.#names) {
+      const key = keys.workloadKey(DEFAULT_TENANT, name)
+      this.#compare.push({ key, modRevision })
+      this.#operations.push(put(key, record))
+    }
+    return { compare: this.#compare, operations: this.#operations, result: wishes.map((wish) => byId.get(wish.id)!) }
+  }
+
+  #allotment(networkId: string): Allotment {
+    const known = this.#allotments.get(networkId)
+    if (known) return known
+    const network = read<NetworkRecord>(this.#store, keys.networkKey(networkId))
+    const { value: cursor, modRevision } = readVersioned<AddressCursor>(this.#store, keys.addressCursorKey(networkId))
+    if (!network || !cursor) throw networkNotFound(networkId)
+    const pool = addressPool(network)
+    const allotment = { network, pool, cursor, cursorRevision: modRevision, addresses: new Map(), macs: new Map() }
+    this.#allotments.set(networkId, allotment)
+    return allotment
+  }
+
+  #chooseAddress(wish: EndpointWish): number {
+    const allotment = this.#allotment(wish.spec.networkId)
+    const { network, pool, cursor } = allotment
+    const owner = (address: number) => {
+      return allotment.addresses.get(address) ?? read<string>(this.#store, keys.addressKey(network.id, address))
+    }
+    if (wish.address === null) {
+      const chosen = allocate(pool, cursor, (address) => owner(address) !== undefined)
+      allotment.cursor = chosen.cursor
+      allotment.addresses.set(chosen.address, wish.id)
+      return chosen.address
+    }
+    const reserved = reserve(pool, cursor, wish.address)
+    const taker = owner(wish.address)
+    if (taker !== undefined) throw addressTaken(wish.address, network, this.#nameOf(taker))
+    allotment.cursor = reserved
+    allotment.addresses.set(wish.address, wish.id)
+    return wish.address
+  }
+
+  #create(wish: EndpointWish, address: number): EndpointRecord {
+    const { spec, id } = wish
+    const { network, pool } = this.#allotment(spec.networkId)
+    this.#useNode(spec.nodeId)
+    const endpoint: EndpointRecord = {
+      id,
+      networkId: network.id,
+      nodeId: spec.nodeId,
+      workload: spec.workload,
+      name: spec.name,
+      ip: `${formatIpv4(address)}/${pool.subnet.prefix}`,
+      mac: wish.mac ?? macOfIpv4(address),
+      ifname: spec.ifname,
+      netns: spec.netns,
+      netnsId: spec.netnsId,
+      origin: spec.origin,
+      egress: null,
+      state: "pending",
+      created: this.#created,
+    }
+    this.#claimMac(endpoint)
+    this.#claimName(endpoint, network)
+    const addressKey = keys.addressKey(network.id, address)
+    this.#compare.push({ key: addressKey, exists: false })
+    this.#operations.push(
+      put(keys.endpointKey(id), endpoint),
+      put(addressKey, id),
+      put(keys.nodeEndpointKey(spec.nodeId, id), id),
+    )
+    return endpoint
+  }
+
+  /** Its record is compared: a node that leaves at the same moment gets no endpoint any more. */
+  #useNode(nodeId: string): void {
+    if (this.#nodes.has(nodeId)) return
+    const { modRevision } = memberNode(this.#store, nodeId)
+    this.#nodes.add(nodeId)
+    this.#compare.push({ key: keys.nodeKey(nodeId), modRevision })
+  }
+
+  /** A MAC that stands for another address of the subnet belongs to whoever gets that address. */
+  #claimMac(endpoint: EndpointRecord): void {
+    if (!hasListedMac(endpoint)) return
+    const { network, pool, macs } = this.#allotment(endpoint.networkId)
+    const meant = ipv4OfMac(endpoint.mac)
+    if (meant !== null && containsAddress(pool.subnet, meant)) {
+      const hint = `ask for the address ${formatIpv4(meant)} too, or leave the MAC out`
+      throw macInvalid(endpoint.mac, `belongs to the address ${formatIpv4(meant)}`, hint)
+    }
+    const key = keys.macKey(network.id, endpoint.mac)
+    const taker = macs.get(endpoint.mac) ?? read<string>(this.#store, key)
+    if (taker !== undefined) throw macTaken(endpoint.mac, network, this.#nameOf(taker))
+    macs.set(endpoint.mac, endpoint.id)
+    this.#compare.push({ key, exists: false })
+    this.#operations.push(put(key, endpoint.id))
+  }
+
+  /**
+   * A workload's name belongs to one node while it has an endpoint. Within it, one endpoint has the name itself, further
+   * ones `<workload>.<network>`: those take no name from anybody, as an exact name wins over them.
+   */
+  #claimName(endpoint: EndpointRecord, network: NetworkRecord): void {
+    const { workload, name } = endpoint
+    const qualified = foldName(endpointName(workload, network.name, false))
+    const exact = foldName(name) === foldName(workload)
+    if (!exact && foldName(name) !== qualified) {
+      const hint = `it is ${workload} or ${endpointName(workload, network.name, false)}`
+      throw new OvlError("name_invalid", `endpoint name ${name}: not one of workload ${workload}`, { kind: "usage", hint })
+    }
+    const claim = this.#claim(foldName(workload), endpoint.nodeId)
+    const others = claim.record.endpointIds.map((id) => this.#endpointOf(claim.created, id))
+    if (claim.record.nodeId !== endpoint.nodeId || others.some((other) => foldName(other.name) === foldName(name))) {
+      throw nameTaken(name, this.#store, claim.record.nodeId)
+    }
+    if (others.length >= NETWORKS_PER_WORKLOAD_MAX) throw tooManyNetworks(workload)
+    claim.record.endpointIds.push(endpoint.id)
+    claim.created.push(endpoint)
+  }
+
+  #claim(name: string, nodeId: string) {
+    const known = this.#names.get(name)
+    if (known) return known
+    const { value, modRevision } = readVersioned<WorkloadName>(this.#store, keys.workloadKey(DEFAULT_TENANT, name))
+    const claim = { record: value ?? { nodeId, endpointIds: [] }, modRevision, created: [] }
+    this.#names.set(name, claim)
+    return claim
+  }
+
+  #endpointOf(created: EndpointRecord[], id: string): EndpointRecord {
+    return created.find((endpoint) => endpoint.id === id) ?? endpointRecord(this.#store, id)
+  }
+
+  #nameOf(endpointId: string): string {
+    return read<EndpointRecord>(this.#store, keys.endpointKey(endpointId))?.name ?? "another of this call"
+  }
+}
+
+function addressTaken(address: number, network: NetworkRecord, owner: string): OvlError {
+  return new OvlError("address_taken", `address ${formatIpv4(address)}: in use by ${owner} on network ${network.name}`, {
+    kind: "conflict",
+    hint: "leave the address out to get the next free one",
+  })
+}
+
+function macTaken(mac: string, network: NetworkRecord, owner: string): OvlError {
+  return new OvlError("mac_taken", `MAC ${mac}: in use by ${owner} on network ${network.name}`, {
+    kind: "conflict",
+    hint: "leave the MAC out to get one that follows from the address",
+  })
+}
+
+function nameTaken(name: string, store: Store, nodeId: string): OvlError {
+  const node = read<NodeRecord>(store, keys.nodeKey(nodeId))
+  return new OvlError("name_taken", `workload ${name}: the name is taken on node ${node?.name ?? nodeId}`, {
+    kind: "conflict",
+    hint: "names are unique in the cluster without regard to case; choose another",
+  })
+}
+
+function tooManyNetworks(workload: string): OvlError {
+  const why = `is on ${NETWORKS_PER_WORKLOAD_MAX} networks already`
+  return new OvlError("too_many_networks", `workload ${workload}: ${why}`, { kind: "conflict" })
+}

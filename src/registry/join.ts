@@ -1,0 +1,115 @@
+/**
+ * Joining, the server's side: a valid token of the right role, a name and an address that no member has; then the node's
+ * key is signed, and in one commit the node is a member and its token has one use less.
+ */
+import { notAvailable, OvlError } from "../base/errors.ts"
+import { NODE_CERTIFICATE_DAYS } from "../base/limits.ts"
+import { randomHex } from "../base/random.ts"
+import { checkName } from "../model/names.ts"
+import type { NodeRecord } from "../model/node.ts"
+import type { Compare, Operation, Store } from "../store/port.ts"
+import { signRequest } from "../transport/certificates.ts"
+import { put, read, recordsBelow, remove } from "./codec.ts"
+import { clusterRecord, type RegistryContext, timestamp } from "./context.ts"
+import type { Decision } from "./decisions.ts"
+import * as keys from "./keys.ts"
+import { ABOUT_NODES, checkAddressFree, checkNodeAddress, removeNode } from "./nodes.ts"
+import type { JoinAnswer, JoinRequest } from "./port.ts"
+import { clusterAuthority, validToken } from "./tokens.ts"
+
+/**
+ * Errors: token_malformed, token_unknown, token_expired, token_role (all forbidden), name_invalid, name_taken,
+ * address_invalid, address_taken, request_invalid, not_available for a further server.
+ */
+export async function join(context: RegistryContext, request: JoinRequest): Promise<JoinAnswer> {
+  checkToken(context, request)
+  checkName(request.name, "node")
+  checkNodeAddress(request.address)
+  if (request.role === "server") throw notAvailable("join --server")
+  await forgetLeftNamesake(context, request.name)
+  const node = newNode(context, request)
+  checkFree(context.store, node)
+  const { certPem: caPem, keyPem } = clusterAuthority(context.store)
+  const subject = { nodeId: node.id, name: node.name, role: node.role, days: NODE_CERTIFICATE_DAYS }
+  const certPem = await signRequest({ certPem: caPem, keyPem }, request.csrPem, subject)
+  await context.decisions.run([ABOUT_NODES], () => decideJoin(context, request, node))
+  const { id: clusterId, kvPrefix, recoveryEpoch } = clusterRecord(context.store)
+  return { node, clusterId, recoveryEpoch, kvPrefix, certPem, caPem, servers: serverAddresses(context.store) }
+}
+
+function newNode(context: RegistryContext, request: JoinRequest): NodeRecord {
+  return {
+    id: randomHex(context.random, 64),
+    name: request.name,
+    address: request.address,
+    peerAddress: null,
+    role: request.role,
+    voter: false,
+    state: "member",
+    version: request.version,
+    underlayMtu: request.underlayMtu,
+    egressSubnet: null,
+    bootId: request.bootId,
+    joined: timestamp(context.clock),
+  }
+}
+
+function checkToken(context: RegistryContext, request: JoinRequest) {
+  const valid = validToken(context, request.token)
+  if (valid.token.role === request.role) return valid
+  throw new OvlError("token_role", `token ${valid.token.id}: lets in a ${valid.token.role}, not a ${request.role}`, {
+    kind: "forbidden",
+    hint: `make one with ovl token create --role ${request.role}`,
+  })
+}
+
+/** Errors: name_taken, address_taken. */
+function checkFree(store: Store, node: NodeRecord): void {
+  if (store.get(keys.nodeNameKey(node.name))) {
+    throw new OvlError("name_taken", `node ${node.name}: the name is taken`, {
+      kind: "conflict",
+      hint: `choose another with --name; if that node is gone for good, remove it first: ovl node rm ${node.name}`,
+    })
+  }
+  checkAddressFree(store, node.address)
+}
+
+/** A node that has left keeps its record until its name is wanted again. */
+async function forgetLeftNamesake(context: RegistryContext, name: string): Promise<void> {
+  const id = read<string>(context.store, keys.nodeNameKey(name))
+  const owner = id === undefined ? undefined : read<NodeRecord>(context.store, keys.nodeKey(id))
+  if (owner?.state === "left") await removeNode(context, owner.id, { leave: false })
+}
+
+function decideJoin(context: RegistryContext, request: JoinRequest, node: NodeRecord): Decision<null> {
+  const { token, modRevision } = checkToken(context, request)
+  checkFree(context.store, node)
+  const compare: Compare[] = [
+    { key: keys.tokenKey(token.id), modRevision },
+    { key: keys.nodeNameKey(node.name), exists: false },
+    { key: keys.nodeAddressKey(node.address), exists: false },
+  ]
+  const operations = nodeOperations(node)
+  if (token.usesLeft === 1) operations.push(remove(keys.tokenKey(token.id)))
+  else if (token.usesLeft !== null) {
+    operations.push(put(keys.tokenKey(token.id), { ...token, usesLeft: token.usesLeft - 1 }))
+  }
+  return { compare, operations, result: null }
+}
+
+/** A new member's record and its place in the indexes. */
+export function nodeOperations(node: NodeRecord): Operation[] {
+  return [
+    put(keys.nodeKey(node.id), node),
+    put(keys.nodeNameKey(node.name), node.id),
+    put(keys.nodeAddressKey(node.address), node.id),
+  ]
+}
+
+/** `ADDR:PORT` of every server that is a member. */
+export function serverAddresses(store: Store): string[] {
+  const servers = [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)].filter(
+    (node) => node.role === "server" && node.state === "member",
+  )
+  return servers.map((node) => node.peerAddress).filter((address) => address !== null)
+}

@@ -1,0 +1,162 @@
+/**
+ * How records lie in the tables: compact, by DataView, each with its version in the first byte so that a later form can
+ * stand beside it. Numbers are big-endian; revisions take six bytes.
+ */
+import { assert } from "../base/assert.ts"
+import { OvlError } from "../base/errors.ts"
+import { COUNTER_MAX } from "./keys.ts"
+import type { Entry } from "./port.ts"
+
+/** Entry: one byte of version (high half) and of what follows (low half), create and modify revision, then that. */
+const ENTRY_VERSION = 0x10
+const HAS_FLAGS = 1
+const HAS_LOCK_INDEX = 2
+const HAS_LEASE = 4
+const ENTRY_HEADER_BYTES = 13
+
+export function encodeEntry(entry: Entry): Uint8Array {
+  const { flags, lockIndex, lease, value } = entry
+  const parts = (flags ? HAS_FLAGS : 0) | (lockIndex ? HAS_LOCK_INDEX : 0) | (lease === null ? 0 : HAS_LEASE)
+  const head = ENTRY_HEADER_BYTES + (flags ? 8 : 0) + (lockIndex ? 6 : 0) + (lease === null ? 0 : 1 + lease.length)
+  const row = new Uint8Array(head + value.length)
+  const view = new DataView(row.buffer)
+  row[0] = ENTRY_VERSION | parts
+  setCounter(view, 1, entry.createRevision)
+  setCounter(view, 7, entry.modRevision)
+  let at = ENTRY_HEADER_BYTES
+  if (flags) {
+    view.setBigUint64(at, flags)
+    at += 8
+  }
+  if (lockIndex) {
+    setCounter(view, at, lockIndex)
+    at += 6
+  }
+  if (lease !== null) {
+    row[at++] = lease.length
+    for (let i = 0; i < lease.length; i++) row[at++] = lease.charCodeAt(i)
+  }
+  row.set(value, at)
+  return row
+}
+
+/** The entry's value is a view into `row`. Throws `data_corrupt` on a row that this version did not write. */
+export function decodeEntry(key: string, row: Uint8Array): Entry {
+  const view = viewOf(row)
+  if (row.length < ENTRY_HEADER_BYTES || (row[0]! & 0xf0) !== ENTRY_VERSION) throw corrupt(`entry ${quote(key)}`)
+  const parts = row[0]!
+  let at = ENTRY_HEADER_BYTES
+  const entry: Entry = {
+    key,
+    value: row,
+    flags: 0n,
+    createRevision: getCounter(view, 1),
+    modRevision: getCounter(view, 7),
+    lockIndex: 0,
+    lease: null,
+  }
+  if (parts & HAS_FLAGS) {
+    entry.flags = view.getBigUint64(at)
+    at += 8
+  }
+  if (parts & HAS_LOCK_INDEX) {
+    entry.lockIndex = getCounter(view, at)
+    at += 6
+  }
+  if (parts & HAS_LEASE) {
+    const length = row[at++]!
+    entry.lease = String.fromCharCode(...row.subarray(at, at + length))
+    at += length
+  }
+  entry.value = row.subarray(at)
+  return entry
+}
+
+/** A lease as the state knows it; when it was last renewed is known to the leader only, and not written. */
+export interface LeaseRecord {
+  ttlMs: number
+  /** The revision that granted it, so that an expiry decided before it was granted anew does not hit it. */
+  grantRevision: number
+}
+
+const LEASE_VERSION = 0x10
+
+export function encodeLease(lease: LeaseRecord): Uint8Array {
+  const row = new Uint8Array(13)
+  const view = new DataView(row.buffer)
+  row[0] = LEASE_VERSION
+  setCounter(view, 1, lease.grantRevision)
+  setCounter(view, 7, lease.ttlMs)
+  return row
+}
+
+export function decodeLease(id: string, row: Uint8Array): LeaseRecord {
+  if (row.length < 13 || row[0] !== LEASE_VERSION) throw corrupt(`lease ${quote(id)}`)
+  const view = viewOf(row)
+  return { grantRevision: getCounter(view, 1), ttlMs: getCounter(view, 7) }
+}
+
+/** What the state machine remembers between two commands, in one row of `meta`. */
+export interface Header {
+  /** The last revision, and the last command that was applied. */
+  revision: number
+  /** The time that the last command carried: milliseconds since the epoch. */
+  time: number
+  /** Rows in table `graves`. */
+  graves: number
+}
+
+const HEADER_VERSION = 0x10
+
+export function encodeHeader(header: Header): Uint8Array {
+  const row = new Uint8Array(19)
+  const view = new DataView(row.buffer)
+  row[0] = HEADER_VERSION
+  setCounter(view, 1, header.revision)
+  setCounter(view, 7, header.time)
+  setCounter(view, 13, header.graves)
+  return row
+}
+
+export function decodeHeader(row: Uint8Array | undefined): Header {
+  if (!row) return { revision: 0, time: 0, graves: 0 }
+  if (row.length !== 19 || row[0] !== HEADER_VERSION) throw corrupt("the store's header")
+  const view = viewOf(row)
+  return { revision: getCounter(view, 1), time: getCounter(view, 7), graves: getCounter(view, 13) }
+}
+
+/** A revision on its own: the value of marks, floors and tombs. */
+export function encodeRevision(revision: number): Uint8Array {
+  const row = new Uint8Array(6)
+  setCounter(new DataView(row.buffer), 0, revision)
+  return row
+}
+
+/** 0 for a row that is not there. */
+export function decodeRevision(row: Uint8Array | undefined): number {
+  return row ? getCounter(viewOf(row), 0) : 0
+}
+
+function setCounter(view: DataView, at: number, value: number): void {
+  assert(Number.isInteger(value) && value >= 0 && value <= COUNTER_MAX, `counter out of range: ${value}`)
+  view.setUint16(at, Math.floor(value / 2 ** 32))
+  view.setUint32(at + 2, value % 2 ** 32)
+}
+
+function getCounter(view: DataView, at: number): number {
+  return view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2)
+}
+
+function viewOf(row: Uint8Array): DataView {
+  return new DataView(row.buffer, row.byteOffset, row.byteLength)
+}
+
+function quote(key: string): string {
+  return JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}...` : key)
+}
+
+function corrupt(what: string): OvlError {
+  return new OvlError("data_corrupt", `read ${what}: the row is damaged, or written by another version of ovl`, {
+    hint: "stop the daemon, keep a copy of the data directory, and restore it from a snapshot",
+  })
+}

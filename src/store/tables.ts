@@ -1,0 +1,100 @@
+/**
+ * What the state machine stands on: a handful of tables, each a map from byte strings to bytes in byte order, with
+ * synchronous calls. LMDB's write transaction is one such set of tables, a sorted array in memory another.
+ */
+
+export interface Row {
+  key: string
+  value: Uint8Array
+}
+
+export interface ReadTable {
+  get(key: string): Uint8Array | undefined
+  /**
+   * Rows with `from` <= key < `to` (null: to the end), in byte order, at most `limit` of them. What is returned is a
+   * copy: the table may change while the caller walks over it.
+   */
+  page(from: string, to: string | null, limit: number): Row[]
+}
+
+export interface Table extends ReadTable {
+  put(key: string, value: Uint8Array): void
+  /** A key that is not there is no error. */
+  delete(key: string): void
+}
+
+/** Keys of these tables are never empty and at most TABLE_KEY_MAX_BYTES long. */
+export const TABLE_NAMES = [
+  /** Format, cluster id, and the header of the state. */
+  "meta",
+  /** The keys and values themselves. */
+  "entries",
+  /** Leases by id. */
+  "leases",
+  /** Lease id and key, for each key that a lease holds. */
+  "held",
+  /** For each folder, the revision of the last change below it. */
+  "marks",
+  /** For some folders, the last of the forgotten changes below them. */
+  "floors",
+  /** For each key lately deleted, the revision at which it went. */
+  "tombs",
+  /** Tombs and marks of emptied folders by revision, so that the oldest are forgotten first. */
+  "graves",
+  /** The rest of keys that are too long for a table; see longkeys.ts. */
+  "far",
+] as const
+
+/** LMDB's limit is 1978 bytes; what is longer than CHUNK_BYTES goes on in another row. */
+export const TABLE_KEY_MAX_BYTES = 1_978
+
+export type TableName = (typeof TABLE_NAMES)[number]
+export type ReadTables = Readonly<Record<TableName, ReadTable>>
+export type Tables = Readonly<Record<TableName, Table>>
+
+/** A table in memory: a map beside the sorted array of its keys. */
+export class MemoryTable implements Table {
+  readonly #rows = new Map<string, Uint8Array>()
+  readonly #keys: string[] = []
+
+  get(key: string): Uint8Array | undefined {
+    return this.#rows.get(key)?.slice()
+  }
+
+  page(from: string, to: string | null, limit: number): Row[] {
+    const rows: Row[] = []
+    for (let i = this.#lowerBound(from); i < this.#keys.length && rows.length < limit; i++) {
+      const key = this.#keys[i]!
+      if (to !== null && key >= to) break
+      rows.push({ key, value: this.#rows.get(key)!.slice() })
+    }
+    return rows
+  }
+
+  put(key: string, value: Uint8Array): void {
+    if (!this.#rows.has(key)) this.#keys.splice(this.#lowerBound(key), 0, key)
+    this.#rows.set(key, value.slice())
+  }
+
+  delete(key: string): void {
+    if (this.#rows.delete(key)) this.#keys.splice(this.#lowerBound(key), 1)
+  }
+
+  /** Where `key` is, or would be put. */
+  #lowerBound(key: string): number {
+    let low = 0
+    let high = this.#keys.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#keys[middle]! < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+export function memoryTables(): Tables {
+  const tables: Partial<Record<TableName, Table>> = {}
+  for (const name of TABLE_NAMES) tables[name] = new MemoryTable()
+  return tables as Tables
+}
