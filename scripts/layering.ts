@@ -15,6 +15,7 @@ const FLOORS: string[][] = [
   ["registry"],
   ["agent", "lab"],
   ["api"],
+  ["daemon"],
   ["cli", "ui", "plugins"],
 ]
 

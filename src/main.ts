@@ -1,4 +1,18 @@
-/** Stands here until the command line does: prints the version. */
-import { COMMIT, VERSION } from "./base/version.ts"
+/** argv in, exit status out; the only `process.exit` of the program. */
+import { hiddenProgram } from "./cli/hidden.ts"
 
-process.stdout.write(`ovl ${VERSION}${COMMIT && ` (${COMMIT})`}\n`)
+async function main(argv: string[]): Promise<number> {
+  const hidden = hiddenProgram(argv[0])
+  if (hidden) return hidden(argv.slice(1))
+  const { runCommandLine } = await import("./cli/run.ts")
+  const { realWorld } = await import("./cli/world.ts")
+  return runCommandLine(argv, realWorld)
+}
+
+main(process.argv.slice(2)).then(
+  (status) => process.exit(status),
+  (error) => {
+    process.stderr.write(`ovl: internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`)
+    process.exit(1)
+  },
+)

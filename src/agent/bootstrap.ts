@@ -2,14 +2,19 @@
  * How a node comes to its identity: from its data directory, else as the first server of a new cluster (`serve`), else
  * from a server that lets it in (`join`). Nothing is written before all of it has worked.
  */
-import { rmSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { assert } from "../base/assert.ts"
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
+import { NODE_CERTIFICATE_DAYS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
-import { foldName } from "../model/names.ts"
+import { checkName, foldName } from "../model/names.ts"
+import type { NodeRecord } from "../model/node.ts"
 import { createClusterIfNew } from "../registry/bootstrap.ts"
+import { recordsBelow } from "../registry/codec.ts"
+import { NODES_PREFIX } from "../registry/keys.ts"
 import type { JoinAnswer, JoinRequest } from "../registry/port.ts"
 import { openEmbeddedStore } from "../store/embedded.ts"
 import type { Store } from "../store/port.ts"
@@ -58,24 +63,21 @@ async function resume(options: BootstrapOptions, identity: Identity): Promise<Bo
   return { identity, store: identity.role === "server" ? await openStore(options) : null }
 }
 
-/** The first server: a new cluster, with a certificate authority of its own. */
+/**
+ * The first server: a new cluster, with a certificate authority of its own. A start that was cut off after the cluster
+ * was made and before this node had its identity is taken up again: the store knows the node, and signs it a new key.
+ */
 async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
-  const { createAuthority, createKeyAndRequest, signRequest } = await import("../transport/certificates.ts")
-  const name = options.name ?? options.defaultName()
-  const nodeId = randomHex(options.random, 64)
+  const name = checkName(options.name ?? options.defaultName(), "node")
+  const fresh = !existsSync(join(options.dataDir, "store"))
   const store = await openStore(options)
   try {
-    const authority = await createAuthority()
-    const request = await createKeyAndRequest({ nodeId, name })
-    const certPem = await signRequest(authority, request.csrPem, { nodeId, name, role: "server" })
-    const cluster = await createClusterIfNew({
-      store,
+    const { cluster, authority } = await createClusterIfNew(store, {
       clock: options.clock,
       random: options.random,
       kvPrefix: options.kvPrefix,
-      authority,
       self: {
-        id: nodeId,
+        id: randomHex(options.random, 64),
         name,
         address: options.address,
         peerAddress: peerAddress(options.address, options.peerPort),
@@ -84,17 +86,22 @@ async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
         bootId: options.bootId,
       },
     })
+    const self = [...recordsBelow<NodeRecord>(store, NODES_PREFIX)].find((node) => node.role === "server")
+    assert(self, "a cluster has a server from its first commit on")
+    const { createKeyAndRequest, signRequest } = await import("../transport/certificates.ts")
+    const request = await createKeyAndRequest({ nodeId: self.id, name: self.name })
+    const subject = { nodeId: self.id, name: self.name, role: self.role, days: NODE_CERTIFICATE_DAYS }
     const identity: Identity = {
       format: 1,
-      nodeId,
-      name,
+      nodeId: self.id,
+      name: self.name,
       role: "server",
       clusterId: cluster.id,
-      recoveryEpoch: 0,
-      kvPrefix: options.kvPrefix,
+      recoveryEpoch: cluster.recoveryEpoch,
+      kvPrefix: cluster.kvPrefix,
       address: options.address,
       servers: [peerAddress(options.address, options.peerPort)],
-      certPem,
+      certPem: await signRequest(authority, request.csrPem, subject),
       keyPem: request.keyPem,
       caPem: authority.certPem,
     }
@@ -102,8 +109,8 @@ async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
     return { identity, store }
   } catch (error) {
     await store.close()
-    // There was no identity, so this store was new: without one nobody could ever use it.
-    if (!loadIdentity(options.dataDir)) rmSync(join(options.dataDir, "store"), { recursive: true, force: true })
+    // A store that this start made, and that has no node, is of use to nobody.
+    if (fresh) rmSync(join(options.dataDir, "store"), { recursive: true, force: true })
     throw error
   }
 }
@@ -139,7 +146,7 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     name: answer.node.name,
     role: answer.node.role,
     clusterId: answer.clusterId,
-    recoveryEpoch: 0,
+    recoveryEpoch: answer.recoveryEpoch,
     kvPrefix: answer.kvPrefix,
     address: options.address,
     servers: [...new Set([...answer.servers, ...options.servers])],

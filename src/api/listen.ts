@@ -46,7 +46,9 @@ export async function listenUnix(app: App, path: string): Promise<ApiListener> {
   // Nobody else may connect, not even between the making of the socket and the setting of its group.
   const umask = process.umask(0o117)
   try {
-    const server = Bun.serve({ unix: path, ...serveOptions(app, { kind: "unix" }) })
+    // On a Unix socket `server.timeout` does nothing, so nobody is cut off there: whoever may connect is trusted anyway.
+    const neverIdle: object = { idleTimeout: 0 }
+    const server = Bun.serve({ unix: path, ...neverIdle, ...serveOptions(app, { kind: "unix" }) })
     giveToGroup(path)
     return { address: path, close: () => closeServer(server) }
   } catch (error) {
@@ -74,7 +76,8 @@ export function listenTcp(app: App, address: HttpAddress, tls?: TlsIdentity): Ap
   }
   const listener: Listener = { kind: "tcp", loopback, scheme: tls ? "https" : "http" }
   try {
-    const server = Bun.serve({ hostname, port, ...(tls ? { tls } : {}), ...serveOptions(app, listener) })
+    const shared = { idleTimeout: API_IDLE_TIMEOUT_S, ...serveOptions(app, listener) }
+    const server = Bun.serve({ hostname, port, ...(tls ? { tls } : {}), ...shared })
     return { address: joinHostPort(hostname, server.port ?? port), close: () => closeServer(server) }
   } catch (error) {
     throw listenError(joinHostPort(hostname, port), error)
@@ -83,7 +86,6 @@ export function listenTcp(app: App, address: HttpAddress, tls?: TlsIdentity): Ap
 
 function serveOptions(app: App, listener: Listener) {
   return {
-    idleTimeout: API_IDLE_TIMEOUT_S,
     maxRequestBodySize: BODY_WALL_BYTES,
     development: false,
     routes: dotSegmentRoutes(),
@@ -148,8 +150,8 @@ async function somebodyListens(path: string): Promise<boolean> {
 }
 
 function giveToGroup(path: string): void {
-  const group = groupId(SOCKET_GROUP)
-  if (group !== null) chownSync(path, -1, group)
+  const group = process.getuid?.() === 0 ? groupId(SOCKET_GROUP) : null
+  if (group !== null) chownSync(path, 0, group)
 }
 
 /** The number of a group in /etc/group (group(5)), or null where there is none. */

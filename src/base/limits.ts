@@ -51,6 +51,8 @@ export const PEER_CLOSE_TIMEOUT_MS = 1_000
 export const PEER_ERROR_MAX_CHARS = 4_096
 /** The cluster's authority is meant to outlive the cluster; renewing it means joining anew. */
 export const AUTHORITY_DAYS = 7_300
+/** A node's certificate ends with the authority's: who is no member any more is refused by the store's word, not by a date. */
+export const NODE_CERTIFICATE_DAYS = 7_300
 /** Certificates are valid from a little before they were made, for clocks that are behind. */
 export const CERTIFICATE_BACKDATE_MS = 3_600_000
 /** Servers that one join may try, and how long it waits for an answer. */
@@ -78,6 +80,8 @@ export const STOP_GRACE_MS = 10_000
 
 export const TOKEN_TTL_DEFAULT_MS = 86_400_000
 export const TOKENS_MAX = 10_000
+/** Tokens that are over and go when the next one is made. */
+export const TOKENS_EXPIRED_PER_CALL_MAX = 1_024
 
 /** How long a write's own node waits to read it back. */
 export const REPLICA_WAIT_MS = 3_000
@@ -100,8 +104,8 @@ export const NETLINK_RECEIVE_BUFFER_BYTES = 4_194_304
 export const NETLINK_DUMP_RETRIES_MAX = 16
 /** What may wait to be read by a monitor (the kernel doubles it): some 40,000 events. More is an overrun: list again. */
 export const NETLINK_MONITOR_BUFFER_BYTES = 16_777_216
-/** How often workloads are looked at for an end that nobody told of. */
-export const WORKLOAD_SWEEP_MS = 2_000
+/** When a workload that has ended cannot be withdrawn yet (no server answers), how soon it is tried again. */
+export const WORKLOAD_RETRY_MS = 2_000
 
 /** Addresses of a network that were freed last and are kept back while others are free: as many as a /24 has. */
 export const FREED_ADDRESSES_MAX = 256
@@ -109,8 +113,8 @@ export const FREED_ADDRESSES_MAX = 256
 export const DECISION_ATTEMPTS_MAX = 32
 /** Calls waiting for their turn to change one network, or one kind of thing. */
 export const DECISION_QUEUE_MAX_CALLS = 8_192
-/** Endpoints that one call may create, change or remove, and one transaction of a larger removal takes. */
-export const ENDPOINTS_PER_CALL_MAX = 1_024
+/** Endpoints of one call and one transaction: each takes up to 11 of TRANSACTION_PARTS_MAX, its network's share included. */
+export const ENDPOINTS_PER_CALL_MAX = 256
 /** Changes in one message to a node that follows the catalog: some 2 MB, far below FRAME_MAX_BYTES. */
 export const FOLLOW_MESSAGE_MAX_CHANGES = 4_096
 /** The longest that a caller may wait for other nodes to program a change. */
@@ -193,8 +197,42 @@ export const IPTABLES_LOCK_WAIT_SECONDS = 5
 export const IPTABLES_TIMEOUT_MS = 10_000
 /** Netlink sockets kept open, one a hidden namespace; the one unused longest is closed. */
 export const HIDDEN_SOCKETS_MAX = 256
+/** Workloads' namespaces kept open while one plan is carried out. */
+export const HELD_NAMESPACES_MAX = 64
 /** Failed operations that one error names; a broken namespace would otherwise fill the log. */
 export const APPLY_FAILURES_NAMED_MAX = 3
 /** How often a node looks at all that its kernel holds, and how soon again after a failure. */
 export const RECONCILE_INTERVAL_MS = 10_000
 export const RECONCILE_RETRY_MS = 1_000
+/** Namespaces looked into for the owner of a VNI that is taken. */
+export const NAMESPACE_SEARCH_MAX = 4_096
+
+/** Frames that may wait for the reader of a packet socket: some 5,000 of full size. */
+export const PACKET_BUFFER_BYTES = 8_388_608
+/** Interfaces named ethN in one namespace. */
+export const INTERFACES_PER_NAMESPACE_MAX = 1_024
+/** Linux PID_MAX_LIMIT on 64 bits (include/linux/threads.h). */
+export const PID_MAX = 4_194_304
+/** How long a starting client waits for a server before it goes on with what it has. */
+export const FIRST_SYNC_WAIT_MS = 3_000
+/** How long `down` gives a daemon after SIGTERM, and again after SIGKILL. */
+export const DAEMON_STOP_TIMEOUT_MS = 5_000
+/** Changes of names that come within this time are written into the workloads' hosts files at once. */
+export const NAMES_REFRESH_MS = 10
+
+/** How long a lab waits for a node's daemon, and what it was told, to be ready; and for what it ends to be gone. */
+export const LAB_READY_TIMEOUT_MS = 15_000
+export const LAB_STOP_TIMEOUT_MS = 10_000
+/** Between two looks at whether they are. */
+export const LAB_POLL_MS = 10
+/** The log of a lab's daemon begins anew at its next start once it is longer than this. */
+export const LAB_LOG_MAX_BYTES = 1_048_576
+/** How long a check waits for an answer that should come, and for one that should not. */
+export const LAB_ANSWER_TIMEOUT_MS = 1_000
+export const LAB_SILENCE_MS = 150
+/** How long a check looks on after the last frame that should come has come, for those that should not. */
+export const LAB_SETTLE_MS = 50
+/** Frames that one capture of a check reads. */
+export const LAB_CAPTURE_MAX_FRAMES = 16_384
+/** An HTTP answer that a check reads. */
+export const LAB_HTTP_MAX_BYTES = 1_048_576

@@ -89,13 +89,7 @@ export interface Example {
 }
 
 /** The tasks by which the first help page groups commands, in its order. */
-export const TASKS = [
-  "See it work",
-  "Run a node",
-  "Networks",
-  "Workloads on this node",
-  "Look closer",
-] as const
+export const TASKS = ["See it work", "Run a node", "Networks", "Workloads on this node", "Look closer"] as const
 export type Task = (typeof TASKS)[number]
 
 export interface Command<O extends OptionTable = OptionTable, A extends ArgumentTable = ArgumentTable> {
@@ -136,7 +130,12 @@ export function configKeyOf(command: Command | null, name: string, option: Optio
   return [...(command?.path ?? []), name].join(".")
 }
 
+/** How errors name a command: `network create`. */
+export function nameOf(command: Command): string {
+  return command.path.join(" ")
+}
+
 /** How a command is called: `ovl network create`. */
 export function callOf(command: Command): string {
-  return `ovl ${command.path.join(" ")}`
+  return `ovl ${nameOf(command)}`
 }

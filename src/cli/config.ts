@@ -45,7 +45,12 @@ function readText(path: string, required: boolean): string | null {
     })
   }
   if (text.length <= CONFIG_FILE_MAX_BYTES) return text
-  throw invalid(path, null, `it is longer than ${CONFIG_FILE_MAX_BYTES} bytes`, "this is not a configuration file of ovl")
+  throw invalid(
+    path,
+    null,
+    `it is longer than ${CONFIG_FILE_MAX_BYTES} bytes`,
+    "this is not a configuration file of ovl",
+  )
 }
 
 /** Exported for tests: the same, from text. */
@@ -60,7 +65,12 @@ export async function parseConfiguration(
   const syntax = document.errors[0]
   if (syntax) {
     const line = counter.linePos(syntax.pos[0]).line
-    throw invalid(path, line, syntax.message.split("\n")[0]!.replace(/ at line.*$/, ""), "correct the YAML in this line")
+    throw invalid(
+      path,
+      line,
+      syntax.message.split("\n")[0]!.replace(/ at line.*$/, ""),
+      "correct the YAML in this line",
+    )
   }
   const found = new Map<string, GivenTexts>()
   const lineOf = (node: unknown) => {

@@ -2,6 +2,7 @@
 import type { Client } from "../client/client.ts"
 import type { ArgumentTable, ArgumentValues, Command, OptionTable, OptionValues } from "./command.ts"
 import type { Io } from "./io.ts"
+import type { Origin } from "./parse.ts"
 import type { Style } from "./render/style.ts"
 import { errorText } from "./report.ts"
 
@@ -25,6 +26,8 @@ export interface World {
 export interface ContextParts<O extends OptionTable, A extends ArgumentTable> {
   command: Command
   options: OptionValues<O>
+  /** Where each option's value came from. */
+  origins: Readonly<Record<string, Origin>>
   arguments: ArgumentValues<A>
   settings: Settings
   world: World
@@ -36,6 +39,7 @@ export interface ContextParts<O extends OptionTable, A extends ArgumentTable> {
 export class Context<O extends OptionTable = OptionTable, A extends ArgumentTable = ArgumentTable> {
   readonly command: Command
   readonly options: OptionValues<O>
+  readonly origins: Readonly<Record<string, Origin>>
   readonly arguments: ArgumentValues<A>
   readonly settings: Settings
   readonly style: Style
@@ -47,6 +51,7 @@ export class Context<O extends OptionTable = OptionTable, A extends ArgumentTabl
   constructor(parts: ContextParts<O, A>) {
     this.command = parts.command
     this.options = parts.options
+    this.origins = parts.origins
     this.arguments = parts.arguments
     this.settings = parts.settings
     this.style = parts.style

@@ -17,7 +17,7 @@ export const GLOBAL_OPTIONS = {
     value: "DIR",
     config: "run-dir",
     default: DEFAULT_RUN_DIR,
-    description: "Where the node keeps its socket and what does not outlive a reboot",
+    description: "What does not outlive a reboot, the socket too",
   },
   config: {
     kind: "text",

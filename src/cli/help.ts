@@ -19,6 +19,8 @@ const NOUNS: Record<string, string> = {
 }
 
 const LINE_CHARS = 100
+/** Width of the words on the first page, the same for all tasks. */
+const FIRST_PAGE_COLUMN = 8
 
 /** The page for `ovl`, or for a noun such as `ovl network`. */
 export function helpPage(path: readonly string[], style: Style): string {
@@ -33,7 +35,8 @@ function firstPage(style: Style): string {
   ]
   for (const task of TASKS) {
     const lines = [...new Set(built.filter((command) => command.task === task).map((command) => command.path[0]!))]
-    parts.push(`${style.bold(task)}\n${rows(lines.map((word) => [word, wordSummary(word, built)]))}`)
+    const pairs = lines.map((word) => [word, wordSummary(word, built)])
+    parts.push(`${style.bold(task)}\n${rows(pairs, FIRST_PAGE_COLUMN)}`)
   }
   const later = [...new Set(COMMANDS.filter((c) => c.unavailable).map((c) => c.path[0]!))]
   const missing = later.filter((word) => !built.some((command) => command.path[0] === word))
@@ -53,7 +56,8 @@ function wordSummary(word: string, built: readonly Command[]): string {
 function nounPage(path: readonly string[], style: Style): string {
   const verbs = verbsBelow(path)
   const about = NOUNS[path.join(" ")]
-  const summary = (command: Command) => `${command.summary}${command.unavailable ? " (not available in this version)" : ""}`
+  const summary = (command: Command) =>
+    `${command.summary}${command.unavailable ? " (not available in this version)" : ""}`
   return [
     `${style.bold(`ovl ${path.join(" ")}`)}${about ? ` - ${about}` : ""}\n`,
     `${style.bold("Usage:")} ovl ${path.join(" ")} COMMAND [options]\n`,
@@ -70,8 +74,7 @@ export function verbPage(command: Command, style: Style): string {
   if (command.details) parts.push(wrapped(command.details, ""))
   const args = Object.values(command.arguments)
   if (args.length > 0) parts.push(`${style.bold("Arguments:")}\n${rows(args.map((a) => [a.name, a.description]))}`)
-  if (Object.keys(command.options).length > 0)
-    parts.push(`${style.bold("Options:")}\n${optionRows(command.options)}`)
+  if (Object.keys(command.options).length > 0) parts.push(`${style.bold("Options:")}\n${optionRows(command.options)}`)
   parts.push(`${style.bold("Options of every command:")}\n${optionRows(GLOBAL_OPTIONS)}`)
   if (command.examples.length > 0) parts.push(`${style.bold("Examples:")}\n${exampleLines(command, style)}`)
   return parts.join("\n")
@@ -94,7 +97,9 @@ function argumentText({ name, required, takes }: Argument): string {
 }
 
 function optionRows(table: OptionTable): string {
-  return rows(Object.entries(table).map(([name, option]) => [optionText(name, option), optionDescription(name, option)]))
+  return rows(
+    Object.entries(table).map(([name, option]) => [optionText(name, option), optionDescription(name, option)]),
+  )
 }
 
 function optionText(name: string, option: Option): string {
@@ -124,8 +129,8 @@ function exampleLines(command: Command, style: Style): string {
 }
 
 /** Two columns; the second is wrapped at the line's end and goes on below itself. */
-function rows(pairs: readonly (readonly string[])[]): string {
-  const width = Math.max(...pairs.map(([left]) => left!.length))
+function rows(pairs: readonly (readonly string[])[], least = 0): string {
+  const width = Math.max(least, ...pairs.map(([left]) => left!.length))
   return pairs
     .map(([left, right]) => {
       const text = wrapped(right!, " ".repeat(width + 5))

@@ -4,7 +4,7 @@
  * the options). What the line does not say comes from the variable, the file or the default.
  */
 import { cac } from "cac"
-import { type Argument, callOf, type Command, configKeyOf, type OptionTable, variableOf } from "./command.ts"
+import { type Argument, callOf, nameOf, type Command, configKeyOf, type OptionTable, variableOf } from "./command.ts"
 import type { Configuration } from "./config.ts"
 import { usageError } from "./usage.ts"
 import { convert, type GivenTexts } from "./values.ts"
@@ -21,8 +21,14 @@ const MARK = "="
 /** What a line gave a verb's arguments, by their key. */
 export type BoundArguments = Record<string, string | string[] | undefined>
 
-/** Throws `argument_missing`, `argument_unexpected`. */
+/** Throws `argument_missing`, `argument_unexpected`, `argument_empty`. */
 export function bindArguments(command: Command, line: SplitLine): BoundArguments {
+  if (line.positionals.includes(""))
+    throw usageError(
+      "argument_empty",
+      `${nameOf(command)}: an argument is empty`,
+      "is a variable of the script not set?",
+    )
   const entries = Object.entries(command.arguments).filter(([, argument]) => argument.takes !== "command")
   const program = cac("ovl")
   const values: BoundArguments = {}
@@ -35,7 +41,11 @@ export function bindArguments(command: Command, line: SplitLine): BoundArguments
     program.parse(["", "", ...marked])
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "CACError") throw error
-    throw wrongCount(command, entries.map(([, argument]) => argument), line.positionals)
+    throw wrongCount(
+      command,
+      entries.map(([, argument]) => argument),
+      line.positionals,
+    )
   }
   return withCommand(command, values, line.command)
 }
@@ -65,18 +75,30 @@ function wrongCount(command: Command, wanted: Argument[], given: string[]): Erro
   const extra = given[wanted.length] ?? given.at(-1)
   return usageError(
     "argument_unexpected",
-    `${callOf(command)}: unexpected argument "${extra}"`,
+    `${nameOf(command)}: unexpected argument "${extra}"`,
     `"${callOf(command)} --help" shows how it is called`,
   )
 }
 
 function missing(command: Command, { name, description }: Argument): Error {
   const what = description.charAt(0).toLowerCase() + description.slice(1)
-  return usageError("argument_missing", `${callOf(command)}: ${name} is missing`, `${name} is ${what}: ${example(command)}`)
+  return usageError(
+    "argument_missing",
+    `${nameOf(command)}: ${name} is missing`,
+    `${name} is ${what}: ${example(command)}`,
+  )
 }
 
 function example(command: Command): string {
   return command.examples[0]?.line ?? callOf(command)
+}
+
+/** Where a value came from, the strongest first. */
+export type Origin = "line" | "variable" | "file" | "default"
+
+export interface ResolvedOptions {
+  values: Record<string, unknown>
+  origins: Record<string, Origin>
 }
 
 /**
@@ -89,17 +111,22 @@ export function resolveOptions(
   line: ReadonlyMap<string, GivenOption>,
   env: Environment,
   configuration: Configuration,
-): Record<string, unknown> {
-  const values: Record<string, unknown> = {}
+): ResolvedOptions {
+  const resolved: ResolvedOptions = { values: {}, origins: {} }
   for (const [name, option] of Object.entries(table)) {
     if (option.lineOnly) continue
     const variable = variableOf(name)
     const key = configKeyOf(command, name, option)
-    const given =
-      line.get(name) ?? fromVariable(variable, env[variable], option.kind) ?? (key ? configuration.get(key) : undefined)
-    values[name] = given ? convert(option, given, env) : fallback(option)
+    const sources: [Origin, GivenTexts | undefined][] = [
+      ["line", line.get(name)],
+      ["variable", fromVariable(variable, env[variable], option.kind)],
+      ["file", key === null ? undefined : configuration.get(key)],
+    ]
+    const [origin, given] = sources.find(([, texts]) => texts !== undefined) ?? (["default", undefined] as const)
+    resolved.origins[name] = origin
+    resolved.values[name] = given ? convert(option, given, env) : fallback(option)
   }
-  return values
+  return resolved
 }
 
 /** A variable that is set but empty counts as not set, as shells and unit files leave them behind. */

@@ -9,7 +9,8 @@ export function errorText(thrown: unknown, json: boolean, verbose: boolean, styl
   if (json) return `${JSON.stringify(error)}\n`
   const lines = [`${style.bad("ovl:")} ${error.message}`]
   if (error.hint !== "") lines.push(`${style.dim("hint:")} ${error.hint}`)
-  if (verbose) for (let at: unknown = error.cause; at instanceof Error; at = at.cause) lines.push(`cause: ${at.message}`)
+  if (verbose)
+    for (let at: unknown = error.cause; at instanceof Error; at = at.cause) lines.push(`cause: ${at.message}`)
   if (verbose && error.code === "internal" && thrown instanceof Error) lines.push(thrown.stack ?? "")
   return `${lines.join("\n")}\n`
 }

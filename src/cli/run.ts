@@ -4,7 +4,7 @@
  */
 import { join } from "node:path"
 import { asOvlError, notAvailable } from "../base/errors.ts"
-import { callOf, type Command, type OptionTable } from "./command.ts"
+import { callOf, type Command, nameOf, type OptionTable } from "./command.ts"
 import { type Configuration, loadConfiguration } from "./config.ts"
 import { Context, type Settings, type World } from "./context.ts"
 import { DEFAULT_CONFIG, GLOBAL_OPTIONS, type GlobalValues } from "./globals.ts"
@@ -46,7 +46,7 @@ async function dispatch(argv: readonly string[], world: World): Promise<number> 
     return 0
   }
   if (isOn(found.before, "help") || asksFor(found.rest, HELP, positionalsBeforeCommand(command))) return showHelp()
-  if (command.unavailable) throw notAvailable(command.path.join(" "))
+  if (command.unavailable) throw notAvailable(nameOf(command))
   const line = splitLine(found.rest, tablesOf(command), positionalsBeforeCommand(command), callOf(command))
   const options = merged(found.before, line.options)
   if (isOn(options, "help")) return showHelp()
@@ -57,13 +57,14 @@ async function dispatch(argv: readonly string[], world: World): Promise<number> 
 async function runVerb(command: Command, line: SplitLine, world: World): Promise<number> {
   const { env } = world.io
   const configuration = await readConfiguration(line.options, env)
-  const globals = resolveOptions(GLOBAL_OPTIONS, null, line.options, env, configuration) as unknown as GlobalValues
-  const options = resolveOptions(command.options, command, line.options, env, configuration)
-  refuseUnavailable(command, options)
-  const settings = settingsOf(globals)
+  const globals = resolveOptions(GLOBAL_OPTIONS, null, line.options, env, configuration)
+  const own = resolveOptions(command.options, command, line.options, env, configuration)
+  refuseUnavailable(command, own.values)
+  const settings = settingsOf(globals.values as GlobalValues)
   const context = new Context<OptionTable>({
     command,
-    options: options as Context["options"],
+    options: own.values as Context["options"],
+    origins: { ...globals.origins, ...own.origins },
     arguments: bindArguments(command, line) as Context["arguments"],
     settings,
     world,
@@ -94,8 +95,8 @@ async function readConfiguration(
   line: ReadonlyMap<string, GivenOption>,
   env: World["io"]["env"],
 ): Promise<Configuration> {
-  const { config } = resolveOptions({ config: GLOBAL_OPTIONS.config }, null, line, env, new Map())
-  const path = config as string
+  const { values } = resolveOptions({ config: GLOBAL_OPTIONS.config }, null, line, env, new Map())
+  const path = values.config as string
   return loadConfiguration(path, path !== DEFAULT_CONFIG, configKeys())
 }
 
@@ -105,7 +106,7 @@ function refuseUnavailable(command: Command, options: Record<string, unknown>): 
     if (!option.unavailable) continue
     const value = options[name]
     const given = Array.isArray(value) ? value.length > 0 : value !== false && value !== undefined
-    if (given) throw notAvailable(`${command.path.join(" ")} --${name}`)
+    if (given) throw notAvailable(`${nameOf(command)} --${name}`)
   }
 }
 

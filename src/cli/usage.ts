@@ -37,3 +37,8 @@ function editDistance(a: string, b: string): number {
   }
   return last[b.length]!
 }
+
+/** An option without which a verb cannot do anything. */
+export function optionMissing(call: string, option: string, hint: string): OvlError {
+  return usageError("option_missing", `${call}: ${option} is missing`, hint)
+}

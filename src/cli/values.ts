@@ -101,7 +101,8 @@ function pair(given: string, text: string, inherit: boolean, env: Record<string,
 export function durationText(ms: number): string {
   for (const unit of ["h", "m", "s"]) {
     const count = ms / UNIT_MS[unit]!
-    if (Number.isInteger(count) && count > 0) return count > 72 && count % 24 === 0 && unit === "h" ? `${count / 24}d` : `${count}${unit}`
+    if (Number.isInteger(count) && count > 0)
+      return count > 72 && count % 24 === 0 && unit === "h" ? `${count / 24}d` : `${count}${unit}`
   }
   return `${ms}ms`
 }
@@ -110,6 +111,7 @@ export function durationText(ms: number): string {
 export function addressAndPort(given: string, text: string): { address: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
-  if (!match || port > 65_535) throw wrong(given, `"${text}" is not ADDR:PORT`, "write it as 127.0.0.1:8500 or [::1]:8500")
+  if (!match || port > 65_535)
+    throw wrong(given, `"${text}" is not ADDR:PORT`, "write it as 127.0.0.1:8500 or [::1]:8500")
   return { address: match[1] ?? match[2]!, port }
 }

@@ -124,7 +124,10 @@ function takeShort(
 function wanted(known: Known, given: string, next: string | undefined): string {
   if (next !== undefined && next !== "--" && !isOption(next)) return next
   const placeholder = known.option.kind === "flag" ? "" : known.option.value
-  const hint = next !== undefined && next !== "--" ? `if "${next}" is the value, write --${known.name}=${next}` : `write --${known.name} ${placeholder}`
+  const hint =
+    next !== undefined && next !== "--"
+      ? `if "${next}" is the value, write --${known.name}=${next}`
+      : `write --${known.name} ${placeholder}`
   throw usageError("option_value_missing", `${given}: a value is wanted (${placeholder})`, hint)
 }
 
@@ -149,7 +152,11 @@ function unknownOption(given: string, tables: readonly OptionTable[], call: stri
   const names = tables.flatMap((table) => Object.keys(table)).map((name) => `--${name}`)
   const meant = given.startsWith("--") ? nearest(given, names) : undefined
   const help = `"${call} --help" lists the options`
-  return usageError("unknown_option", `${call}: unknown option ${given}`, meant ? `did you mean ${meant}? ${help}` : help)
+  return usageError(
+    "unknown_option",
+    `${call.replace(/^ovl /, "")}: unknown option ${given}`,
+    meant ? `did you mean ${meant}? ${help}` : help,
+  )
 }
 
 /** How many arguments come before the command that a verb takes; null for a verb that takes none. */

@@ -10,6 +10,7 @@ import type {
   ObservedEgress,
   ObservedInterface,
   ObservedNetwork,
+  ObservedWorkload,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 
@@ -41,6 +42,8 @@ export interface Kernel {
   observeEgress(): ObservedEgress | null
   /** One interface of a workload; null where the namespace or the interface is gone. */
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null
+  /** What a workload's namespace has of its own; null where it is gone. */
+  observeWorkload(netns: NamespacePath): ObservedWorkload | null
   /** Our hidden namespaces, wanted or not. */
   listHidden(): HiddenNamespace[]
   hostFacts(): HostFacts

@@ -71,8 +71,10 @@ function cstring(text: string): Uint8Array {
 
 // Sockets ------------------------------------------------------------------------------------------------------------
 
+export const AF_UNIX = 1
 export const AF_NETLINK = 16
 export const AF_PACKET = 17
+export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_CLOEXEC = 0o2000000
 export const SOCK_NONBLOCK = 0o4000

@@ -195,6 +195,13 @@ export interface ObservedInterface extends ObservedLink {
   routes: RouteState[]
 }
 
+/** A workload's namespace as an attach must see it before it chooses names there. */
+export interface ObservedWorkload {
+  interfaces: string[]
+  /** It has an IPv4 default route already. */
+  defaultRoute: boolean
+}
+
 /** Facts of the host's own namespace that decide what is wanted. */
 export interface HostFacts {
   links: { name: string; mtu: number; up: boolean }[]

@@ -27,7 +27,7 @@ export type Operation =
   /** Made and pinned; empty, `lo` down. */
   | { op: "netns-add"; ns: NamespacePath }
   | { op: "netns-del"; ns: NamespacePath }
-  /** Down; no spanning tree, no VLANs, no multicast snooping. */
+  /** Down; no VLANs, no multicast snooping (spanning tree is off unless asked for). */
   | { op: "bridge-add"; ns: NamespacePath; name: string; mac: string; mtu: number; alias: string }
   /** Made from the host's namespace, where its UDP socket stays, straight into `ns`; up. */
   | {
@@ -42,7 +42,7 @@ export type Operation =
       master: string
       alias: string
     }
-  /** Both ends at once, each in its namespace; the near end up, the far end down and with the same MTU and alias. */
+  /** Both ends at once, each in its namespace; the near end up, the far end down (the kernel cannot do more) and with the same MTU. */
   | {
       op: "veth-add"
       ns: NamespacePath
@@ -108,7 +108,7 @@ function renderIp(o: IpOperation): string {
     case "bridge-add":
       return (
         `link add ${o.name} address ${o.mac} mtu ${o.mtu} alias ${o.alias} ` +
-        "type bridge stp_state 0 forward_delay 0 mcast_snooping 0 vlan_default_pvid 0"
+        "type bridge mcast_snooping 0 vlan_default_pvid 0"
       )
     case "vxlan-add":
       return (
@@ -169,6 +169,8 @@ export function undoOperation(operation: Operation): Operation | null {
       return { op: "fdb-del", ns, name: operation.name, mac: operation.mac, dst: operation.dst }
     case "neigh-replace":
       return { op: "neigh-del", ns, name: operation.name, ip: operation.ip, mac: operation.mac }
+    case "sysctl":
+      return operation.remember ? { op: "sysctl-restore", ns } : null
     default:
       return null
   }

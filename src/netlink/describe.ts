@@ -5,6 +5,7 @@
 import { decodeAddress } from "./addr.ts"
 import {
   AF_BRIDGE,
+  IFF_UP,
   IFLA_ALT_IFNAME,
   IFLA_IFNAME,
   IFLA_PROP_LIST,
@@ -28,7 +29,7 @@ import {
   RTM_SETLINK,
 } from "./constants.ts"
 import { decodeFdb } from "./fdb.ts"
-import { decodeLink } from "./link-decode.ts"
+import { decodeLink, type Link } from "./link-decode.ts"
 import { attributesAfter, forEachMessage, type ReceivedMessage } from "./message.ts"
 import { decodeNeighbour } from "./neigh.ts"
 import { portFlags } from "./port.ts"
@@ -81,14 +82,32 @@ function verb(message: ReceivedMessage, deletion: number): string {
 
 function describeLink(message: ReceivedMessage): string {
   const link = decodeLink(message)
-  const name = link.name === "" ? firstName(message) || `if${link.index}` : link.name
-  if (message.type === RTM_GETLINK)
-    return link.index === 0 && firstName(message) === "" ? "link show" : `link show ${name}`
-  if (message.type === RTM_SETLINK) return `bridge link set dev ${name}${describePort(message)}`
-  const kind = link.kind === null ? "" : ` type ${link.kind}`
+  const name = firstName(message)
+  const device = link.index === 0 ? name : `if${link.index}`
+  if (message.type === RTM_GETLINK) return `link show ${device}`.trim()
+  if (message.type === RTM_SETLINK) return `bridge link set dev ${device}${describePort(message)}`
+  const what = verb(message, RTM_DELLINK)
+  if (what === "del") return `link del ${device}`
+  if (what === "set") return `link set ${device}${describeChange(message, link, device === name ? "" : name)}`
   const vxlan = link.vxlan === null ? "" : ` id ${link.vxlan.vni} dstport ${link.vxlan.port}`
   const master = link.master === null ? "" : ` master if${link.master}`
-  return `link ${verb(message, RTM_DELLINK)} ${name}${kind}${vxlan}${master}`
+  return `link add ${name} type ${link.kind}${vxlan}${master}`
+}
+
+function describeChange(message: ReceivedMessage, link: Link, newName: string): string {
+  const changed = message.view.getUint32(message.start + 12, true)
+  const parts = [
+    (changed & IFF_UP) === 0 ? "" : link.up ? "up" : "down",
+    newName === "" ? "" : `name ${newName}`,
+    link.mac === null ? "" : `address ${link.mac}`,
+    link.mtu === 0 ? "" : `mtu ${link.mtu}`,
+    link.master === null ? "" : link.master === 0 ? "nomaster" : `master if${link.master}`,
+    link.alias === null ? "" : `alias ${link.alias}`,
+  ]
+  return parts
+    .filter((part) => part !== "")
+    .map((part) => ` ${part}`)
+    .join("")
 }
 
 /** The flags that are in the request, by the names that this library gives them. */

@@ -65,7 +65,12 @@ export interface FdbEntry {
   sticky: boolean
 }
 
-const STATES: Record<FdbState, number> = { permanent: NUD_PERMANENT, static: NUD_NOARP, dynamic: NUD_REACHABLE }
+/** As `bridge fdb` sends them. */
+const STATES: Record<FdbState, number> = {
+  permanent: NUD_NOARP | NUD_PERMANENT,
+  static: NUD_NOARP | NUD_REACHABLE,
+  dynamic: NUD_REACHABLE,
+}
 
 /**
  * Writes a row, whatever was there before: a row that the kernel learned must not stand in the way. On `self` of a
@@ -84,7 +89,7 @@ export function replace(target: RequestTarget, row: FdbSpec): void {
 /** Removes a row. ENOENT if it is not there. */
 export function del(target: RequestTarget, row: { index: number; mac: string; dst?: string; on?: FdbTable }): void {
   const writer = target.begin(RTM_DELNEIGH, 0)
-  putNdmsg(writer, AF_BRIDGE, row.index, 0, row.on === "master" ? NTF_MASTER : NTF_SELF)
+  putNdmsg(writer, AF_BRIDGE, row.index, STATES.permanent, row.on === "master" ? NTF_MASTER : NTF_SELF)
   writer.attributeMac(NDA_LLADDR, row.mac)
   if (row.dst !== undefined) writer.attributeAddress(NDA_DST, row.dst)
   target.end()

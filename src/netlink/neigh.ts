@@ -98,7 +98,7 @@ export function replaceProxy(target: RequestTarget, row: { index: number; ip: st
 /** Removes a row, or with `proxy` a proxy row. ENOENT if it is not there. */
 export function del(target: RequestTarget, row: { index: number; ip: string; proxy?: boolean }): void {
   const writer = target.begin(RTM_DELNEIGH, 0)
-  putNdmsg(writer, familyOf(row.ip), row.index, 0, row.proxy === true ? NTF_PROXY : 0)
+  putNdmsg(writer, familyOf(row.ip), row.index, NUD_PERMANENT, row.proxy === true ? NTF_PROXY : 0)
   writer.attributeAddress(NDA_DST, row.ip)
   target.end()
 }

@@ -99,8 +99,9 @@ export function readAddress(bytes: Uint8Array, offset: number, length: number): 
 export function splitPrefix(text: string): { address: string; length: number } {
   const slash = text.indexOf("/")
   if (slash < 0) return { address: text, length: addressBytes(text) * 8 }
-  const length = Number(text.slice(slash + 1))
+  const digits = text.slice(slash + 1)
+  const length = Number(digits)
   const address = text.slice(0, slash)
-  assert(Number.isInteger(length) && length >= 0 && length <= addressBytes(address) * 8, `not a prefix: ${text}`)
+  if (!/^\d{1,3}$/.test(digits) || length > addressBytes(address) * 8) bad("a prefix", text)
   return { address, length }
 }

@@ -111,7 +111,7 @@ export function changePeer(ns: NamespacePath, before: PeerState | null, after: P
 
 /** A local endpoint's pair: the port in the hidden namespace, then the workload's interface. */
 export function addPort(ns: NamespacePath, port: PortState): Operation[] {
-  return addPair(ns, BRIDGE_NAME, OVERLAY_PORT_FLAGS, port)
+  return [...addPair(ns, BRIDGE_NAME, OVERLAY_PORT_FLAGS, port), ...configureInterface(port)]
 }
 
 /** The egress bridge, before any port; its IPv6 is off, as it would be a way to the host past the rules. */
@@ -142,7 +142,18 @@ export function forwardingKey(device: string): string {
 }
 
 export function addEgressPort(port: PortState): Operation[] {
-  return addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, EGRESS_PORT_FLAGS, port)
+  return [...addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, EGRESS_PORT_FLAGS, port), ...configureInterface(port)]
+}
+
+/** Both ports of an endpoint at once: the workload's namespace is then visited once. */
+export function addEndpoint(ns: NamespacePath, port: PortState, egress: PortState | null): Operation[] {
+  if (egress === null) return addPort(ns, port)
+  return [
+    ...addPair(ns, BRIDGE_NAME, OVERLAY_PORT_FLAGS, port),
+    ...addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, EGRESS_PORT_FLAGS, egress),
+    ...configureInterface(port),
+    ...configureInterface(egress),
+  ]
 }
 
 function addPair(ns: NamespacePath, master: string, flags: PortFlags, port: PortState): Operation[] {
@@ -153,7 +164,6 @@ function addPair(ns: NamespacePath, master: string, flags: PortFlags, port: Port
     { op: "veth-add", ns, name, mac: port.mac, mtu: workload.mtu, master, alias, peer },
     { op: "port-set", ns, name, ...flags },
     { op: "fdb-replace", ns, name, mac: workload.mac, dst: null },
-    ...configureInterface(port),
   ]
 }
 

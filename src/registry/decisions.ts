@@ -64,7 +64,10 @@ export class Decisions {
 
   async #inTurn<T>(about: string[], task: () => Promise<T>): Promise<T> {
     if (this.#waiting >= DECISION_QUEUE_MAX_CALLS) throw busy("too many calls are waiting")
-    assert(about.every((word) => word !== ""), "a decision must be about something")
+    assert(
+      about.every((word) => word !== ""),
+      "a decision must be about something",
+    )
     const before = about.map((word) => this.#tails.get(word)).filter((tail) => tail !== undefined)
     const { promise: tail, resolve: leave } = Promise.withResolvers<void>()
     for (const word of about) this.#tails.set(word, tail)

@@ -171,7 +171,10 @@ export class EndpointCreation {
     const exact = foldName(name) === foldName(workload)
     if (!exact && foldName(name) !== qualified) {
       const hint = `it is ${workload} or ${endpointName(workload, network.name, false)}`
-      throw new OvlError("name_invalid", `endpoint name ${name}: not one of workload ${workload}`, { kind: "usage", hint })
+      throw new OvlError("name_invalid", `endpoint name ${name}: not one of workload ${workload}`, {
+        kind: "usage",
+        hint,
+      })
     }
     const claim = this.#claim(foldName(workload), endpoint.nodeId)
     const others = claim.record.endpointIds.map((id) => this.#endpointOf(claim.created, id))
@@ -202,10 +205,14 @@ export class EndpointCreation {
 }
 
 function addressTaken(address: number, network: NetworkRecord, owner: string): OvlError {
-  return new OvlError("address_taken", `address ${formatIpv4(address)}: in use by ${owner} on network ${network.name}`, {
-    kind: "conflict",
-    hint: "leave the address out to get the next free one",
-  })
+  return new OvlError(
+    "address_taken",
+    `address ${formatIpv4(address)}: in use by ${owner} on network ${network.name}`,
+    {
+      kind: "conflict",
+      hint: "leave the address out to get the next free one",
+    },
+  )
 }
 
 function macTaken(mac: string, network: NetworkRecord, owner: string): OvlError {

@@ -2,7 +2,7 @@
  * Endpoints: all those of a call are created in one commit, which decides their addresses, MACs and names, or none is.
  */
 import { notAvailable, OvlError } from "../base/errors.ts"
-import { ENDPOINTS_PER_CALL_MAX } from "../base/limits.ts"
+import { ENDPOINTS_PER_CALL_MAX, IFNAME_MAX_CHARS } from "../base/limits.ts"
 import { randomHex } from "../base/random.ts"
 import { isIpv6, parseIpv4 } from "../model/cidr.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
@@ -38,12 +38,16 @@ export async function createEndpoints(
 function checkCount(count: number): void {
   if (count <= ENDPOINTS_PER_CALL_MAX) return
   const why = `more than the ${ENDPOINTS_PER_CALL_MAX} of one call`
-  throw new OvlError("too_many_endpoints", `${count} endpoints: ${why}`, { kind: "too_large", hint: "make several calls" })
+  throw new OvlError("too_many_endpoints", `${count} endpoints: ${why}`, {
+    kind: "too_large",
+    hint: "make several calls",
+  })
 }
 
 /** Everything that is wrong without a look at the cluster. */
 function checkWish(spec: EndpointSpec, id: string): EndpointWish {
   checkName(spec.workload, "workload")
+  checkIfname(spec.ifname)
   if (spec.ip !== null && isIpv6(spec.ip)) throw notAvailable(`IPv6 address ${spec.ip}`)
   const address = spec.ip === null ? null : parseIpv4(spec.ip)
   if (spec.ip !== null && address === null) {
@@ -51,6 +55,15 @@ function checkWish(spec: EndpointSpec, id: string): EndpointWish {
     throw new OvlError("address_invalid", `address ${spec.ip}: not an IPv4 address`, { kind: "usage", hint })
   }
   return { id, spec, address, mac: spec.mac === null ? null : parseMac(spec.mac) }
+}
+
+/** What Linux takes for an interface's name (net/core/dev.c, dev_valid_name). */
+function checkIfname(ifname: string): void {
+  if (/^[^\s/:]{1,15}$/.test(ifname) && ifname !== "." && ifname !== "..") return
+  throw new OvlError("ifname_invalid", `interface name ${JSON.stringify(ifname)}: malformed`, {
+    kind: "usage",
+    hint: `at most ${IFNAME_MAX_CHARS} characters, no space, '/' or ':', as in eth0`,
+  })
 }
 
 /** What is left out stays as it is. Errors: endpoint_not_found, too_many_endpoints. */
@@ -79,7 +92,12 @@ function decideUpdates(store: Store, updates: EndpointUpdate[]): Decision<null> 
 }
 
 function updated(endpoint: EndpointRecord, update: EndpointUpdate): EndpointRecord {
-  const { state = endpoint.state, egress = endpoint.egress, netns = endpoint.netns, netnsId = endpoint.netnsId } = update
+  const {
+    state = endpoint.state,
+    egress = endpoint.egress,
+    netns = endpoint.netns,
+    netnsId = endpoint.netnsId,
+  } = update
   return { ...endpoint, state, egress, netns, netnsId }
 }
 
@@ -110,4 +128,3 @@ export function endpointNotFound(reference: string): OvlError {
     hint: "see ovl endpoint ls",
   })
 }
-

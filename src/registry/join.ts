@@ -13,7 +13,7 @@ import { put, read, recordsBelow, remove } from "./codec.ts"
 import { clusterRecord, type RegistryContext, timestamp } from "./context.ts"
 import type { Decision } from "./decisions.ts"
 import * as keys from "./keys.ts"
-import { ABOUT_NODES, checkAddressFree, checkNodeAddress, removeNode } from "./nodes.ts"
+import { ABOUT_NODES, checkAddressFree, checkNodeAddress, withdrawEndpoints } from "./nodes.ts"
 import type { JoinAnswer, JoinRequest } from "./port.ts"
 import { clusterAuthority, validToken } from "./tokens.ts"
 
@@ -26,13 +26,15 @@ export async function join(context: RegistryContext, request: JoinRequest): Prom
   checkName(request.name, "node")
   checkNodeAddress(request.address)
   if (request.role === "server") throw notAvailable("join --server")
-  await forgetLeftNamesake(context, request.name)
   const node = newNode(context, request)
   checkFree(context.store, node)
   const { certPem: caPem, keyPem } = clusterAuthority(context.store)
   const subject = { nodeId: node.id, name: node.name, role: node.role, days: NODE_CERTIFICATE_DAYS }
   const certPem = await signRequest({ certPem: caPem, keyPem }, request.csrPem, subject)
+  const namesake = leftNamesake(context.store, node.name)
+  if (namesake) await withdrawEndpoints(context, namesake.id)
   await context.decisions.run([ABOUT_NODES], () => decideJoin(context, request, node))
+  context.log.info("node joined", { node: node.name, address: node.address })
   const { id: clusterId, kvPrefix, recoveryEpoch } = clusterRecord(context.store)
   return { node, clusterId, recoveryEpoch, kvPrefix, certPem, caPem, servers: serverAddresses(context.store) }
 }
@@ -65,7 +67,7 @@ function checkToken(context: RegistryContext, request: JoinRequest) {
 
 /** Errors: name_taken, address_taken. */
 function checkFree(store: Store, node: NodeRecord): void {
-  if (store.get(keys.nodeNameKey(node.name))) {
+  if (store.get(keys.nodeNameKey(node.name)) && !leftNamesake(store, node.name)) {
     throw new OvlError("name_taken", `node ${node.name}: the name is taken`, {
       kind: "conflict",
       hint: `choose another with --name; if that node is gone for good, remove it first: ovl node rm ${node.name}`,
@@ -75,21 +77,24 @@ function checkFree(store: Store, node: NodeRecord): void {
 }
 
 /** A node that has left keeps its record until its name is wanted again. */
-async function forgetLeftNamesake(context: RegistryContext, name: string): Promise<void> {
-  const id = read<string>(context.store, keys.nodeNameKey(name))
-  const owner = id === undefined ? undefined : read<NodeRecord>(context.store, keys.nodeKey(id))
-  if (owner?.state === "left") await removeNode(context, owner.id, { leave: false })
+function leftNamesake(store: Store, name: string): NodeRecord | null {
+  const owner = read<NodeRecord>(store, keys.nodeKey(read<string>(store, keys.nodeNameKey(name)) ?? ""))
+  return owner?.state === "left" ? owner : null
 }
 
 function decideJoin(context: RegistryContext, request: JoinRequest, node: NodeRecord): Decision<null> {
+  const { store } = context
   const { token, modRevision } = checkToken(context, request)
-  checkFree(context.store, node)
+  checkFree(store, node)
+  const namesake = leftNamesake(store, node.name)
+  const nameKey = keys.nodeNameKey(node.name)
   const compare: Compare[] = [
     { key: keys.tokenKey(token.id), modRevision },
-    { key: keys.nodeNameKey(node.name), exists: false },
+    { key: nameKey, modRevision: store.get(nameKey)?.modRevision ?? 0 },
     { key: keys.nodeAddressKey(node.address), exists: false },
   ]
   const operations = nodeOperations(node)
+  if (namesake) operations.push(remove(keys.nodeKey(namesake.id)))
   if (token.usesLeft === 1) operations.push(remove(keys.tokenKey(token.id)))
   else if (token.usesLeft !== null) {
     operations.push(put(keys.tokenKey(token.id), { ...token, usesLeft: token.usesLeft - 1 }))

@@ -96,9 +96,13 @@ export function checkEgressClash(spec: NetworkSpec, subnet: Cidr, nodes: Iterabl
   for (const node of nodes) {
     if (node.state !== "member" || !node.egressSubnet || !overlaps(parseCidr(node.egressSubnet), subnet)) continue
     const text = formatCidr(subnet)
-    throw new OvlError("subnet_overlap", `subnet ${text}: overlaps the egress bridge ${node.egressSubnet} of node ${node.name}`, {
-      kind: "conflict",
-      hint: "choose another subnet, or make the network --internal",
-    })
+    throw new OvlError(
+      "subnet_overlap",
+      `subnet ${text}: overlaps the egress bridge ${node.egressSubnet} of node ${node.name}`,
+      {
+        kind: "conflict",
+        hint: "choose another subnet, or make the network --internal",
+      },
+    )
   }
 }

@@ -51,7 +51,10 @@ function decideNetwork(store: Store, spec: NetworkSpec, id: string, created: str
   const { kvPrefix } = clusterRecord(store)
   const nameKey = keys.networkNameKey(DEFAULT_TENANT, spec.name)
   if (store.get(nameKey)) throw networkNameTaken(spec.name)
-  const { value: cursor = NEW_NETWORKS_CURSOR, modRevision } = readVersioned<NetworksCursor>(store, keys.NETWORKS_CURSOR_KEY)
+  const { value: cursor = NEW_NETWORKS_CURSOR, modRevision } = readVersioned<NetworksCursor>(
+    store,
+    keys.NETWORKS_CURSOR_KEY,
+  )
   if (cursor.count >= NETWORKS_MAX) throw tooManyNetworks()
   const nodes = [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)]
   checkMtuFits(spec.mtu, nodes)

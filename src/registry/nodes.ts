@@ -77,7 +77,8 @@ export async function updateNode(
 
 function decideUpdate(store: Store, id: string, facts: NodeFacts): Decision<null> {
   const { node, modRevision } = memberNode(store, id)
-  const changed: NodeRecord = { ...node, ...facts }
+  const given = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+  const changed: NodeRecord = { ...node, ...given }
   if (JSON.stringify(changed) === JSON.stringify(node)) return { compare: [], operations: [], result: null }
   const compare: Compare[] = [{ key: keys.nodeKey(id), modRevision }]
   const operations: Operation[] = [put(keys.nodeKey(id), changed)]
@@ -121,23 +122,24 @@ export async function removeNode(
   options: { leave: boolean },
 ): Promise<{ revision: number }> {
   const { store, decisions } = context
-  await decisions.run([ABOUT_NODES], () => decideLeaving(store, id))
+  const { result: node } = await decisions.run([ABOUT_NODES], () => decideLeaving(store, id))
   await withdrawEndpoints(context, id)
   if (!options.leave) await decisions.run([ABOUT_NODES], () => decideForgetting(store, id))
   await store.revokeLease(keys.nodeLease(id)).catch(ignoreUnknownLease)
+  context.log.info(options.leave ? "node left" : "node removed", { node: node.name })
   return { revision: registryRevision(store) }
 }
 
-function decideLeaving(store: Store, id: string): Decision<null> {
+function decideLeaving(store: Store, id: string): Decision<NodeRecord> {
   const { value: node, modRevision } = readVersioned<NodeRecord>(store, keys.nodeKey(id))
   if (!node) throw nodeNotFound(id)
-  if (node.state === "left") return { compare: [], operations: [], result: null }
+  if (node.state === "left") return { compare: [], operations: [], result: node }
   checkNotLastServer(store, node)
   const left: NodeRecord = { ...node, state: "left", voter: false }
   return {
     compare: [{ key: keys.nodeKey(id), modRevision }],
     operations: [put(keys.nodeKey(id), left), remove(keys.nodeAddressKey(node.address)), remove(keys.aliveKey(id))],
-    result: null,
+    result: node,
   }
 }
 
@@ -154,7 +156,8 @@ function checkNotLastServer(store: Store, leaving: NodeRecord): void {
   })
 }
 
-async function withdrawEndpoints({ store, decisions }: RegistryContext, nodeId: string): Promise<void> {
+/** Removes all endpoints of a node that can have no new ones. */
+export async function withdrawEndpoints({ store, decisions }: RegistryContext, nodeId: string): Promise<void> {
   const page = () => {
     const { entries, more } = store.range(keys.nodeEndpointsPrefix(nodeId), { limit: ENDPOINTS_PER_CALL_MAX })
     return { endpoints: entries.map((entry) => endpointRecord(store, decode<string>(entry))), more }

@@ -45,6 +45,7 @@ export interface JoinRequest {
 export interface JoinAnswer {
   node: NodeRecord
   clusterId: string
+  recoveryEpoch: number
   kvPrefix: string
   certPem: string
   caPem: string

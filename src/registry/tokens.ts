@@ -3,7 +3,7 @@
  * that are over go when the next one is made.
  */
 import { OvlError } from "../base/errors.ts"
-import { TOKEN_TTL_DEFAULT_MS, TOKENS_MAX } from "../base/limits.ts"
+import { TOKEN_TTL_DEFAULT_MS, TOKENS_EXPIRED_PER_CALL_MAX, TOKENS_MAX } from "../base/limits.ts"
 import type { TokenCreated, TokenRecord, TokenSpec, TokenView } from "../model/node.ts"
 import type { Store } from "../store/port.ts"
 import type { Authority } from "../transport/certificates.ts"
@@ -26,8 +26,10 @@ export function clusterAuthority(store: Store): Authority {
 export async function createToken(context: RegistryContext, spec: TokenSpec): Promise<TokenCreated> {
   const { role = "client", ttlMs = TOKEN_TTL_DEFAULT_MS, uses = null } = spec
   const expires = context.clock.now() + ttlMs
-  if (!(ttlMs > 0) || !(expires <= LAST_MOMENT_MS)) throw specInvalid("ttl", "must be above zero and end before the year 10000")
-  if (uses !== null && !(Number.isInteger(uses) && uses > 0)) throw specInvalid("uses", "must be a whole number above zero")
+  if (!(ttlMs > 0) || !(expires <= LAST_MOMENT_MS))
+    throw specInvalid("ttl", "must be above zero and end before the year 10000")
+  if (uses !== null && !(Number.isInteger(uses) && uses > 0))
+    throw specInvalid("uses", "must be a whole number above zero")
   const made = makeToken(clusterAuthority(context.store).certPem, context.random)
   const record: TokenRecord = {
     id: made.id,
@@ -56,7 +58,11 @@ function decideToken({ store, clock }: RegistryContext, record: TokenRecord): De
     throw new OvlError("tokens_exhausted", `there are ${TOKENS_MAX} tokens already`, { kind: "conflict", hint })
   }
   const key = keys.tokenKey(record.id)
-  return { compare: [{ key, exists: false }], operations: [put(key, record), ...expired.map(remove)], result: null }
+  return {
+    compare: [{ key, exists: false }],
+    operations: [put(key, record), ...expired.slice(0, TOKENS_EXPIRED_PER_CALL_MAX).map(remove)],
+    result: null,
+  }
 }
 
 /** Those that can still be used, the newest last. */
@@ -79,7 +85,10 @@ export async function removeToken({ store, decisions }: RegistryContext, id: str
  * The record that a token's text stands for, and the revision to compare with when it is used.
  * Errors, all forbidden: token_malformed; token_unknown, also for a wrong secret; token_expired, also when used up.
  */
-export function validToken({ store, clock }: RegistryContext, text: string): { token: TokenRecord; modRevision: number } {
+export function validToken(
+  { store, clock }: RegistryContext,
+  text: string,
+): { token: TokenRecord; modRevision: number } {
   const { id, secret } = parseToken(text)
   const { value: token, modRevision } = readVersioned<TokenRecord>(store, keys.tokenKey(id))
   if (!token || !secretMatches(secret, token.hash)) {
@@ -100,5 +109,8 @@ function whyOver(token: TokenRecord, now: number): string | null {
 }
 
 function specInvalid(field: string, why: string): OvlError {
-  return new OvlError("token_spec_invalid", `token: ${field} ${why}`, { kind: "usage", hint: "as in --ttl 24h --uses 3" })
+  return new OvlError("token_spec_invalid", `token: ${field} ${why}`, {
+    kind: "usage",
+    hint: "as in --ttl 24h --uses 3",
+  })
 }

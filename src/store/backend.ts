@@ -1,4 +1,5 @@
 /** What an engine stands on: tables on disk or in memory, changed by whole commits. */
+import type { OvlError } from "../base/errors.ts"
 import type { ReadTables, Tables } from "./tables.ts"
 
 export interface Backend {
@@ -10,5 +11,7 @@ export interface Backend {
    * Rejects with `store_full` (no space) or `store_failed`.
    */
   commit<T>(work: (tables: Tables) => T): Promise<T>
+  /** Where the disk is full, the error for a command that would need more of it. */
+  refusal(): OvlError | null
   close(): Promise<void>
 }

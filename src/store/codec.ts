@@ -68,7 +68,7 @@ export function decodeEntry(key: string, row: Uint8Array): Entry {
     entry.lease = String.fromCharCode(...row.subarray(at, at + length))
     at += length
   }
-  entry.value = row.subarray(at)
+  entry.value = new Uint8Array(row.buffer, row.byteOffset + at, row.length - at)
   return entry
 }
 

@@ -55,14 +55,7 @@ export class LongReadTable<T extends ReadTable = ReadTable> {
   }
 
   /** Rows of `table` below `base`, of which the full keys begin with `head`. */
-  *#walk(
-    table: T,
-    base: string,
-    head: string,
-    from: string,
-    bound: string | null,
-    pageRows: number,
-  ): Generator<Row> {
+  *#walk(table: T, base: string, head: string, from: string, bound: string | null, pageRows: number): Generator<Row> {
     let next = base + from
     if (from.length > CHUNK_BYTES) {
       const pointer = base + pointerKey(from)

@@ -27,6 +27,10 @@ export type Compare =
   | { lease: string; exists: boolean }
 
 export type Operation =
+  /**
+   * Flags are 0 where none are given. Without `lease` a key keeps the lease that it has; null takes it from it. Putting
+   * what is there already changes nothing.
+   */
   | { op: "put"; key: string; value: Uint8Array; flags?: bigint; lease?: string | null }
   | { op: "delete"; key: string }
   /** Deletes every key that begins with `prefix`, but for those that begin with one of `except`. */
@@ -91,18 +95,25 @@ export interface Store {
   get(key: string): Entry | undefined
   /** Keys with the byte prefix, in byte order, beginning after `after`, at most `limit` of them. */
   range(prefix: string, options?: { after?: string; limit?: number }): Range
-  /** The highest revision that ever changed a key below the prefix, deletions included; 0 when none did. */
+  /**
+   * The highest revision that ever changed a key below the prefix, deletions included, over restarts too; 0 when none
+   * did. Where the deletion is so long ago that TOMBSTONES_MAX others followed it, it may be higher than that; it never
+   * goes back.
+   */
   lastChange(prefix: string): number
   /** Resolves when reads here see every write acknowledged before the call: Consul's `consistent`. */
   barrier(): Promise<void>
   /**
-   * Resolves when the change is durable. Rejects with OvlError: `store_busy` (queue full), `store_full` (no space),
-   * `store_failed`, `store_closed`.
+   * Resolves when the change is durable. Rejects with OvlError, and then nothing was changed: `store_busy` (queue full),
+   * `store_full` (no space; what only deletes goes on), `store_failed`, `store_closed`, `lease_unknown` (a put names a
+   * lease that is not there), `store_invalid`, `value_too_large`, `transaction_too_large`. The values' bytes must stay as
+   * they are until then.
    */
   transact(transaction: Transaction): Promise<TransactionResult>
   /**
    * Calls back once for each revision after `fromRevision` that touches the prefix, in order and without gaps.
-   * `onEnd` with `compacted` when history no longer reaches back so far: range again, and watch from there.
+   * `onEnd` with `compacted` when history no longer reaches back so far: range again, and watch from there; with
+   * `store_closed` when the store is closed. Neither is called before `watch` has returned, nor after `close`.
    */
   watch(
     prefix: string,
@@ -110,11 +121,17 @@ export interface Store {
     onBatch: (batch: WatchBatch) => void,
     onEnd: (error: OvlError) => void,
   ): Watch
-  /** A lease lives at least `ttlMs` and at most twice that after its last renewal; keys put with it go with it. */
+  /**
+   * A lease lives at least `ttlMs` and at most twice that after its last renewal; keys put with it go with it, all in one
+   * revision. Granting one that there is renews it, with the new `ttlMs`. A restart gives each its full time again.
+   * Rejects with `lease_invalid`, and as `transact` does.
+   */
   grantLease(id: string, ttlMs: number): Promise<Lease>
   /** Rejects with `lease_unknown` (not_found). */
   renewLease(id: string): Promise<Lease>
+  /** Ends a lease at once. One that is not there is no error. */
   revokeLease(id: string): Promise<void>
   leases(): Lease[]
+  /** Finishes what was accepted, and refuses the rest. */
   close(): Promise<void>
 }

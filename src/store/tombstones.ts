@@ -107,7 +107,10 @@ export class History {
 
   /** In the folder above `name`; where that is forgotten itself, a folder further up has a floor at least as high. */
   #raiseFloor(name: string, revision: number): void {
-    const above = foldersOf(name).filter((folder) => folder !== name).at(-1) ?? ""
+    const above =
+      foldersOf(name)
+        .filter((folder) => folder !== name)
+        .at(-1) ?? ""
     if (above !== "" && this.#mark(above) === 0 && !this.#touched.has(above)) return
     const key = markKey(above)
     if (decodeRevision(this.#floors.get(key)) < revision) this.#floors.put(key, encodeRevision(revision))

@@ -17,7 +17,7 @@ export interface Body {
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-/** Encodes any value that JSON can hold, and bytes. `undefined` is an empty body. Throws a TypeError on a cycle or a bigint. */
+/** Encodes what JSON can hold, and bytes. `undefined` is an empty body. Throws on a cycle or a bigint. */
 export function encodeBody(value: unknown): Body {
   const hasBytes = containsBytes(value)
   const text = JSON.stringify(hasBytes ? lower(value, "") : value)

@@ -14,7 +14,7 @@ import { identityUri, NODE_ID_PATTERN } from "./identity.ts"
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
 const DAY_MS = 86_400_000
 
-/** The authority's certificate and private key, as PEM. The key signs nodes into the cluster: it never leaves the servers. */
+/** The authority's certificate and private key, as PEM. The key signs nodes into the cluster and stays on servers. */
 export interface Authority {
   certPem: string
   keyPem: string

@@ -148,7 +148,7 @@ export class Channel {
   }
 
   /**
-   * A peer is dead when it was silent for several ticks of ours, not for a time: when this process was held up (stopped,
+   * A peer is dead when it was silent for several ticks of ours, not for a time: if this process was held up (stopped,
    * starved), one late tick must not condemn a peer whose bytes are still waiting to be read.
    */
   #tick(): void {

@@ -3,7 +3,7 @@
  * subscriptions that go on. What stands in the book when the connection ends is answered with the reason.
  */
 import type { Clock } from "../base/clock.ts"
-import { OvlError } from "../base/errors.ts"
+import { asOvlError, OvlError } from "../base/errors.ts"
 import { PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
 import { Channel, type Wire } from "./channel.ts"
 import { type Frame, FrameType, PROTOCOL_VERSION } from "./frames.ts"
@@ -94,16 +94,16 @@ class ClientSession implements PeerConnection {
     onEnd: (error?: OvlError) => void,
   ): Subscription {
     const id = this.#nextId()
-    const refused = this.#channel.closed
-      ? (this.#closedBy ?? peerClosed(this.remote.address))
-      : this.#subscriptions.size >= this.#options.limits.subscriptionsMax && peerBusy("too many subscriptions")
     let live = true
-    if (refused) {
-      // Later, as every other end: the caller has its subscription in hand by then.
-      queueMicrotask(() => live && onEnd(refused))
-    } else {
+    try {
+      if (this.#channel.closed) throw this.#closedBy ?? peerClosed(this.remote.address)
+      if (this.#subscriptions.size >= this.#options.limits.subscriptionsMax) throw peerBusy("too many subscriptions")
       this.#subscriptions.set(id, { onMessage, onEnd })
       this.#channel.send(FrameType.subscribe, id, { method, params })
+    } catch (thrown) {
+      this.#subscriptions.delete(id)
+      // Later, as every other end: the caller has its subscription in hand by then.
+      queueMicrotask(() => live && onEnd(asOvlError(thrown, `subscribing to ${method}`)))
     }
     return {
       close: () => {

@@ -22,7 +22,7 @@ export class Gate {
     this.#options = options
   }
 
-  /** Lets a stranger stand. `dismiss` is called when it has to go; the returned function says that it is none any more. */
+  /** Lets a stranger stand. `dismiss` is called when it has to go; the function returned says it is none any more. */
   admit(dismiss: (why: GateReason) => void): () => void {
     const oldest = this.#strangers.keys().next().value
     if (oldest !== undefined && this.#strangers.size >= this.#options.maxStrangers) this.#dismiss(oldest, "full")

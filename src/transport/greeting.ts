@@ -34,7 +34,7 @@ export function checkGreeting(greeting: Greeting, ours: ClusterIdentity): OvlErr
     const why = `it is at recovery ${greeting.recoveryEpoch}, this node at ${ours.recoveryEpoch}`
     return new OvlError("wrong_recovery_epoch", `talking to another node: ${why}`, {
       kind: "forbidden",
-      hint: "the cluster was recovered since; the node that was left behind must join again with an empty data directory",
+      hint: "the cluster was recovered since; a node left behind joins again with an empty data directory",
     })
   }
   return null

@@ -1,6 +1,6 @@
 /**
- * All conversations of one listener, whatever carries them: who is connected, how many, who must go, and an orderly end.
- * A transport tells the hub of each new connection (`arrive`), and once it knows who that is, of its wire (`serve`).
+ * All conversations of one listener, whatever carries them: who is connected, how many, who must go, an orderly end. A
+ * transport tells the hub of each new connection (`arrive`), and once it knows who that is, of its wire (`serve`).
  */
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"

@@ -32,9 +32,9 @@ export interface JoinOptions {
 
 /**
  * Asks the servers, one after the other, to take this node in, and gives the answer of the first that answers. A server
- * that is reached and says no is the cluster's answer: its error is thrown as it is. One that cannot be reached, or
- * is of another cluster (`token_wrong_cluster`, kind forbidden: nothing secret was sent), makes room for the next; when none
- * is left, a single failure is thrown as it is, several as `join_failed` that names each.
+ * that is reached and says no is the cluster's answer: its error is thrown as it is. One that cannot be reached, or is
+ * of another cluster (`token_wrong_cluster`, kind forbidden: nothing secret was sent), makes room for the next; when
+ * none is left, a single failure is thrown as it is, several as `join_failed` that names each.
  * Throws `token_malformed`, `address_malformed` or `servers_invalid` before anything is opened.
  */
 export async function requestJoin(options: JoinOptions): Promise<unknown> {

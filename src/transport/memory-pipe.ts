@@ -1,4 +1,4 @@
-/** Two wires tied end to end inside one process. What one end writes the other gets, later and in order, unless frozen. */
+/** Two wires tied end to end in one process. What one end writes the other gets, later and in order, unless frozen. */
 import type { OvlError } from "../base/errors.ts"
 import type { Wire } from "./channel.ts"
 

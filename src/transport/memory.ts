@@ -1,6 +1,6 @@
 /**
  * The node-to-node layer inside one process, for tests and for the simulation of a whole cluster. Conversations, frames
- * and bounds are the very ones of the TLS transport; only the wire is another: a pipe that can be frozen, cut and slowed
+ * and bounds are the very ones of the TLS transport; only the wire is another: a pipe that can be frozen, cut, slowed
  * by whoever owns the network. In the place of certificates stand plain credentials, taken at their word.
  */
 import type { Clock } from "../base/clock.ts"

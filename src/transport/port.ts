@@ -22,10 +22,10 @@ export interface CallContext {
   peer: PeerIdentity | null
 }
 
-/** What both sides must agree on before a word is exchanged: another cluster, or a past life of this one, is refused. */
+/** What both sides must agree on first of all: another cluster, or a past life of this one, is refused. */
 export interface ClusterIdentity {
   clusterId: string
-  /** Raised by each disaster recovery, so that what a dead majority left behind cannot come back. 0 in a new cluster. */
+  /** Raised by each disaster recovery, so that what a dead majority left cannot come back. 0 in a new cluster. */
   recoveryEpoch: number
 }
 
@@ -50,7 +50,10 @@ export interface Publisher {
   send(message: unknown): void
   /** Ends the subscription from this side; with an error the subscriber is told why. */
   end(error?: OvlError): void
-  /** Calls back once when the subscription is over, whoever ended it; at once when it already is. */
+  /**
+   * Calls back once when the subscription is over, whoever ended it: inside `end`, inside a `send` that found the peer
+   * too slow, or later; at once when it already is.
+   */
   onClose(callback: () => void): void
 }
 
@@ -76,7 +79,7 @@ export interface PeerConnection {
    * open whether the call was carried out; with `frame_too_large` when params are over FRAME_MAX_BYTES (not sent).
    */
   call(method: string, params: unknown, options?: { timeoutMs?: number }): Promise<unknown>
-  /** Asks for messages. `onEnd` is called once, with an error when the other side gave one or the connection is gone. */
+  /** Asks for messages. `onEnd` comes once, with an error when the other side gave one or the connection is gone. */
   subscribe(
     method: string,
     params: unknown,
@@ -85,7 +88,7 @@ export interface PeerConnection {
   ): Subscription
   /** Closes the connection: pending calls reject, subscriptions end. May be called again. */
   close(): void
-  /** Calls back once when the connection is gone, at once when it already is: no error after `close()`, else the reason. */
+  /** Calls back once when the connection is gone, at once when it is already; no error after `close()`. */
   onClose(callback: (error?: OvlError) => void): void
 }
 

@@ -244,7 +244,7 @@ class ChannelPublisher implements Publisher {
 
 /** What a node hears that was removed: at connect, or when it is cut off. */
 export function notMember(peer: PeerIdentity): OvlError {
-  return new OvlError("not_a_member", `node ${peer.name}: it is no member of the cluster any more`, {
+  return new OvlError("not_member", `node ${peer.name}: it is no member of the cluster any more`, {
     kind: "forbidden",
     hint: "it was removed or has left; join it again with a new token and an empty data directory",
   })

@@ -21,9 +21,9 @@ export interface ConnectTlsOptions extends ConnectOptions {
 
 /**
  * Connects a member to a server. Rejects, with kind unavailable, when the server cannot be reached (`peer_refused`,
- * `peer_timeout`, `peer_unreachable`, `peer_unknown_host`, `peer_closed`, `peer_not_ovl`); with kind forbidden when it is
- * the wrong one (`peer_wrong_cluster`, `peer_not_server`, `peer_certificate_expired`) or one side refuses the other
- * (`certificate_refused`, `not_a_member`, `wrong_cluster`, `wrong_recovery_epoch`, `wrong_protocol`).
+ * `peer_timeout`, `peer_unreachable`, `peer_unknown_host`, `peer_closed`, `peer_not_ovl`); with kind forbidden when it
+ * is the wrong one (`peer_wrong_cluster`, `peer_not_server`, `peer_certificate_expired`) or one side refuses the other
+ * (`certificate_refused`, `not_member`, `wrong_cluster`, `wrong_recovery_epoch`, `wrong_protocol`).
  */
 export function connectTls(options: ConnectTlsOptions): Promise<PeerConnection> {
   return connectWith(options, options.credentials, options.expect)
@@ -71,6 +71,7 @@ export function dial<T>(options: DialOptions, then: (socket: TLSSocket) => T | P
     }
     const cancelTimer = clock.after(timeoutMs, () => fail(connectTimeout(address, timeoutMs)))
     const closedEarly = () => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }))
+    // Stays: an error on a socket that nobody listens to would end the process.
     socket.on("error", fail)
     socket.once("close", closedEarly)
     socket.once("secureConnect", async () => {
@@ -79,7 +80,6 @@ export function dial<T>(options: DialOptions, then: (socket: TLSSocket) => T | P
       try {
         const result = await then(socket)
         cancelTimer()
-        socket.off("error", fail)
         resolve(result)
       } catch (thrown) {
         fail(thrown)

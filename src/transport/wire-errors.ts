@@ -1,4 +1,4 @@
-/** Errors of the node-to-node layer: how an OvlError travels in a frame, and those that more than one file here makes. */
+/** Errors of the node-to-node layer: how an OvlError travels in a frame, and those that several files here make. */
 import { type ErrorKind, OvlError } from "../base/errors.ts"
 import { PEER_ERROR_MAX_CHARS } from "../base/limits.ts"
 

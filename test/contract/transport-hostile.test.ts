@@ -1,4 +1,4 @@
-/** What a listener over TLS does with those who do not keep to the rules: bytes that are no TLS, frames that are no frames. */
+/** What a TLS listener does with those who do not keep to the rules: bytes that are no TLS, frames that are none. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { connect as tcpConnect } from "node:net"
 import { connect as tlsConnect } from "node:tls"
@@ -6,7 +6,7 @@ import { OvlError } from "../../src/base/errors.ts"
 import { encodeFrame, FrameDecoder, FrameType, PROTOCOL_VERSION } from "../../src/transport/frames.ts"
 import type { PeerLimits, PeerListener } from "../../src/transport/port.ts"
 import { connectTls, listenTls } from "../../src/transport/tls.ts"
-import { CLIENT, CLUSTER, SERVER } from "./transport.ts"
+import { CLIENT, CLUSTER, SERVER } from "./transport-harness.ts"
 import { credentialsOf } from "./transport-tls-fixture.ts"
 
 const HELLO = encodeFrame(FrameType.hello, 0, { protocol: PROTOCOL_VERSION, ...CLUSTER }, 1_000)

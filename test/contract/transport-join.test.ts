@@ -8,7 +8,7 @@ import { type JoinOptions, requestJoin } from "../../src/transport/join.ts"
 import type { PeerHandler, PeerListener } from "../../src/transport/port.ts"
 import { connectTls, listenTls } from "../../src/transport/tls.ts"
 import { makeToken } from "../../src/transport/tokens.ts"
-import { CLIENT, CLUSTER, SERVER } from "./transport.ts"
+import { CLIENT, CLUSTER, SERVER } from "./transport-harness.ts"
 import { credentialsOf, testAuthorities } from "./transport-tls-fixture.ts"
 
 const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }

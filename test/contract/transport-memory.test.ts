@@ -1,8 +1,10 @@
 /** The transport in memory against the contract. */
 import { MemoryNetwork } from "../../src/transport/memory.ts"
-import { type TransportHarness, transportContract } from "./transport.ts"
+import { transportContract } from "./transport.ts"
+import type { TransportHarness } from "./transport-harness.ts"
+import { trustContract } from "./transport-trust.ts"
 
-transportContract("memory", async (): Promise<TransportHarness> => {
+async function makeHarness(): Promise<TransportHarness> {
   const network = new MemoryNetwork()
   const trusts = "ours"
   return {
@@ -20,4 +22,7 @@ transportContract("memory", async (): Promise<TransportHarness> => {
     },
     dispose: async () => {},
   }
-})
+}
+
+transportContract("memory", makeHarness)
+trustContract("memory", makeHarness)

@@ -3,9 +3,11 @@ import type { PeerIdentity, PeerListener } from "../../src/transport/port.ts"
 import { connectTls, listenTls } from "../../src/transport/tls.ts"
 import { connectStranger } from "../../src/transport/tls-connect.ts"
 import { byteProxy, credentialsOf, testAuthorities } from "./transport-tls-fixture.ts"
-import { type SignedBy, type TransportHarness, transportContract } from "./transport.ts"
+import { transportContract } from "./transport.ts"
+import type { SignedBy, TransportHarness } from "./transport-harness.ts"
+import { trustContract } from "./transport-trust.ts"
 
-transportContract("TLS", async (): Promise<TransportHarness> => {
+async function makeHarness(): Promise<TransportHarness> {
   const { ours } = await testAuthorities()
   const listeners: PeerListener[] = []
   const undo: (() => void)[] = []
@@ -38,4 +40,7 @@ transportContract("TLS", async (): Promise<TransportHarness> => {
       await Promise.all(listeners.map((listener) => listener.close()))
     },
   }
-})
+}
+
+transportContract("TLS", makeHarness)
+trustContract("TLS", makeHarness)

@@ -5,30 +5,32 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Clock } from "../../base/clock.ts"
-import { OvlError } from "../../base/errors.ts"
-import { STOP_GRACE_MS, WORKLOAD_SWEEP_MS } from "../../base/limits.ts"
+import { asOvlError, OvlError } from "../../base/errors.ts"
+import { STOP_GRACE_MS, WORKLOAD_RETRY_MS } from "../../base/limits.ts"
 import type { Log } from "../../base/log.ts"
 import { type Random, randomHex } from "../../base/random.ts"
+import type { Kernel } from "../../kernel/port.ts"
 import { kill } from "../../linux/libc.ts"
-import { createPinnedNamespace, deleteNamespace } from "../../linux/namespaces.ts"
+import { pidAlive, processStartTime, watchExit } from "../../linux/process.ts"
 import type { Catalog } from "../../model/catalog.ts"
+import { NETNS_DIRECTORY } from "../../model/dataplane.ts"
 import { foldName } from "../../model/names.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../model/workload.ts"
 import type { Endpoints } from "../endpoints.ts"
 import type { EventBus } from "../events.ts"
 import { readIfThere, rewriteInPlace } from "../files.ts"
 import { hostsText, resolvConfText } from "./etc-files.ts"
-import { isAlive, processesIn, startTime } from "./processes.ts"
+import { isProcessIn, processesIn } from "../../linux/namespace-processes.ts"
 import { deleteRecord, loadRecords, readExit, saveRecord, WorkloadPaths, type WorkloadRecord } from "./record.ts"
 import { startSupervisor } from "./supervisor-start.ts"
 
 const SIGTERM = 15
 const SIGKILL = 9
-const NETNS_DIR = "/run/netns"
 
 export interface WorkloadManagerOptions {
   runDir: string
   nodeName: string
+  kernel: Kernel
   endpoints: Endpoints
   catalog: Catalog
   events: EventBus
@@ -42,7 +44,7 @@ export class WorkloadManager {
   readonly #records = new Map<string, WorkloadRecord>()
   /** Workloads whose end is being worked on: each ends once. */
   readonly #ending = new Map<string, Promise<void>>()
-  #cancelSweep: () => void = () => {}
+  readonly #cancels = new Set<() => void>()
 
   constructor(options: WorkloadManagerOptions) {
     this.#options = options
@@ -51,12 +53,16 @@ export class WorkloadManager {
 
   /** After a start: workloads that ended, or lost their namespace, while no daemon ran are ended properly now. */
   async resume(): Promise<void> {
-    await this.#sweep()
-    this.#scheduleSweep()
+    for (const record of [...this.#records.values()]) {
+      if (record.status === "exited") continue
+      const over = !existsSync(record.netns) || (record.process !== null && !isAlive(record))
+      if (over) await this.#endUntold(record)
+      else this.#watch(record)
+    }
   }
 
   close(): void {
-    this.#cancelSweep()
+    for (const cancel of this.#cancels) cancel()
   }
 
   list(): WorkloadView[] {
@@ -96,10 +102,11 @@ export class WorkloadManager {
       await this.#make(record, spec)
     } catch (error) {
       this.#records.delete(folded)
-      deleteNamespace(record.netns)
+      this.#deleteNamespace(record)
       deleteRecord(this.#options.runDir, record.name)
       throw error
     }
+    this.#watch(record)
     this.#options.events.emit("workload_started", `workload ${record.name} started`, { workload: record.name })
     return { workload: this.view(record), enter: this.enterSpec(record) }
   }
@@ -114,10 +121,9 @@ export class WorkloadManager {
   /** A foreground `run` tells which process it has become. */
   started(name: string, pid: number): void {
     const record = this.#find(name)
-    const began = startTime(pid)
-    if (began === null) return
-    record.process = { pid, startTime: began }
+    record.process = identify(pid) ?? record.process
     saveRecord(this.#options.runDir, record)
+    this.#watch(record)
   }
 
   /** The command has ended: the workload ends with it. */
@@ -130,11 +136,13 @@ export class WorkloadManager {
   async stop(name: string, options: { graceMs: number }): Promise<void> {
     const record = this.#find(name)
     if (record.status === "exited") return
-    if (record.process && isAlive(record.process)) {
-      kill(record.process.pid, SIGTERM)
-      await this.#waitForEnd(record, Math.min(options.graceMs, STOP_GRACE_MS * 6))
-      if (isAlive(record.process)) kill(record.process.pid, SIGKILL)
+    const process = record.process
+    if (process && isAlive(record)) {
+      kill(process.pid, SIGTERM)
+      await this.#waitForEnd(record, options.graceMs)
+      if (isAlive(record)) kill(process.pid, SIGKILL)
       await this.#waitForEnd(record, STOP_GRACE_MS)
+      await this.#waitForExitFile(record)
     }
     await this.#end(record, readExit(this.#options.runDir, record.name))
   }
@@ -169,7 +177,9 @@ export class WorkloadManager {
 
   enterSpec(record: WorkloadRecord): EnterSpec {
     const paths = new WorkloadPaths(this.#options.runDir, record.name)
-    const live = record.process && isAlive(record.process) ? record.process.pid : null
+    // A process that has not yet come all the way in is not one to be joined.
+    const pid = record.process?.pid
+    const live = pid !== undefined && isAlive(record) && isProcessIn(pid, record.netns) ? pid : null
     return {
       name: record.name,
       netns: record.netns,
@@ -177,7 +187,7 @@ export class WorkloadManager {
       hosts: paths.hosts,
       hostnameFile: paths.hostnameFile,
       resolvConf: paths.resolvConf,
-      hide: [this.#options.runDir, NETNS_DIR],
+      hide: [this.#options.runDir, NETNS_DIRECTORY],
       pid: live,
       env: record.env,
     }
@@ -186,7 +196,6 @@ export class WorkloadManager {
   #newRecord(spec: RunSpec): WorkloadRecord {
     const id = randomHex(this.#options.random, 64)
     const name = spec.name ?? `w${id.slice(0, 8)}`
-    const began = spec.pid === undefined ? null : startTime(spec.pid)
     return {
       id,
       name,
@@ -195,9 +204,9 @@ export class WorkloadManager {
       env: spec.env ?? [],
       cwd: spec.cwd ?? "/",
       networks: this.#options.endpoints.resolveNetworks(spec.networks).map(({ id, name }) => ({ id, name })),
-      netns: join(NETNS_DIR, `ovl-${name}`),
+      netns: join(NETNS_DIRECTORY, `ovl-${name}`),
       status: "running",
-      process: spec.pid !== undefined && began !== null ? { pid: spec.pid, startTime: began } : null,
+      process: spec.pid === undefined ? null : identify(spec.pid),
       exitCode: null,
       foreground: !spec.detach,
       created: new Date(this.#options.clock.now()).toISOString(),
@@ -207,10 +216,11 @@ export class WorkloadManager {
   async #make(record: WorkloadRecord, spec: RunSpec): Promise<void> {
     // The record first: after a crash it tells which namespace to remove.
     saveRecord(this.#options.runDir, record)
-    createPinnedNamespace(record.netns)
+    const ns = record.netns
+    this.#options.kernel.apply([{ op: "netns-add", ns }, { op: "link-set", ns, name: "lo", up: true }], "all-or-nothing")
     await this.#options.endpoints.createForWorkload({
       workload: record.name,
-      networks: record.networks.map((network) => network.id),
+      networks: this.#options.endpoints.resolveNetworks(record.networks.map((network) => network.id)),
       netns: record.netns,
       ip: spec.ip ?? null,
       mac: spec.mac ?? null,
@@ -248,7 +258,7 @@ export class WorkloadManager {
     // Whatever the command left running in the workload's namespace ends with it, as in a container.
     for (const pid of processesIn(record.netns)) kill(pid, SIGKILL)
     await this.#options.endpoints.removeOfWorkload(record.name)
-    deleteNamespace(record.netns)
+    this.#deleteNamespace(record)
     record.status = "exited"
     record.exitCode = exitCode
     record.process = null
@@ -256,6 +266,10 @@ export class WorkloadManager {
     else saveRecord(this.#options.runDir, record)
     const how = exitCode === null ? "" : ` with status ${exitCode}`
     this.#options.events.emit("workload_exited", `workload ${record.name} ended${how}`, { workload: record.name })
+  }
+
+  #deleteNamespace(record: WorkloadRecord): void {
+    this.#options.kernel.apply([{ op: "netns-del", ns: record.netns }], "best-effort")
   }
 
   #forget(record: WorkloadRecord): void {
@@ -275,7 +289,7 @@ export class WorkloadManager {
 
   async #waitForEnd(record: WorkloadRecord, ms: number): Promise<void> {
     const until = this.#options.clock.monotonic() + ms
-    while (record.process && isAlive(record.process) && this.#options.clock.monotonic() < until)
+    while (isAlive(record) && this.#options.clock.monotonic() < until)
       await new Promise<void>((resolve) => this.#options.clock.after(10, resolve))
   }
 
@@ -285,24 +299,35 @@ export class WorkloadManager {
       await new Promise<void>((resolve) => this.#options.clock.after(10, resolve))
   }
 
-  #scheduleSweep(): void {
-    this.#cancelSweep = this.#options.clock.after(WORKLOAD_SWEEP_MS, () => {
-      void this.#sweep().finally(() => this.#scheduleSweep())
+  /** The end of the process, whoever its parent is, is the end of the workload. */
+  #watch(record: WorkloadRecord): void {
+    const watched = record.process
+    if (!watched) return
+    const cancel = watchExit(watched.pid, () => {
+      this.#cancels.delete(cancel)
+      // A foreground run hands over from the asking process to the command.
+      if (record.process === watched) void this.#endUntold(record)
     })
+    this.#cancels.add(cancel)
   }
 
-  /** The supervisor tells when a command ends; this finds the ends that nobody told of. */
-  async #sweep(): Promise<void> {
-    for (const record of [...this.#records.values()]) {
-      if (record.status === "exited") continue
-      const died = record.process !== null && !isAlive(record.process)
-      if (!died && existsSync(record.netns) && readExit(this.#options.runDir, record.name) === null) continue
-      try {
-        if (died) await this.#waitForExitFile(record)
-        await this.#end(record, readExit(this.#options.runDir, record.name))
-      } catch (error) {
-        this.#options.log.warn("cannot end a workload yet", { workload: record.name, why: String(error) })
-      }
+  /** An end that was noticed here; the supervisor's or caller's own word of it may come at the same time. */
+  async #endUntold(record: WorkloadRecord): Promise<void> {
+    try {
+      if (!record.foreground) await this.#waitForExitFile(record)
+      await this.#end(record, readExit(this.#options.runDir, record.name))
+    } catch (error) {
+      this.#options.log.warn("cannot end a workload yet", { workload: record.name, why: asOvlError(error).message })
+      this.#cancels.add(this.#options.clock.after(WORKLOAD_RETRY_MS, () => void this.#endUntold(record)))
     }
   }
+}
+
+function identify(pid: number): WorkloadRecord["process"] {
+  const startTime = processStartTime(pid)
+  return startTime === null ? null : { pid, startTime }
+}
+
+function isAlive(record: WorkloadRecord): boolean {
+  return record.process !== null && pidAlive(record.process.pid, record.process.startTime)
 }

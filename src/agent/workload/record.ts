@@ -22,8 +22,8 @@ const recordSchema = z.object({
   networks: z.array(z.object({ id: z.string(), name: z.string() })),
   netns: z.string(),
   status: z.enum(["running", "exited"]),
-  /** The command's process, and when it began (clock ticks since boot): a pid that was given out again is not it. */
-  process: z.object({ pid: z.int(), startTime: z.string() }).nullable(),
+  /** Whose end is the workload's, and when it began (clock ticks since boot): a pid that was given out again is not it. */
+  process: z.object({ pid: z.int(), startTime: z.int() }).nullable(),
   exitCode: z.int().nullable(),
   /** Ends with the command that the caller runs in the foreground, and leaves no record. */
   foreground: z.boolean(),

@@ -3,29 +3,24 @@
  * workload's bounded log, leaves its exit status in a file, and tells the daemon; it needs no daemon to do its work.
  */
 import { readFileSync } from "node:fs"
-import { constants } from "node:os"
 import { join } from "node:path"
 import { WORKLOAD_LOG_MAX_BYTES } from "../../base/limits.ts"
+import { processStartTime } from "../../linux/process.ts"
 import { BoundedLog } from "./bounded-log.ts"
-import { startTime } from "./processes.ts"
+import { enterCommand, exitStatusOf } from "./enter.ts"
 import { writeExit } from "./record.ts"
-import { selfCommand } from "../../linux/self.ts"
 import type { SupervisorTask } from "./supervisor-start.ts"
 
 /** Runs the task in `dir` to its end; the result is the supervisor's own exit status. */
 export async function supervise(dir: string): Promise<number> {
   const task = JSON.parse(readFileSync(join(dir, "start.json"), "utf8")) as SupervisorTask
   const log = new BoundedLog(task.log, WORKLOAD_LOG_MAX_BYTES)
-  const child = Bun.spawn(selfCommand(["__enter", join(dir, "start.json")]), {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: process.env,
-  })
-  process.stdout.write(`${child.pid} ${startTime(child.pid) ?? "0"}\n`)
+  const { argv, env } = enterCommand(task)
+  const child = Bun.spawn(argv, { stdin: "ignore", stdout: "pipe", stderr: "pipe", env })
+  process.stdout.write(`${child.pid} ${processStartTime(child.pid) ?? 0}\n`)
   const pumps = Promise.allSettled([pump(child.stdout, log), pump(child.stderr, log)])
   await child.exited
-  const exitCode = child.signalCode ? 128 + signalNumber(child.signalCode) : (child.exitCode ?? 255)
+  const exitCode = exitStatusOf(child)
   // What it left running may hold the pipes open: the daemon ends that, and only then is the log complete.
   writeExit(dir, exitCode)
   await tellDaemon(task, exitCode)
@@ -50,8 +45,4 @@ async function tellDaemon(task: SupervisorTask, exitCode: number): Promise<void>
   } catch {
     // No daemon: its next start reads the exit file.
   }
-}
-
-function signalNumber(name: string): number {
-  return (constants.signals as Record<string, number>)[name] ?? 0
 }

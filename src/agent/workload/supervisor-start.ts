@@ -5,14 +5,12 @@ import { createInterface } from "node:readline"
 import { OvlError } from "../../base/errors.ts"
 import type { EnterSpec } from "../../model/workload.ts"
 import { writeFileAtomic } from "../files.ts"
+import type { EnterTask } from "./enter.ts"
 import { WorkloadPaths, type WorkloadRecord } from "./record.ts"
 import { selfCommand } from "../../linux/self.ts"
 
 /** What the supervisor reads: `start.json` in the workload's folder. */
-export interface SupervisorTask {
-  enter: EnterSpec
-  command: string[]
-  cwd: string
+export interface SupervisorTask extends EnterTask {
   log: string
   socket: string
 }
@@ -25,7 +23,7 @@ export async function startSupervisor(
   runDir: string,
   record: WorkloadRecord,
   enter: EnterSpec,
-): Promise<{ pid: number; startTime: string }> {
+): Promise<{ pid: number; startTime: number }> {
   const paths = new WorkloadPaths(runDir, record.name)
   const task: SupervisorTask = {
     enter,
@@ -54,5 +52,5 @@ export async function startSupervisor(
     throw new OvlError("supervisor_failed", `cannot run ${record.name}: its supervisor did not start the command`, {
       hint: `see ${paths.log}`,
     })
-  return { pid: Number(pid), startTime }
+  return { pid: Number(pid), startTime: Number(startTime) }
 }

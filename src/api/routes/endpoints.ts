@@ -1,9 +1,10 @@
 /** `/api/v1/endpoints`: every node's are shown; made and removed are those of the node that is asked. */
 import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
-import { OvlError } from "../../base/errors.ts"
 import { attachSpecSchema, type EndpointRecord, endpointViewSchema } from "../../model/endpoint.ts"
 import { endpointView } from "../../model/views.ts"
+import { endpointNotFound } from "../../registry/endpoints.ts"
+import { networkNotFound } from "../../registry/networks.ts"
 import { type Route, route } from "../route.ts"
 
 export const endpointRoutes: Route[] = [
@@ -39,10 +40,7 @@ export const endpointRoutes: Route[] = [
     async handle({ node, params }) {
       const endpoint = node.catalog.findEndpoint(params.ref!)
       if (endpoint) return endpointView(node.catalog, endpoint)
-      throw new OvlError("endpoint_not_found", `endpoint ${params.ref}: no such endpoint`, {
-        kind: "not_found",
-        hint: "`ovl endpoint ls` lists them",
-      })
+      throw endpointNotFound(params.ref!)
     },
   }),
   route({
@@ -61,8 +59,5 @@ function wanted(node: LocalNode, network: string | undefined): Iterable<Endpoint
   if (network === undefined) return node.catalog.endpoints.values()
   const found = node.catalog.findNetwork(network)
   if (found) return node.catalog.endpointsOf(found.id)
-  throw new OvlError("network_not_found", `network ${network}: no such network`, {
-    kind: "not_found",
-    hint: "`ovl network ls` lists them",
-  })
+  throw networkNotFound(network)
 }

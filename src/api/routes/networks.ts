@@ -1,9 +1,9 @@
 /** `/api/v1/networks`: making, listing, showing and removing networks; each with every node's endpoints. */
 import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
-import { OvlError } from "../../base/errors.ts"
 import { type NetworkRecord, type NetworkView, networkSpecSchema, networkViewSchema } from "../../model/network.ts"
 import { networkView } from "../../model/views.ts"
+import { networkNotFound } from "../../registry/networks.ts"
 import { type Route, route, switchSchema } from "../route.ts"
 
 export const networkRoutes: Route[] = [
@@ -59,10 +59,7 @@ export const networkRoutes: Route[] = [
 function find(node: LocalNode, reference: string): NetworkRecord {
   const network = node.catalog.findNetwork(reference)
   if (network) return network
-  throw new OvlError("network_not_found", `network ${reference}: no such network`, {
-    kind: "not_found",
-    hint: "`ovl network ls` lists them",
-  })
+  throw networkNotFound(reference)
 }
 
 function show(node: LocalNode, network: NetworkRecord): NetworkView {

@@ -4,6 +4,7 @@ import type { LocalNode } from "../../agent/port.ts"
 import { OvlError } from "../../base/errors.ts"
 import { type NodeRecord, nodeViewSchema } from "../../model/node.ts"
 import { nodeView } from "../../model/views.ts"
+import { nodeNotFound } from "../../registry/nodes.ts"
 import { type Route, route } from "../route.ts"
 
 export const nodeRoutes: Route[] = [
@@ -62,10 +63,7 @@ export const nodeRoutes: Route[] = [
 function find(node: LocalNode, reference: string): NodeRecord {
   const found = node.catalog.findNode(reference)
   if (found) return found
-  throw new OvlError("node_not_found", `node ${reference}: no such node`, {
-    kind: "not_found",
-    hint: "`ovl node ls` lists them",
-  })
+  throw nodeNotFound(reference)
 }
 
 /** The leader's id; null also where no server answers, as the rest of what is known is still worth showing. */

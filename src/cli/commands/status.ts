@@ -1,10 +1,8 @@
 import type { StatusView } from "../../model/node.ts"
 import { defineCommand } from "../command.ts"
+import { DEGRADED } from "../exit-status.ts"
 import type { Style } from "../render/style.ts"
 import { ago, count, facts } from "../render/text.ts"
-
-/** Exit status of `status`, `doctor` and `lab verify` when not all is well. */
-const DEGRADED = 7
 
 export const status = defineCommand({
   path: ["status"],

@@ -12,7 +12,15 @@ const GAP = "   "
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const lines = [columns.map((c) => c.title), ...rows.map((row) => columns.map((c) => visible(c.text(row))))]
   const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]!.length)))
-  return lines.map((line) => `${line.map((cell, at) => cell.padEnd(widths[at]!)).join(GAP).trimEnd()}\n`).join("")
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((cell, at) => cell.padEnd(widths[at]!))
+          .join(GAP)
+          .trimEnd()}\n`,
+    )
+    .join("")
 }
 
 /** `name   value` lines with the values aligned. */

@@ -8,17 +8,30 @@ export const networkCreate = defineCommand({
   path: ["network", "create"],
   task: "Networks",
   summary: "Create a network on the whole cluster and print its id",
-  details: "Whatever is left out is chosen: a free subnet, the subnet's first address as gateway, the next VNI from 256 up.",
+  details:
+    "Whatever is left out is chosen: a free subnet, the subnet's first address as gateway, the next VNI from 256 up.",
   examples: [
-    { what: "Two networks that share a subnet and nothing else", line: "ovl network create red --subnet 10.65.10.0/24\n  ovl network create green --subnet 10.65.10.0/24" },
-    { what: "No way out, addresses from the upper half only", line: "ovl network create vault --subnet 10.9.0.0/24 --ip-range 10.9.0.128/25 --internal" },
+    {
+      what: "Two networks that share a subnet and nothing else",
+      line: "ovl network create red --subnet 10.65.10.0/24\n  ovl network create green --subnet 10.65.10.0/24",
+    },
+    {
+      what: "No way out, addresses from the upper half only",
+      line: "ovl network create vault --subnet 10.9.0.0/24 --ip-range 10.9.0.128/25 --internal",
+    },
   ],
   arguments: { name: { name: "NAME", description: "The network's name", required: true, takes: "one" } },
   options: {
     subnet: { kind: "list", value: "CIDR", description: "Subnet, such as 10.65.10.0/24" },
     gateway: { kind: "text", value: "IP", description: "Gateway address, the same on every node (default: the first)" },
     "ip-range": { kind: "text", value: "CIDR", description: "Part of the subnet from which addresses are given" },
-    vni: { kind: "integer", value: "N", min: 1, max: VNI_MAX, description: "VXLAN network identifier (default: the next free)" },
+    vni: {
+      kind: "integer",
+      value: "N",
+      min: 1,
+      max: VNI_MAX,
+      description: "VXLAN network identifier (default: the next free)",
+    },
     mtu: {
       kind: "integer",
       value: "BYTES",
@@ -28,14 +41,21 @@ export const networkCreate = defineCommand({
     },
     internal: { kind: "flag", description: "No way to the outside" },
     label: { kind: "pair", value: "KEY=VALUE", description: "Label" },
-    driver: { kind: "text", short: "d", value: "NAME", choices: ["overlay"], default: "overlay", description: "Network driver" },
-    tenant: { kind: "text", value: "NAME", default: "default", description: "Tenant; only default in this version" },
+    driver: {
+      kind: "text",
+      short: "d",
+      value: "NAME",
+      choices: ["overlay"],
+      default: "overlay",
+      description: "Network driver",
+    },
+    tenant: { kind: "text", value: "NAME", description: "Tenant; none but default in this version" },
     secure: { kind: "flag", description: "Encrypt between nodes", unavailable: true },
     multicast: { kind: "flag", description: "Carry multicast and broadcast", unavailable: true },
   },
   async run(context) {
     const { options } = context
-    if (options.tenant !== "default") throw notAvailable("network create --tenant")
+    if (options.tenant !== undefined && options.tenant !== "default") throw notAvailable("network create --tenant")
     const spec: NetworkSpec = {
       name: context.arguments.name,
       subnets: subnetsOf(options.subnet, options.gateway),

@@ -6,10 +6,13 @@ export const networkInspect = defineCommand({
   path: ["network", "inspect"],
   task: "Networks",
   summary: "Show all about networks, as a JSON array",
-  details: "Its endpoints on every node, and under \"local\" the namespace and interfaces that this node has for it.",
+  details: 'Its endpoints on every node, and under "local" the namespace and interfaces that this node has for it.',
   examples: [
     { what: "One network", line: "ovl network inspect red" },
-    { what: "Enter its hidden namespace", line: "ip netns exec $(basename $(ovl network inspect red | jq -r '.[0].local.netns')) bridge fdb" },
+    {
+      what: "Enter its hidden namespace",
+      line: "ip netns exec $(basename $(ovl network inspect red | jq -r '.[0].local.netns')) bridge fdb",
+    },
   ],
   arguments: { names: { name: "NAME", description: "A network's name or id", required: true, takes: "many" } },
   options: { kernel: { kind: "flag", description: "Also what the kernel holds", unavailable: true } },

@@ -17,7 +17,10 @@ export const nodeLs = defineCommand({
   summary: "List the cluster's nodes",
   examples: [
     { what: "Who is there", line: "ovl node ls" },
-    { what: "Names of the nodes that do not answer", line: "ovl node ls --json | jq -r '.[] | select(.state == \"failed\") | .name'" },
+    {
+      what: "Names of the nodes that do not answer",
+      line: "ovl node ls --json | jq -r '.[] | select(.state == \"failed\") | .name'",
+    },
   ],
   options: {},
   arguments: {},

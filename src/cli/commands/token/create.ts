@@ -5,9 +5,10 @@ export const tokenCreate = defineCommand({
   path: ["token", "create"],
   task: "Run a node",
   summary: "Make a token with which nodes can join, and print it",
-  details: "It is shown this once: the cluster keeps only a hash of it. Without --uses it can be used any number of times.",
+  details:
+    "It is shown this once: the cluster keeps only a hash of it. Without --uses it can be used any number of times.",
   examples: [
-    { what: "Join a second host", line: "ovl join 192.168.1.51 --token \"$(ssh swarm-01 ovl token create)\"" },
+    { what: "Join a second host", line: 'ovl join 192.168.1.51 --token "$(ssh swarm-01 ovl token create)"' },
     { what: "Good for one node within ten minutes", line: "ovl token create --ttl 10m --uses 1" },
   ],
   arguments: {},
@@ -32,7 +33,11 @@ export const tokenCreate = defineCommand({
   async run(context) {
     const { role, ttl, uses } = context.options
     const client = await context.client()
-    const created = await client.createToken({ role: role === "server" ? "server" : "client", ttlMs: ttl, uses: uses ?? null })
+    const created = await client.createToken({
+      role: role === "server" ? "server" : "client",
+      ttlMs: ttl,
+      uses: uses ?? null,
+    })
     context.answer(created, () => `${created.token}\n`)
     return 0
   },

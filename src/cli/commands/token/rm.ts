@@ -10,7 +10,9 @@ export const tokenRm = defineCommand({
     { what: "One of them", line: "ovl token rm 3f9c2a7e" },
     { what: "All of them", line: "ovl token rm $(ovl token ls -q)" },
   ],
-  arguments: { ids: { name: "ID", description: "A token's id, as `ovl token ls` shows it", required: true, takes: "many" } },
+  arguments: {
+    ids: { name: "ID", description: "A token's id, as `ovl token ls` shows it", required: true, takes: "many" },
+  },
   options: {},
   async run(context) {
     const client = await context.client()

@@ -1,0 +1,260 @@
+/**
+ * This node's endpoints, from the wish to the packet and back: the cluster decides address and name in one commit, the
+ * kernel follows, the record says `up`, and every other live node of the network has its rows before the caller hears.
+ * When a step fails, those before it are undone.
+ */
+import { asOvlError, OvlError } from "../base/errors.ts"
+import { PROGRAMMED_WAIT_MS } from "../base/limits.ts"
+import type { Log } from "../base/log.ts"
+import { type Random, randomHex } from "../base/random.ts"
+import type { Kernel } from "../kernel/port.ts"
+import { namespaceId } from "../linux/namespaces.ts"
+import type { Catalog } from "../model/catalog.ts"
+import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
+import type { AttachSpec, Egress, EndpointRecord } from "../model/endpoint.ts"
+import { foldName } from "../model/names.ts"
+import type { NetworkRecord } from "../model/network.ts"
+import { nextEgressAddress } from "../overlay/egress.ts"
+import type { Cluster, EndpointSpec } from "../registry/port.ts"
+import type { DataPlane } from "./dataplane.ts"
+import type { EventBus } from "./events.ts"
+import { checkIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
+import type { Replica } from "./replica.ts"
+
+export interface EndpointsOptions {
+  cluster: Cluster
+  replica: Replica
+  dataplane: DataPlane
+  kernel: Kernel
+  nodeId: string
+  events: EventBus
+  random: Random
+  log: Log
+}
+
+export interface WorkloadEndpoints {
+  workload: string
+  networks: NetworkRecord[]
+  netns: string
+  ip: string | null
+  mac: string | null
+}
+
+export class Endpoints {
+  readonly #o: EndpointsOptions
+  /** Egress addresses promised to attaches that are under way. */
+  readonly #promised = new Set<string>()
+  #lastEgress: string | null = null
+  /** One attach after another in the same namespace: they choose interface names there. */
+  readonly #queues = new Map<string, Promise<unknown>>()
+
+  constructor(options: EndpointsOptions) {
+    this.#o = options
+  }
+
+  get #catalog(): Catalog {
+    return this.#o.replica.catalog
+  }
+
+  /** Errors: network_not_found, network_repeated. */
+  resolveNetworks(references: readonly string[]): NetworkRecord[] {
+    const networks = references.map((reference) => {
+      const network = this.#catalog.findNetwork(reference)
+      if (network) return network
+      throw new OvlError("network_not_found", `no network ${reference}`, {
+        kind: "not_found",
+        hint: "`ovl network ls` lists the networks",
+      })
+    })
+    if (new Set(networks).size < networks.length)
+      throw new OvlError("network_repeated", "a network is named twice", { kind: "invalid" })
+    return networks
+  }
+
+  /** The endpoints of a workload that `run` makes: eth0, eth1, ... in order, the egress interface last. */
+  createForWorkload(request: WorkloadEndpoints): Promise<EndpointRecord[]> {
+    const { dev, ino } = namespaceId(request.netns)
+    const specs = request.networks.map(
+      (network, index): EndpointSpec => ({
+        networkId: network.id,
+        nodeId: this.#o.nodeId,
+        workload: request.workload,
+        name: index === 0 ? request.workload : `${request.workload}.${network.name}`,
+        ip: index === 0 ? request.ip : null,
+        mac: index === 0 ? request.mac : null,
+        ifname: `eth${index}`,
+        netns: request.netns,
+        netnsId: `${dev}:${ino}`,
+        origin: "run",
+      }),
+    )
+    const egress = request.networks.findIndex((network) => !network.internal)
+    return this.#create(specs, egress < 0 ? null : { index: egress, ifname: `eth${specs.length}` })
+  }
+
+  /** An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, and those of the cluster. */
+  attach(spec: AttachSpec): Promise<EndpointRecord> {
+    const namespace = resolveNamespace(spec)
+    return this.#inTurn(namespace.id, async () => {
+      const network = this.resolveNetworks([spec.network])[0]!
+      const seen = this.#o.kernel.observeWorkload(namespace.path)
+      if (!seen) throw new OvlError("netns_not_found", `no namespace ${namespace.path}`, { kind: "not_found" })
+      const ifname = spec.ifname === undefined ? nextIfname(seen.interfaces) : checkIfname(spec.ifname, seen.interfaces)
+      const workload = spec.name ?? `e${randomHex(this.#o.random, 8)}`
+      const wantsEgress = !network.internal && (spec.egress === true || !seen.defaultRoute)
+      const endpoint: EndpointSpec = {
+        networkId: network.id,
+        nodeId: this.#o.nodeId,
+        workload,
+        name: this.#hasEndpointHere(workload, namespace.id) ? `${workload}.${network.name}` : workload,
+        ip: spec.ip ?? null,
+        mac: spec.mac ?? null,
+        ifname,
+        netns: namespace.path,
+        netnsId: namespace.id,
+        origin: "attach",
+      }
+      const egressName = nextIfname([...seen.interfaces, ifname])
+      const [record] = await this.#create([endpoint], wantsEgress ? { index: 0, ifname: egressName } : null)
+      return record!
+    })
+  }
+
+  /** By endpoint or workload name, or id; a workload's name takes all its endpoints. Errors: endpoint_not_found, endpoint_elsewhere. */
+  async detach(reference: string): Promise<void> {
+    const folded = foldName(reference)
+    const named = this.#catalog.findEndpoint(reference)
+    const ofWorkload = [...this.#catalog.endpoints.values()].filter((each) => foldName(each.workload) === folded)
+    const endpoints = ofWorkload.length > 0 && named?.id !== reference ? ofWorkload : named ? [named] : []
+    const own = endpoints.filter((each) => each.nodeId === this.#o.nodeId)
+    const elsewhere = endpoints[0]
+    if (!elsewhere)
+      throw new OvlError("endpoint_not_found", `no endpoint ${reference}`, {
+        kind: "not_found",
+        hint: "`ovl endpoint ls` lists the endpoints",
+      })
+    if (own.length === 0) {
+      const node = this.#catalog.nodes.get(elsewhere.nodeId)?.name ?? elsewhere.nodeId
+      throw new OvlError("endpoint_elsewhere", `cannot detach ${reference}: it is on node ${node}`, {
+        kind: "conflict",
+        hint: `detach it there`,
+      })
+    }
+    if (own.some((each) => each.origin === "run"))
+      throw new OvlError("endpoint_of_workload", `cannot detach ${reference}: it belongs to a workload that run made`, {
+        kind: "conflict",
+        hint: `\`ovl rm --force ${reference}\` ends the workload`,
+      })
+    await this.#remove(own)
+  }
+
+  /** Withdraws all endpoints of a workload of this node; none is no error. */
+  async removeOfWorkload(workload: string): Promise<void> {
+    const folded = foldName(workload)
+    await this.#remove(this.#own().filter((each) => foldName(each.workload) === folded))
+  }
+
+  /**
+   * After a start: what was being attached when the last daemon ended, and endpoints whose namespace is gone, are given
+   * up; the caller of the one never had an answer, the other has nobody to use it.
+   */
+  async freeWhatIsGone(): Promise<void> {
+    const gone = this.#own().filter((each) => each.state !== "up" || !this.#o.dataplane.isPresent(each))
+    if (gone.length === 0) return
+    await this.#remove(gone)
+    for (const each of gone)
+      this.#o.events.emit("endpoint_freed", `endpoint ${each.name} freed: its namespace is gone`, { endpoint: each.name })
+  }
+
+  /** Withdraws everything this node has. */
+  async removeAll(): Promise<void> {
+    await this.#remove(this.#own())
+  }
+
+  #own(): EndpointRecord[] {
+    return this.#catalog.endpointsOfNode(this.#o.nodeId)
+  }
+
+  #hasEndpointHere(workload: string, netnsId: string): boolean {
+    const folded = foldName(workload)
+    return this.#own().some((each) => foldName(each.workload) === folded && each.netnsId === netnsId)
+  }
+
+  async #create(specs: EndpointSpec[], egress: { index: number; ifname: string } | null): Promise<EndpointRecord[]> {
+    const { cluster, replica, dataplane, events } = this.#o
+    const promise = egress ? this.#promiseEgress(egress.ifname) : null
+    let ids: string[] = []
+    try {
+      const created = await cluster.createEndpoints(specs)
+      ids = created.endpoints.map((each) => each.id)
+      await replica.waitFor(created.revision)
+      const records = created.endpoints.map((each, index) =>
+        index === egress?.index ? { ...each, egress: promise } : each,
+      )
+      dataplane.attach(records)
+      const networkIds = [...new Set(specs.map((spec) => spec.networkId))]
+      const [updated, programmed] = await Promise.all([
+        cluster.updateEndpoints(records.map(({ id, egress }) => ({ id, egress, state: "up" }))),
+        cluster.awaitProgrammed(networkIds, created.revision, PROGRAMMED_WAIT_MS),
+      ])
+      await replica.waitFor(updated.revision)
+      this.#tellLagging(specs[0]!.name, programmed.lagging)
+      for (const each of records)
+        events.emit("endpoint_up", `endpoint ${each.name} is up at ${each.ip}`, { endpoint: each.name, ip: each.ip })
+      return records.map((each) => this.#catalog.endpoints.get(each.id) ?? { ...each, state: "up" })
+    } catch (error) {
+      if (ids.length > 0) await this.#undo(ids)
+      throw error
+    } finally {
+      if (promise) this.#promised.delete(promise.ip)
+    }
+  }
+
+  /** Best effort: where the cluster cannot be reached now, the next start frees what stayed `pending`. */
+  async #undo(ids: string[]): Promise<void> {
+    try {
+      const { revision } = await this.#o.cluster.removeEndpoints(ids)
+      await this.#o.replica.waitFor(revision)
+    } catch (error) {
+      this.#o.log.warn("cannot take back an attach yet", { why: asOvlError(error).message })
+    }
+  }
+
+  #tellLagging(endpoint: string, lagging: string[]): void {
+    if (lagging.length === 0) return
+    const nodes = lagging.map((id) => this.#catalog.nodes.get(id)?.name ?? id).join(", ")
+    this.#o.events.emit("nodes_lagging", `${nodes} did not yet program endpoint ${endpoint}`, { endpoint, nodes })
+  }
+
+  #promiseEgress(ifname: string): Egress {
+    const bridge = this.#o.dataplane.egressAddress()
+    const taken = new Set(this.#promised)
+    for (const each of this.#own()) if (each.egress) taken.add(each.egress.ip)
+    const ip = nextEgressAddress(bridge, this.#lastEgress, taken)
+    this.#promised.add(ip)
+    this.#lastEgress = ip
+    this.#o.log.debug("egress address", { ip, subnet: formatCidr(subnetOf(parseInterfaceAddress(bridge))) })
+    return { ifname, ip, gateway: bridge.split("/")[0] ?? "" }
+  }
+
+  async #remove(endpoints: EndpointRecord[]): Promise<void> {
+    if (endpoints.length === 0) return
+    const { cluster, replica, events } = this.#o
+    const { revision } = await cluster.removeEndpoints(endpoints.map((each) => each.id))
+    await replica.waitFor(revision)
+    await cluster.awaitProgrammed([...new Set(endpoints.map((each) => each.networkId))], revision, PROGRAMMED_WAIT_MS)
+    for (const each of endpoints)
+      events.emit("endpoint_gone", `endpoint ${each.name} is gone`, { endpoint: each.name, ip: each.ip })
+  }
+
+  #inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(key) ?? Promise.resolve()
+    const result = before.then(task, task)
+    const settled = result.catch(() => {})
+    this.#queues.set(key, settled)
+    void settled.then(() => {
+      if (this.#queues.get(key) === settled) this.#queues.delete(key)
+    })
+    return result
+  }
+}

@@ -1,0 +1,76 @@
+/** Which namespace an attach means, and which interface name is free there. */
+import { existsSync } from "node:fs"
+import { OvlError } from "../base/errors.ts"
+import { IFNAME_MAX_CHARS, INTERFACES_PER_NAMESPACE_MAX } from "../base/limits.ts"
+import { isNamespace, namespaceId } from "../linux/namespaces.ts"
+import { NETNS_DIRECTORY } from "../model/dataplane.ts"
+import type { AttachSpec } from "../model/endpoint.ts"
+
+export interface ChosenNamespace {
+  path: string
+  /** Device and inode. */
+  id: string
+}
+
+/**
+ * The namespace by path, by `ip netns` name or by pid. Errors: netns_missing and netns_ambiguous (usage), pid_not_found
+ * and netns_not_found (not_found), netns_invalid, netns_is_host.
+ */
+export function resolveNamespace(spec: AttachSpec): ChosenNamespace {
+  if ((spec.netns === undefined) === (spec.pid === undefined))
+    throw new OvlError("netns_ambiguous", "cannot attach: name the namespace by netns or by pid, by one of them", {
+      kind: "usage",
+      hint: "--netns PATH or --pid PID",
+    })
+  const path = spec.pid === undefined ? netnsPath(spec.netns!) : pidPath(spec.pid)
+  if (!isNamespace(path))
+    throw new OvlError("netns_invalid", `cannot attach to ${path}: it is not a network namespace`, { kind: "invalid" })
+  const { dev, ino } = namespaceId(path)
+  const own = namespaceId()
+  if (dev === own.dev && ino === own.ino)
+    throw new OvlError("netns_is_host", `cannot attach to ${path}: it is the host's own network namespace`, {
+      kind: "invalid",
+      hint: "name a namespace that is separate from the host's",
+    })
+  if (path.startsWith(`${NETNS_DIRECTORY}/1-`))
+    throw new OvlError("netns_is_hidden", `cannot attach to ${path}: it is where ovl keeps a network`, {
+      kind: "invalid",
+    })
+  return { path, id: `${dev}:${ino}` }
+}
+
+function netnsPath(text: string): string {
+  const path = text.includes("/") ? text : `${NETNS_DIRECTORY}/${text}`
+  if (existsSync(path)) return path
+  throw new OvlError("netns_not_found", `no namespace ${path}`, {
+    kind: "not_found",
+    hint: "`ip netns ls` lists the named ones",
+  })
+}
+
+function pidPath(pid: number): string {
+  const path = `/proc/${pid}/ns/net`
+  if (existsSync(path)) return path
+  throw new OvlError("pid_not_found", `no process ${pid}`, { kind: "not_found" })
+}
+
+/** Errors: ifname_invalid, ifname_taken (conflict). */
+export function checkIfname(name: string, taken: readonly string[]): string {
+  // As the kernel's dev_valid_name (net/core/dev.c) has it.
+  if (name.length === 0 || name.length > IFNAME_MAX_CHARS || /[/:\s]/.test(name) || name === "." || name === "..")
+    throw new OvlError("ifname_invalid", `cannot name an interface ${JSON.stringify(name)}`, {
+      kind: "invalid",
+      hint: `at most ${IFNAME_MAX_CHARS} characters, none of them a blank, a slash or a colon`,
+    })
+  if (!taken.includes(name)) return name
+  throw new OvlError("ifname_taken", `cannot attach as ${name}: the namespace has an interface of that name`, {
+    kind: "conflict",
+    hint: "choose another with --ifname, or leave it out",
+  })
+}
+
+/** The first of eth0, eth1, ... that is free. */
+export function nextIfname(taken: readonly string[]): string {
+  for (let n = 0; n < INTERFACES_PER_NAMESPACE_MAX; n++) if (!taken.includes(`eth${n}`)) return `eth${n}`
+  throw new OvlError("ifname_exhausted", "cannot name the interface: the namespace has too many", { kind: "conflict" })
+}

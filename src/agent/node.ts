@@ -1,0 +1,168 @@
+/** The local node: the agent's parts behind the port that the API serves. */
+import { asOvlError, OvlError } from "../base/errors.ts"
+import { KV_WAIT_MAX_MS, PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
+import type { Catalog } from "../model/catalog.ts"
+import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
+import type { NetworkView } from "../model/network.ts"
+import type { StatusView } from "../model/node.ts"
+import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
+import type { Cluster, ClusterInfo } from "../registry/port.ts"
+import type { Store } from "../store/port.ts"
+import type { DataPlane } from "./dataplane.ts"
+import type { Endpoints } from "./endpoints.ts"
+import type { EventBus } from "./events.ts"
+import type { Identity } from "./identity.ts"
+import type { HttpMessage, HttpQuestion, LocalNode, NodeEvent } from "./port.ts"
+import type { Replica } from "./replica.ts"
+import type { ServerLink } from "./server-link.ts"
+import { statusView } from "./status.ts"
+import type { WorkloadManager } from "./workload/manager.ts"
+
+/** The call by which a client hands an HTTP request to a server. */
+export const FORWARD_METHOD = "api/forward"
+
+export interface NodeParts {
+  identity: Identity
+  version: string
+  runDir: string
+  cluster: Cluster
+  store: Store | null
+  link: ServerLink | null
+  replica: Replica
+  dataplane: DataPlane
+  endpoints: Endpoints
+  workloads: WorkloadManager
+  events: EventBus
+  /** What `leave` does last: the kernel is emptied, the identity forgotten, the daemon ended. */
+  afterLeaving: () => void
+}
+
+export class Node implements LocalNode {
+  readonly #p: NodeParts
+
+  constructor(parts: NodeParts) {
+    this.#p = parts
+  }
+
+  get id(): string {
+    return this.#p.identity.nodeId
+  }
+  get name(): string {
+    return this.#p.identity.name
+  }
+  get role() {
+    return this.#p.identity.role
+  }
+  get kvPrefix(): string {
+    return this.#p.identity.kvPrefix
+  }
+  get version(): string {
+    return this.#p.version
+  }
+  get runDir(): string {
+    return this.#p.runDir
+  }
+  get cluster(): Cluster {
+    return this.#p.cluster
+  }
+  get catalog(): Catalog {
+    return this.#p.replica.catalog
+  }
+  get store(): Store | null {
+    return this.#p.store
+  }
+
+  waitFor(revision: number): Promise<void> {
+    return this.#p.replica.waitFor(revision)
+  }
+
+  localPart(networkId: string): NetworkView["local"] {
+    return this.#p.dataplane.localPart(networkId)
+  }
+
+  attach(spec: AttachSpec): Promise<EndpointRecord> {
+    return this.#p.endpoints.attach(spec)
+  }
+
+  detach(reference: string): Promise<void> {
+    return this.#p.endpoints.detach(reference)
+  }
+
+  run(spec: RunSpec): Promise<{ workload: WorkloadView; enter: EnterSpec }> {
+    return this.#p.workloads.run(spec)
+  }
+
+  async workloadStarted(name: string, pid: number): Promise<void> {
+    this.#p.workloads.started(name, pid)
+  }
+
+  workloadEnded(name: string, exitCode: number): Promise<void> {
+    return this.#p.workloads.ended(name, exitCode)
+  }
+
+  workloads(): WorkloadView[] {
+    return this.#p.workloads.list()
+  }
+
+  enter(name: string): EnterSpec {
+    return this.#p.workloads.enter(name)
+  }
+
+  stop(name: string, options: { graceMs: number }): Promise<void> {
+    return this.#p.workloads.stop(name, options)
+  }
+
+  remove(name: string, options: { force: boolean }): Promise<void> {
+    return this.#p.workloads.remove(name, options)
+  }
+
+  logPath(name: string): string {
+    return this.#p.workloads.logPath(name)
+  }
+
+  async status(): Promise<StatusView> {
+    let info: ClusterInfo | null = null
+    let why: string | null = this.#p.link?.problem ?? null
+    try {
+      info = await this.#p.cluster.info()
+    } catch (error) {
+      why = asOvlError(error).message
+    }
+    return statusView({
+      nodeId: this.id,
+      catalog: this.catalog,
+      info,
+      clusterId: this.#p.identity.clusterId,
+      kernel: this.#p.dataplane.health(),
+      serverProblem: why,
+    })
+  }
+
+  /** Errors: last_server (conflict), and those of the cluster: nothing is taken apart before it has agreed. */
+  async leave(): Promise<void> {
+    if (this.role === "server")
+      throw new OvlError("last_server", `cannot leave: ${this.name} is the cluster's only server`, {
+        kind: "conflict",
+        hint: "`ovl down --all` on it ends the cluster; let the other nodes leave first",
+      })
+    await this.#p.cluster.info()
+    for (const workload of this.workloads()) await this.remove(workload.name, { force: true })
+    await this.#p.endpoints.removeAll()
+    await this.#p.cluster.removeNode(this.id, { leave: true })
+    this.#p.afterLeaving()
+  }
+
+  events(onEvent: (event: NodeEvent) => void): () => void {
+    return this.#p.events.listen(onEvent)
+  }
+
+  async forward(question: HttpQuestion): Promise<HttpMessage> {
+    const { link } = this.#p
+    if (!link) throw new OvlError("no_server", "cannot forward: this node is a server itself", { kind: "unavailable" })
+    const connection = await link.connection()
+    // A blocking query may rest for as long as Consul lets it; anything else is answered soon or not at all.
+    const blocking = /[?&]index=/.test(question.target)
+    const timeoutMs = PEER_CALL_TIMEOUT_MS + (blocking ? KV_WAIT_MAX_MS : 0)
+    return (await connection.call(FORWARD_METHOD, question, { timeoutMs })) as HttpMessage
+  }
+}

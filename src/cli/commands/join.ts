@@ -1,0 +1,40 @@
+import { defineCommand } from "../command.ts"
+import { DAEMON_OPTIONS, runDaemon, tokenReader } from "../daemon.ts"
+
+export const join = defineCommand({
+  path: ["join"],
+  task: "Run a node",
+  summary: "Run a further node of a cluster, in the foreground",
+  details:
+    "On a data directory that belongs to a cluster it resumes: server and token are then neither needed nor looked at.",
+  examples: [
+    {
+      what: "With a token that `ovl token create` printed on a server",
+      line: 'ovl join 192.168.1.51 --token "$TOKEN"',
+    },
+    {
+      what: "Without the token in the process list",
+      line: "ssh swarm-01 ovl token create | ovl join 192.168.1.51 --token -",
+    },
+  ],
+  arguments: {
+    servers: {
+      name: "SERVER",
+      description: "Address of a server, or several separated by commas, with :PORT where it is not 8300",
+      required: false,
+      takes: "one",
+    },
+  },
+  options: {
+    token: { kind: "text", value: "TOKEN", config: "token", description: "Join token; - reads it from standard input" },
+    "token-file": { kind: "text", value: "FILE", config: "token-file", description: "File that holds the join token" },
+    server: { kind: "flag", description: "Become a server", unavailable: true },
+    ...DAEMON_OPTIONS,
+  },
+  async run(context) {
+    const { options } = context
+    const token = tokenReader(context, options.token, options["token-file"])
+    const servers = (context.arguments.servers ?? "").split(",").filter((server) => server !== "")
+    return runDaemon(context, { mode: "join", options, kvPrefix: "", servers, token })
+  },
+})

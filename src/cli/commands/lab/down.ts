@@ -1,0 +1,26 @@
+import { defineCommand } from "../../command.ts"
+import { checkLab, LAB_OPTIONS } from "../../lab.ts"
+import { progressOf } from "../../render/progress.ts"
+
+export const labDown = defineCommand({
+  path: ["lab", "down"],
+  task: "See it work",
+  summary: "Take a lab apart and leave nothing of it",
+  examples: [
+    { what: "The red/green lab", line: "ovl lab down" },
+    { what: "Every lab of this machine", line: "ovl lab down --all" },
+  ],
+  arguments: {},
+  options: { ...LAB_OPTIONS, all: { kind: "flag", description: "Every lab" } },
+  async run(context) {
+    const { name, all } = context.options
+    await checkLab(context.io, "down", name)
+    const { labDown: takeApart } = await import("../../../lab/down.ts")
+    const { labList } = await import("../../../lab/state.ts")
+    const names = all ? labList().map((lab) => lab.name) : [name]
+    const progress = progressOf(context)
+    for (const each of names) await progress.over(takeApart(each, progress.step))
+    if (context.settings.json) context.document({ down: names })
+    return 0
+  },
+})

@@ -1,0 +1,24 @@
+import { defineCommand } from "../../command.ts"
+import { checkLab, LAB_OPTIONS } from "../../lab.ts"
+
+export const labExec = defineCommand({
+  path: ["lab", "exec"],
+  task: "See it work",
+  summary: "Run a command on a host of the lab; its exit status is passed on",
+  details: "Inside, `ovl` finds that host's own daemon. The options of ovl end where the command begins.",
+  examples: [
+    { what: "A ping across hosts", line: "ovl lab exec swarm-02 -- ovl exec namespace_03 ping -c1 namespace_01" },
+    { what: "What VXLAN looks like on the wire", line: "ovl lab exec swarm-01 tcpdump -ni eth0 udp port 4789" },
+  ],
+  arguments: {
+    host: { name: "HOST", description: "swarm-01, swarm-02 or outside", required: true, takes: "one" },
+    command: { name: "CMD", description: "The command and its arguments, untouched", required: true, takes: "command" },
+  },
+  options: LAB_OPTIONS,
+  async run(context) {
+    const { name } = context.options
+    await checkLab(context.io, "exec", name)
+    const { labExec: execute } = await import("../../../lab/exec.ts")
+    return execute(name, context.arguments.host, context.arguments.command)
+  },
+})

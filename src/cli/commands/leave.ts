@@ -1,0 +1,20 @@
+import { defineCommand } from "../command.ts"
+
+export const leave = defineCommand({
+  path: ["leave"],
+  task: "Run a node",
+  summary: "Take this node out of its cluster",
+  details: "Its endpoints are withdrawn, its kernel state is removed, its membership ends, and so does the daemon.",
+  examples: [
+    { what: "Before a host is switched off for good", line: "ovl leave" },
+    { what: "And remove its data too", line: "ovl leave && ovl down --all" },
+  ],
+  arguments: {},
+  options: {},
+  async run(context) {
+    await (await context.client()).leave()
+    context.answer({ left: true }, () => "")
+    context.remark("this node has left its cluster")
+    return 0
+  },
+})

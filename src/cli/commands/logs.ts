@@ -1,0 +1,31 @@
+import { defineCommand } from "../command.ts"
+import { usageError } from "../usage.ts"
+
+export const logs = defineCommand({
+  path: ["logs"],
+  task: "Workloads on this node",
+  summary: "Show what a detached workload printed",
+  details: "The log is bounded: when it is full, its older half goes.",
+  examples: [
+    { what: "All there is", line: "ovl logs web" },
+    { what: "And what comes, until the workload ends", line: "ovl logs -f web" },
+  ],
+  arguments: { name: { name: "NAME", description: "A workload of this node", required: true, takes: "one" } },
+  options: { follow: { kind: "flag", short: "f", description: "Go on with what comes" } },
+  async run(context) {
+    const { name } = context.arguments
+    const { follow } = context.options
+    const { json } = context.settings
+    if (json && follow)
+      throw usageError("json_endless", "logs: --json cannot be joined with --follow", "leave out one of them")
+    const client = await context.client()
+    const decoder = new TextDecoder()
+    let text = ""
+    for await (const chunk of client.logs(name, { follow })) {
+      if (json) text += decoder.decode(chunk, { stream: true })
+      else context.write(chunk)
+    }
+    if (json) context.document({ name, text: text + decoder.decode() })
+    return 0
+  },
+})

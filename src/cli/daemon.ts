@@ -1,0 +1,195 @@
+/**
+ * What `serve` and `join` have in common: the node's options, their checks, and the start of the daemon. Everything
+ * heavy is imported only when the checks are done.
+ */
+import { isIP } from "node:net"
+import { OvlError } from "../base/errors.ts"
+import { TOKEN_TEXT_MAX_BYTES } from "../base/limits.ts"
+import { lineLog } from "../base/log.ts"
+import type { OptionTable, OptionValues } from "./command.ts"
+import type { Context } from "./context.ts"
+import { DEFAULT_DATA_DIR } from "./globals.ts"
+import type { Io } from "./io.ts"
+import { requireRoot } from "./rights.ts"
+import { usageError } from "./usage.ts"
+import { addressAndPort } from "./values.ts"
+
+export const DATA_DIR_OPTION = {
+  kind: "text",
+  value: "DIR",
+  config: "data-dir",
+  default: DEFAULT_DATA_DIR,
+  description: "Where the node keeps its identity and the store",
+} as const
+
+/** In the configuration file they stand at the top: they describe the node. */
+export const DAEMON_OPTIONS = {
+  name: { kind: "text", value: "NAME", config: "name", description: "The node's name (default: the host's)" },
+  advertise: {
+    kind: "text",
+    value: "ADDR",
+    config: "advertise",
+    description: "Address under which other nodes reach this one, for VXLAN too (default: that of the default route)",
+  },
+  "data-dir": DATA_DIR_OPTION,
+  http: {
+    kind: "text",
+    value: "ADDR:PORT",
+    config: "http",
+    default: "127.0.0.1:8500",
+    description: "Where the API listens besides the socket; off for nowhere",
+  },
+  bind: {
+    kind: "text",
+    value: "ADDR:PORT",
+    config: "bind",
+    default: "0.0.0.0:8300",
+    description: "Where other nodes are listened to",
+  },
+} as const satisfies OptionTable
+
+type DaemonValues = OptionValues<typeof DAEMON_OPTIONS>
+
+export interface DaemonRequest {
+  mode: "serve" | "join"
+  options: DaemonValues
+  kvPrefix: string
+  servers: string[]
+  /** Called only where a token is needed; null: none was given. */
+  token: ((io: Io) => string) | null
+}
+
+/** The part of a verb's context that does not depend on the verb. */
+export type DaemonContext = Pick<Context, "io" | "settings" | "origins" | "line" | "now">
+
+/** Runs the daemon to its end and resolves to the exit status. */
+export async function runDaemon(context: DaemonContext, request: DaemonRequest): Promise<number> {
+  const { mode, options } = request
+  await checkOptions(context, options)
+  requireRoot(context.io, mode, "to make namespaces and interfaces")
+  const { loadIdentity } = await import("../agent/identity.ts")
+  const resumes = loadIdentity(options["data-dir"]) !== null
+  if (mode === "join" && !resumes) checkJoin(request)
+  const { ensureOwnTmp } = await import("./reexec.ts")
+  await ensureOwnTmp(context.settings.runDir, options["data-dir"])
+  const token = mode === "join" && !resumes && request.token ? request.token(context.io) : null
+  const { startDaemon } = await importDaemon()
+  const daemon = await startDaemon({
+    mode,
+    name: options.name ?? null,
+    advertise: options.advertise ?? null,
+    dataDir: options["data-dir"],
+    runDir: context.settings.runDir,
+    http: options.http === "off" ? null : options.http,
+    bind: options.bind,
+    kvPrefix: request.kvPrefix,
+    servers: request.servers,
+    token,
+    out: (line: string) => context.line(line),
+    log: lineLog(
+      (line) => context.io.stderr(line),
+      logLevel(context),
+      () => new Date(context.now()).toISOString(),
+    ),
+  })
+  return daemon.done
+}
+
+function logLevel(context: DaemonContext): "debug" | "info" | "warn" {
+  if (context.settings.verbose) return "debug"
+  return context.settings.quiet ? "warn" : "info"
+}
+
+async function checkOptions(context: DaemonContext, options: DaemonValues): Promise<void> {
+  if (context.origins.socket === "line")
+    throw usageError(
+      "socket_not_chosen",
+      "--socket: a daemon's socket is always ovl.sock in its run directory",
+      "choose the directory with --run-dir",
+    )
+  if (options.http !== "off") addressAndPort("--http", options.http)
+  addressAndPort("--bind", options.bind)
+  if (options.advertise !== undefined && isIP(options.advertise) === 0)
+    throw usageError(
+      "option_value_invalid",
+      `--advertise: "${options.advertise}" is not an IP address`,
+      "write the address alone, such as 192.168.1.51",
+    )
+  if (options.name === undefined) return
+  const { checkName } = await import("../model/names.ts")
+  checkName(options.name, "node")
+}
+
+function checkJoin({ servers, token }: DaemonRequest): void {
+  if (servers.length === 0)
+    throw usageError(
+      "argument_missing",
+      "join: SERVER is missing",
+      "name a server of the cluster: ovl join 192.168.1.51",
+    )
+  for (const server of servers) checkServer(server)
+  if (token !== null) return
+  throw usageError(
+    "option_missing",
+    "join: --token is missing",
+    "`ovl token create` on a server prints one; give it with --token, OVL_TOKEN, --token-file or - for standard input",
+  )
+}
+
+/** An address or host name, with or without a port. */
+function checkServer(server: string): void {
+  if (isIP(server) !== 0 || /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,253})$/.test(server)) return
+  addressAndPort("SERVER", server)
+}
+
+/** The reader of a token that was given as text, as a file, or as `-` for standard input. */
+export function tokenReader(
+  context: DaemonContext,
+  token: string | undefined,
+  file: string | undefined,
+): DaemonRequest["token"] {
+  const strength = ["line", "variable", "file"]
+  const order = (name: string) => strength.indexOf(context.origins[name] ?? "")
+  const both = token !== undefined && file !== undefined
+  if (both && order("token") === order("token-file"))
+    throw usageError("token_twice", "--token and --token-file: only one can be used", "leave one of them out")
+  if (file !== undefined && !(both && order("token") < order("token-file")))
+    return (io) => tokenText(readTokenFile(io, file), file)
+  if (token === undefined) return null
+  return token === "-" ? (io) => tokenText(io.readStdin(TOKEN_TEXT_MAX_BYTES), "standard input") : () => token
+}
+
+function readTokenFile(io: Io, file: string): string {
+  try {
+    return io.readFile(file, TOKEN_TEXT_MAX_BYTES)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown"
+    throw new OvlError("token_unreadable", `cannot read the token in ${file}: ${code}`, {
+      kind: code === "ENOENT" ? "not_found" : "failed",
+      hint: "check the path that was given with --token-file",
+    })
+  }
+}
+
+function tokenText(text: string, source: string): string {
+  const token = text.trim()
+  if (token !== "") return token
+  throw usageError(
+    "token_missing",
+    `cannot join: ${source} holds no token`,
+    "`ovl token create` on a server prints one",
+  )
+}
+
+/** The store's native part is unpacked at import; a full or broken disk shows here first. */
+async function importDaemon(): Promise<typeof import("../daemon/daemon.ts")> {
+  try {
+    return await import("../daemon/daemon.ts")
+  } catch (cause) {
+    if (cause instanceof OvlError) throw cause
+    throw new OvlError("tmp_unusable", `cannot start: ${cause instanceof Error ? cause.message : cause}`, {
+      hint: "a library could not be unpacked: is there room below --run-dir, and may programs be executed there?",
+      cause,
+    })
+  }
+}

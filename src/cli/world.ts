@@ -1,0 +1,9 @@
+/** The real world of the command line. */
+import type { World } from "./context.ts"
+import { realIo } from "./io.ts"
+
+export const realWorld: World = {
+  io: realIo,
+  now: () => Date.now(),
+  openClient: async (socket) => (await import("../client/client.ts")).createClient({ socket }),
+}

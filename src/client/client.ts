@@ -1,0 +1,169 @@
+/**
+ * The API as functions: one for each route, typed by the model, throwing the daemon's own errors. It is what the command
+ * line is made of, so it loads nothing that is slow to load.
+ */
+import type { AttachSpec, EndpointView } from "../model/endpoint.ts"
+import type { NetworkSpec, NetworkView } from "../model/network.ts"
+import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
+import { ask, type DaemonAddress, pieces, type Question } from "./connection.ts"
+import { type EventView, parseEvents } from "./events.ts"
+
+export type { DaemonAddress } from "./connection.ts"
+export type { EventView } from "./events.ts"
+
+/** All calls reject with OvlError: what the daemon answers, or `no_daemon`, `socket_forbidden`, `connection_lost`. */
+export class Client {
+  readonly #address: DaemonAddress
+
+  constructor(address: DaemonAddress) {
+    this.#address = address
+  }
+
+  networks(): Promise<NetworkView[]> {
+    return this.#get("/api/v1/networks")
+  }
+
+  /** By id, unambiguous beginning of an id, or name. */
+  network(reference: string): Promise<NetworkView> {
+    return this.#get(`/api/v1/networks/${encode(reference)}`)
+  }
+
+  createNetwork(spec: NetworkSpec): Promise<NetworkView> {
+    return this.#post("/api/v1/networks", spec)
+  }
+
+  /** With `force`, its endpoints too. */
+  removeNetwork(reference: string, options: { force?: boolean } = {}): Promise<void> {
+    return this.#delete(`/api/v1/networks/${encode(reference)}${options.force ? "?force=true" : ""}`)
+  }
+
+  /** Every node's, or one network's. */
+  endpoints(options: { network?: string } = {}): Promise<EndpointView[]> {
+    const query = options.network === undefined ? "" : `?network=${encode(options.network)}`
+    return this.#get(`/api/v1/endpoints${query}`)
+  }
+
+  endpoint(reference: string): Promise<EndpointView> {
+    return this.#get(`/api/v1/endpoints/${encode(reference)}`)
+  }
+
+  /** An interface for a namespace of this node that somebody else made. */
+  attach(spec: AttachSpec): Promise<EndpointView> {
+    return this.#post("/api/v1/endpoints", spec)
+  }
+
+  detach(reference: string): Promise<void> {
+    return this.#delete(`/api/v1/endpoints/${encode(reference)}`)
+  }
+
+  nodes(): Promise<NodeView[]> {
+    return this.#get("/api/v1/nodes")
+  }
+
+  node(reference: string): Promise<NodeView> {
+    return this.#get(`/api/v1/nodes/${encode(reference)}`)
+  }
+
+  removeNode(reference: string): Promise<void> {
+    return this.#delete(`/api/v1/nodes/${encode(reference)}`)
+  }
+
+  /** Takes the daemon's own node out of the cluster; the daemon then ends. */
+  leave(): Promise<void> {
+    return this.#done({ method: "POST", target: "/api/v1/leave" })
+  }
+
+  tokens(): Promise<TokenView[]> {
+    return this.#get("/api/v1/tokens")
+  }
+
+  /** The only time that the token itself is shown. */
+  createToken(spec: TokenSpec = {}): Promise<TokenCreated> {
+    return this.#post("/api/v1/tokens", spec)
+  }
+
+  removeToken(id: string): Promise<void> {
+    return this.#delete(`/api/v1/tokens/${encode(id)}`)
+  }
+
+  status(): Promise<StatusView> {
+    return this.#get("/api/v1/status")
+  }
+
+  workloads(): Promise<WorkloadView[]> {
+    return this.#get("/api/v1/workloads")
+  }
+
+  /** Makes a workload and, with `detach` and a command, starts it. `enter` is for who starts it otherwise. */
+  run(spec: RunSpec): Promise<{ workload: WorkloadView; enter: EnterSpec }> {
+    return this.#post("/api/v1/workloads", spec)
+  }
+
+  workloadStarted(name: string, pid: number): Promise<void> {
+    return this.#done({ method: "POST", target: `/api/v1/workloads/${encode(name)}/started`, body: { pid } })
+  }
+
+  workloadEnded(name: string, exitCode: number): Promise<void> {
+    return this.#done({ method: "POST", target: `/api/v1/workloads/${encode(name)}/ended`, body: { exitCode } })
+  }
+
+  /** SIGTERM, and SIGKILL after `graceMs`; the daemon's own grace where it is left out. */
+  stopWorkload(name: string, options: { graceMs?: number } = {}): Promise<void> {
+    return this.#done({ method: "POST", target: `/api/v1/workloads/${encode(name)}/stop`, body: options })
+  }
+
+  removeWorkload(name: string, options: { force?: boolean } = {}): Promise<void> {
+    return this.#delete(`/api/v1/workloads/${encode(name)}${options.force ? "?force=true" : ""}`)
+  }
+
+  /** What a program needs to put itself into the workload. */
+  enter(name: string): Promise<EnterSpec> {
+    return this.#get(`/api/v1/workloads/${encode(name)}/enter`)
+  }
+
+  /** What the workload wrote, in pieces; with `follow`, on until it ends. Leaving the loop ends the request. */
+  logs(name: string, options: { follow?: boolean; signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array> {
+    const target = `/api/v1/workloads/${encode(name)}/logs${options.follow ? "?follow=true" : ""}`
+    return pieces(this.#address, { method: "GET", target, signal: options.signal })
+  }
+
+  /** What happens on the node from now on. Ends with the daemon, or when the loop is left. */
+  events(options: { signal?: AbortSignal } = {}): AsyncGenerator<EventView> {
+    return parseEvents(pieces(this.#address, { method: "GET", target: "/api/v1/events", signal: options.signal }))
+  }
+
+  /** In Prometheus' text format. */
+  async metrics(): Promise<string> {
+    return (await ask(this.#address, { method: "GET", target: "/metrics" })).text()
+  }
+
+  openApi(): Promise<Record<string, unknown>> {
+    return this.#get("/openapi.json")
+  }
+
+  async #get<Answer>(target: string): Promise<Answer> {
+    const response = await ask(this.#address, { method: "GET", target })
+    return (await response.json()) as Answer
+  }
+
+  async #post<Answer>(target: string, body: unknown): Promise<Answer> {
+    const response = await ask(this.#address, { method: "POST", target, body })
+    return (await response.json()) as Answer
+  }
+
+  #delete(target: string): Promise<void> {
+    return this.#done({ method: "DELETE", target })
+  }
+
+  async #done(question: Question): Promise<void> {
+    await (await ask(this.#address, question)).arrayBuffer()
+  }
+}
+
+/** `{ socket }` for the Unix socket, `{ url, token, ca }` for TCP. Nothing is opened before the first call. */
+export function createClient(address: DaemonAddress): Client {
+  return new Client(address)
+}
+
+const encode = encodeURIComponent

@@ -1,0 +1,101 @@
+/** Each operation as the netlink requests that it stands for. */
+import { unreachable } from "../base/assert.ts"
+import type { Operation } from "../model/operation.ts"
+import { addr, type Batch, fdb, link, neigh, route } from "../netlink/index.ts"
+import { setQuietIpv6 } from "./link-requests.ts"
+
+/** Those that are requests to the namespace they act in, and can share a batch. */
+export type NetlinkOperation = Exclude<
+  Operation,
+  { op: "netns-add" | "netns-del" | "sysctl" | "sysctl-restore" | "vxlan-add" }
+>
+
+/** What the kernel says where there is nothing to delete. */
+export const ABSENT_ERRORS: readonly string[] = ["ENOENT", "ENODEV", "ESRCH", "EADDRNOTAVAIL"]
+
+export function isDeletion(operation: Operation): boolean {
+  return operation.op.endsWith("-del")
+}
+
+/** The devices whose index `request` wants, in that order. */
+export function needsIndexOf(operation: NetlinkOperation): string[] {
+  switch (operation.op) {
+    case "bridge-add":
+    case "link-del":
+      return []
+    case "veth-add":
+      return [operation.master]
+    case "link-set":
+      return operation.master === undefined ? [] : [operation.master]
+    default:
+      return [operation.name]
+  }
+}
+
+/**
+ * Puts an operation's requests into a batch; the first is the one that makes or removes the object. `indexes` are those
+ * of `needsIndexOf`, `descriptorOf` gives an open descriptor of the namespace where a far end goes (-1: the host's).
+ */
+export function request(
+  batch: Batch,
+  o: NetlinkOperation,
+  indexes: readonly number[],
+  descriptorOf: (ns: string) => number,
+): void {
+  const index = indexes[0] ?? 0
+  switch (o.op) {
+    case "bridge-add":
+      link.add(batch, {
+        kind: "bridge",
+        name: o.name,
+        mac: o.mac,
+        mtu: o.mtu,
+        vlanDefaultPvid: 0,
+        mcastSnooping: false,
+      })
+      link.set(batch, o.name, { alias: o.alias })
+      return
+    case "veth-add": {
+      const { name, mac, mtu } = o
+      const peer = { name: o.peer.name, mac: o.peer.mac, mtu, namespace: descriptorOf(o.peer.ns) }
+      link.add(batch, { kind: "veth", name, mac, mtu, master: index, up: true, peer })
+      link.set(batch, name, { alias: o.alias })
+      return
+    }
+    case "link-set": {
+      const { up, mtu, mac, alias } = o
+      // Before it goes up: an interface makes its own IPv6 address at that moment.
+      if (o.quietIpv6) setQuietIpv6(batch, o.name)
+      link.set(batch, o.name, { up, mtu, mac, alias, master: o.master === undefined ? undefined : index })
+      return
+    }
+    case "link-del":
+      return link.del(batch, o.name)
+    case "port-set": {
+      const { learning, flood, isolated } = o
+      return link.setPort(batch, index, { learning, flood, isolated })
+    }
+    case "addr-add":
+      return addr.replace(batch, { index, address: o.address })
+    case "addr-del":
+      return addr.del(batch, { index, address: o.address })
+    case "route-replace":
+      return route.replace(batch, { index, dst: o.dst, via: o.via ?? undefined })
+    case "route-del":
+      return route.del(batch, { index, dst: o.dst, via: o.via ?? undefined })
+    case "fdb-replace":
+      return fdb.replace(batch, { index, mac: o.mac, ...fdbPlace(o.dst) })
+    case "fdb-del":
+      return fdb.del(batch, { index, mac: o.mac, ...fdbPlace(o.dst) })
+    case "neigh-replace":
+      return neigh.replace(batch, { index, ip: o.ip, mac: o.mac })
+    case "neigh-del":
+      return neigh.del(batch, { index, ip: o.ip })
+    default:
+      return unreachable(o)
+  }
+}
+
+function fdbPlace(dst: string | null): { dst: string; on: "self" } | { on: "master" } {
+  return dst === null ? { on: "master" } : { dst, on: "self" }
+}

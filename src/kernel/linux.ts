@@ -1,0 +1,173 @@
+/** The kernel port over this machine's kernel: netlink, namespaces, /proc/sys and iptables. */
+import { OvlError } from "../base/errors.ts"
+import { deleteNamespace, listNamespaces, releaseNamespaceDirectory } from "../linux/namespaces.ts"
+import {
+  EGRESS_BRIDGE_NAME,
+  EGRESS_MARK,
+  type FirewallState,
+  type HostFacts,
+  HOST_NAMESPACE,
+  markedId,
+  type NamespacePath,
+  NETNS_DIRECTORY,
+  type ObservedEgress,
+  type ObservedInterface,
+  type ObservedNetwork,
+  type ObservedWorkload,
+} from "../model/dataplane.ts"
+import type { Operation } from "../model/operation.ts"
+import { type Link, link } from "../netlink/index.ts"
+import { Application } from "./apply.ts"
+import { applyFirewall, firewallMatches, listFirewall, removeFirewall } from "./firewall/firewall.ts"
+import { deleteTogether } from "./link-group.ts"
+import { isHiddenName, NamespaceSockets } from "./namespace-sockets.ts"
+import { readEgress, readHostFacts, readInterface, readNetwork, readWorkload } from "./observe.ts"
+import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
+import { Remembered } from "./remembered.ts"
+import { restoreSysctls } from "./sysctl.ts"
+
+export interface LinuxKernelOptions {
+  /** Where it is remembered how the host was before ovl: a file below the run directory. */
+  stateFile: string
+}
+
+export class LinuxKernel implements Kernel {
+  private readonly sockets: NamespaceSockets
+  private readonly remembered: Remembered
+
+  /** Acts on the namespace that this thread is in. Errors: `not_permitted` without root, when something is changed. */
+  constructor(options: LinuxKernelOptions) {
+    this.sockets = new NamespaceSockets()
+    this.remembered = new Remembered(options.stateFile)
+  }
+
+  observeNetwork(netns: NamespacePath): ObservedNetwork | null {
+    return this.sockets.with(netns, ({ socket }) => readNetwork(socket, netns))
+  }
+
+  /** Errors: `egress_bridge_taken` where a bridge of that name is not ours. */
+  observeEgress(): ObservedEgress | null {
+    const observed = readEgress(this.sockets.host)
+    if (observed === null || observed.bridge.alias === EGRESS_MARK) return observed
+    throw new OvlError(
+      "egress_bridge_taken",
+      `${EGRESS_BRIDGE_NAME}: a bridge of this name is there that is not ovl's`,
+      {
+        kind: "conflict",
+        hint: `rename or remove it: ip link del ${EGRESS_BRIDGE_NAME}`,
+      },
+    )
+  }
+
+  observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null {
+    return this.sockets.with(netns, ({ socket }) => readInterface(socket, ifname))
+  }
+
+  observeWorkload(netns: NamespacePath): ObservedWorkload | null {
+    return this.sockets.with(netns, ({ socket }) => readWorkload(socket))
+  }
+
+  listHidden(): HiddenNamespace[] {
+    const found: HiddenNamespace[] = []
+    for (const { name, path, id } of listNamespaces(NETNS_DIRECTORY)) {
+      if (!isHiddenName(name)) continue
+      const marked = id === null ? null : this.markOf(path)
+      if (marked !== undefined) found.push({ netns: path, networkId: marked })
+    }
+    return found
+  }
+
+  /** The network's id; null for an empty one without a mark; undefined for one that is somebody else's. */
+  private markOf(path: NamespacePath): string | null | undefined {
+    return this.sockets.with(path, ({ socket }) => {
+      const loopback = link.get(socket, "lo")
+      const id = markedId(loopback?.alias ?? null)
+      if (id !== null) return id
+      return link.list(socket).length > 1 ? undefined : null
+    })
+  }
+
+  hostFacts(): HostFacts {
+    return readHostFacts(this.sockets.host, Object.keys(this.remembered.read().sysctls))
+  }
+
+  apply(operations: readonly Operation[], mode: ApplyMode): void {
+    if (operations.length === 0) return
+    this.sockets.hold(() => new Application(this.sockets, this.remembered, mode).run(operations))
+  }
+
+  firewallMatches(state: FirewallState): boolean {
+    return firewallMatches(state, this.remembered)
+  }
+
+  applyFirewall(state: FirewallState): boolean {
+    return applyFirewall(state, this.remembered)
+  }
+
+  purge(): string[] {
+    const removed: string[] = []
+    for (const { netns } of this.listHidden()) {
+      this.removeHidden(netns)
+      removed.push(`namespace ${netns}`)
+    }
+    const links = this.hostLinks().map((one) => one.name)
+    this.apply(
+      links.map((name) => ({ op: "link-del", ns: HOST_NAMESPACE, name })),
+      "best-effort",
+    )
+    removed.push(...links.map((name) => `link ${name}`), ...removeFirewall(this.remembered))
+    removed.push(...restoreSysctls(this.remembered))
+    if (this.remembered.read().netnsDirectory) {
+      if (releaseNamespaceDirectory(NETNS_DIRECTORY)) removed.push(`mount ${NETNS_DIRECTORY}`)
+      this.remembered.change((facts) => {
+        facts.netnsDirectory = false
+      })
+    }
+    return removed
+  }
+
+  /** Its links first, as the namespace may be held by somebody and would keep the VNI. */
+  private removeHidden(netns: NamespacePath): void {
+    this.sockets.with(netns, ({ socket }) => {
+      const ours = link.list(socket).filter((one) => one.name !== "lo" && markedId(one.alias) !== null)
+      deleteTogether(
+        socket,
+        ours.map((one) => one.name),
+      )
+    })
+    this.sockets.forget(netns)
+    deleteNamespace(netns)
+  }
+
+  /**
+   * Ours among the host's links: the egress bridge, and ports whose name and mark both come from one endpoint. A mark
+   * alone is not enough: on a host that is itself a workload of another ovl, its own interfaces carry one.
+   */
+  private hostLinks(): Link[] {
+    return link.list(this.sockets.host).filter((one) => {
+      if (one.name === EGRESS_BRIDGE_NAME) return one.alias === EGRESS_MARK
+      const id = markedId(one.alias)
+      return id !== null && one.name === `ovl${id.slice(0, 12)}`
+    })
+  }
+
+  inventory(): Inventory {
+    const hidden = this.listHidden().map(({ netns }) => netns)
+    const inside = hidden.flatMap(
+      (netns) =>
+        this.sockets.with(netns, ({ socket }) =>
+          link.list(socket).flatMap((one) => (one.name === "lo" ? [] : [`${netns} ${one.name}`])),
+        ) ?? [],
+    )
+    return {
+      namespaces: hidden.sort(),
+      links: [...this.hostLinks().map((one) => one.name), ...inside].sort(),
+      firewall: listFirewall().sort(),
+      sysctls: Object.keys(this.remembered.read().sysctls).sort(),
+    }
+  }
+
+  close(): void {
+    this.sockets.close()
+  }
+}

@@ -1,0 +1,182 @@
+/** Reads the kernel's state into the values that plans are made from: one dump of each kind a namespace, no more. */
+import {
+  BRIDGE_NAME,
+  EGRESS_BRIDGE_NAME,
+  type HostFacts,
+  markedId,
+  type NamespacePath,
+  type ObservedBridge,
+  type ObservedEgress,
+  type ObservedInterface,
+  type ObservedLink,
+  type ObservedNetwork,
+  type ObservedWorkload,
+  type ObservedPort,
+  type ObservedVxlan,
+  type PortFlags,
+  VXLAN_NAME,
+} from "../model/dataplane.ts"
+import { addr, type FdbEntry, fdb, type Link, link, type NetlinkSocket, neigh, route } from "../netlink/index.ts"
+import { readSysctl } from "./sysctl.ts"
+
+/** RTPROT_KERNEL (include/uapi/linux/rtnetlink.h): routes that come with addresses. */
+const RTPROT_KERNEL = 2
+
+type NameOf = (index: number | null) => string | null
+
+function namesOf(links: readonly Link[]): NameOf {
+  const names = new Map(links.map((one) => [one.index, one.name]))
+  return (index) => (index === null ? null : (names.get(index) ?? null))
+}
+
+function observedLink(one: Link, nameOf: NameOf): ObservedLink {
+  const { name, kind, mac, mtu, up, alias } = one
+  return { name, kind, mac: mac ?? "", mtu, up, alias, master: nameOf(one.master) }
+}
+
+function flagsOf(one: Link): PortFlags | null {
+  if (one.port === null) return null
+  const { learning, flood, isolated } = one.port
+  return { learning, flood, isolated }
+}
+
+/** With prefix length. */
+function addressesOf(socket: NetlinkSocket, index: number): string[] {
+  return addr.list(socket, { index, family: 4 }).map((one) => `${one.address}/${one.prefixLength}`)
+}
+
+function observedBridge(socket: NetlinkSocket, one: Link, nameOf: NameOf): ObservedBridge {
+  return {
+    ...observedLink(one, nameOf),
+    addresses: addressesOf(socket, one.index),
+    multicastSnooping: one.bridge?.mcastSnooping ?? false,
+  }
+}
+
+function observedVxlan(one: Link, nameOf: NameOf): ObservedVxlan {
+  const info = one.vxlan
+  return {
+    ...observedLink(one, nameOf),
+    vni: info?.vni ?? 0,
+    local: info?.local ?? null,
+    port: info?.port ?? 0,
+    learning: info?.learning ?? false,
+    proxy: info?.proxy ?? false,
+    flags: flagsOf(one),
+  }
+}
+
+/** `static` rows by port; the kernel's own rows for a port's address are `permanent`. */
+function staticRows(rows: readonly FdbEntry[]): Map<number, string[]> {
+  const macs = new Map<number, string[]>()
+  for (const row of rows) {
+    if (row.on !== "master" || row.state !== "static") continue
+    const ofPort = macs.get(row.index)
+    if (ofPort) ofPort.push(row.mac)
+    else macs.set(row.index, [row.mac])
+  }
+  return macs
+}
+
+function observedPorts(links: readonly Link[], rows: readonly FdbEntry[], nameOf: NameOf): ObservedPort[] {
+  const macs = staticRows(rows)
+  return links.map((one) => ({
+    ...observedLink(one, nameOf),
+    endpointId: markedId(one.alias),
+    flags: flagsOf(one),
+    staticMacs: macs.get(one.index) ?? [],
+  }))
+}
+
+/** All of a hidden namespace. */
+export function readNetwork(socket: NetlinkSocket, netns: NamespacePath): ObservedNetwork {
+  const links = link.list(socket)
+  const nameOf = namesOf(links)
+  const loopback = links.find((one) => one.name === "lo")
+  const bridge = links.find((one) => one.name === BRIDGE_NAME)
+  const vxlan = links.find((one) => one.name === VXLAN_NAME)
+  const rows = links.length > 1 ? fdb.list(socket) : []
+  const ports = links.filter((one) => one !== loopback && one !== bridge && one !== vxlan)
+  return {
+    netns,
+    networkId: markedId(loopback?.alias ?? null),
+    loopbackUp: loopback?.up ?? false,
+    bridge: bridge ? observedBridge(socket, bridge, nameOf) : null,
+    vxlan: vxlan ? observedVxlan(vxlan, nameOf) : null,
+    ports: observedPorts(ports, rows, nameOf),
+    fdb: vxlan
+      ? rows.flatMap(({ index, on, mac, dst, state }) =>
+          index === vxlan.index && on === "self" && dst !== null
+            ? [{ mac, dst, permanent: state === "permanent" }]
+            : [],
+        )
+      : [],
+    neighbours: vxlan ? readNeighbours(socket, vxlan.index) : [],
+  }
+}
+
+function readNeighbours(socket: NetlinkSocket, index: number): ObservedNetwork["neighbours"] {
+  return neigh
+    .list(socket, { index })
+    .flatMap(({ ip, mac, state }) => (state === "noarp" ? [] : [{ ip, mac, permanent: state === "permanent" }]))
+}
+
+/** The egress bridge in the host's namespace; null where there is none, or where it is not ours. */
+export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
+  const bridge = link.get(socket, EGRESS_BRIDGE_NAME)
+  if (bridge === null || bridge.kind !== "bridge") return null
+  const ports = link.list(socket, { master: bridge.index })
+  const nameOf = namesOf([bridge, ...ports])
+  const rows = ports.length > 0 ? fdb.list(socket, { bridge: bridge.index }) : []
+  return { bridge: observedBridge(socket, bridge, nameOf), ports: observedPorts(ports, rows, nameOf) }
+}
+
+/** One interface with its IPv4 addresses and the routes that somebody set. */
+export function readInterface(socket: NetlinkSocket, ifname: string): ObservedInterface | null {
+  const one = link.get(socket, ifname)
+  if (one === null) return null
+  const routes = route.list(socket, { index: one.index, family: 4 })
+  return {
+    ...observedLink(one, () => null),
+    addresses: addressesOf(socket, one.index),
+    routes: routes.filter((r) => r.protocol !== RTPROT_KERNEL).map(({ dst, via }) => ({ dst, via })),
+  }
+}
+
+export function readWorkload(socket: NetlinkSocket): ObservedWorkload {
+  const interfaces = link.list(socket).map((one) => one.name)
+  return { interfaces, defaultRoute: route.list(socket, { family: 4 }).some((one) => one.dst === "default") }
+}
+
+/** Facts of the host's own namespace. `remembered`: the sysctl keys that ovl has changed. */
+export function readHostFacts(socket: NetlinkSocket, remembered: readonly string[]): HostFacts {
+  const links = link.list(socket)
+  const nameOf = namesOf(links)
+  const routes = route
+    .list(socket, { family: 4 })
+    .filter((one) => one.type === "unicast")
+    .map((one) => ({ dst: one.dst, via: one.via, device: nameOf(one.index) }))
+  const asked = new Set(routes.map((one) => one.device).filter((device) => device !== null))
+  if (links.some((one) => one.name === EGRESS_BRIDGE_NAME)) asked.add(EGRESS_BRIDGE_NAME)
+  return {
+    links: links.map(({ name, mtu, up }) => ({ name, mtu, up })),
+    addresses: addr.list(socket).map((one) => ({
+      device: nameOf(one.index) ?? "",
+      address: `${one.address}/${one.prefixLength}`,
+    })),
+    routes,
+    forwarding: readSysctl("net.ipv4.ip_forward") === "1",
+    forwardingDevices: [...asked].filter((device) => readSysctl(forwardingKeyOf(device)) === "1").sort(),
+    switchedDevices: remembered.flatMap((key) => switchedDevice(key) ?? []).sort(),
+  }
+}
+
+const FORWARDING_KEY = /^net\.ipv4\.conf\.(.+)\.forwarding$/
+
+function forwardingKeyOf(device: string): string {
+  return `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`
+}
+
+function switchedDevice(key: string): string | null {
+  return FORWARDING_KEY.exec(key)?.[1]?.replaceAll("/", ".") ?? null
+}

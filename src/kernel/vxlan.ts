@@ -1,0 +1,66 @@
+/**
+ * Makes a vxlan device. The request goes to the host's socket, so its UDP socket stays in the host's namespace, and
+ * names the hidden one as the place for the device: it is never seen among the host's links, where others would rename
+ * or re-address it, and there is no moving that could be interrupted.
+ */
+import { OvlError } from "../base/errors.ts"
+import { isErrno } from "../linux/errno.ts"
+import type { Operation } from "../model/operation.ts"
+import { link } from "../netlink/index.ts"
+import type { NamespaceSockets, OpenNamespace } from "./namespace-sockets.ts"
+import { findVniOwner, removeOwner } from "./vni-owner.ts"
+
+type VxlanAdd = Extract<Operation, { op: "vxlan-add" }>
+
+/** Errors: `vni_taken_on_host` (conflict), `netns_not_found`, `device_not_found`, or the kernel's. */
+export function addVxlan(sockets: NamespaceSockets, operation: VxlanAdd): void {
+  const made = sockets.with(operation.ns, (hidden) => {
+    try {
+      create(sockets, hidden, operation)
+    } catch (error) {
+      if (!isErrno(error, "EEXIST") || link.get(hidden.socket, operation.name) !== null) throw error
+      clearTheWay(sockets, operation)
+      create(sockets, hidden, operation)
+    }
+    return true
+  })
+  if (made === null) {
+    throw new OvlError("netns_not_found", `${operation.ns}: no such namespace`, { kind: "not_found" })
+  }
+}
+
+function create(sockets: NamespaceSockets, hidden: OpenNamespace, operation: VxlanAdd): void {
+  const { name, vni, local, port, mac, mtu, master, alias } = operation
+  const index = link.indexOf(hidden.socket, master)
+  if (index === null) throw new OvlError("device_not_found", `${master}: no such device`, { kind: "not_found" })
+  link.add(sockets.host, {
+    kind: "vxlan",
+    name,
+    vni,
+    local,
+    port,
+    mac,
+    mtu,
+    learning: false,
+    proxy: true,
+    namespace: hidden.fd,
+    master: index,
+    up: true,
+  })
+  link.set(hidden.socket, name, { alias })
+}
+
+/** Removes a stale device of ours that has the VNI, or says who has it. */
+function clearTheWay(sockets: NamespaceSockets, { vni, port }: VxlanAdd): void {
+  const owner = findVniOwner(sockets.host, vni, port)
+  if (owner?.ours) return removeOwner(owner)
+  const whose = owner
+    ? `${owner.device} in ${owner.where} has it`
+    : "a device has it that is in no namespace we can see, or is just being removed"
+  throw new OvlError("vni_taken_on_host", `VNI ${vni}, UDP port ${port}: ${whose}`, {
+    kind: "conflict",
+    hint: owner
+      ? `remove it (ip${owner.where === "host" ? "" : ` -n ${owner.where}`} link del ${owner.device}), or create the network with another --vni`
+      : "try again, or create the network with another --vni",
+  })
+}

@@ -1,0 +1,146 @@
+/**
+ * The calls that travel between a client and a server: what each takes and gives. Both ends check what they get by these
+ * schemas; the stream of changes alone is taken on trust, as it comes from a server and may be long.
+ */
+import { z } from "zod"
+import {
+  ENDPOINTS_PER_CALL_MAX,
+  NETWORKS_PER_WORKLOAD_MAX,
+  PROGRAMMED_WAIT_MAX_MS,
+  UNAUTHENTICATED_FRAME_MAX_BYTES,
+} from "../base/limits.ts"
+import { egressSchema, endpointRecordSchema, endpointStateSchema } from "../model/endpoint.ts"
+import { networkRecordSchema, networkSpecSchema } from "../model/network.ts"
+import { nodeRecordSchema, roleSchema, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../model/node.ts"
+
+/** The stream of changes: a subscription. */
+export const FOLLOW_METHOD = "cluster/follow"
+/** The one call that needs no certificate; transport/join.ts makes it. */
+export const JOIN_METHOD = "join"
+
+const id = z.string().min(1).max(64)
+const revision = z.int().min(0)
+const text = z.string().max(4096)
+const revisionAnswer = z.object({ revision })
+const nothing = z.null()
+
+/** What the registry itself judges, with a code for each fault, only needs to have the right shape here. */
+const networkWishSchema = networkSpecSchema.extend({
+  name: text,
+  vni: z.number().optional(),
+  mtu: z.number().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+})
+const tokenWishSchema = tokenSpecSchema.extend({ ttlMs: z.number().optional(), uses: z.number().nullish() })
+
+const endpointSpecSchema = z.strictObject({
+  networkId: id,
+  nodeId: id,
+  workload: z.string(),
+  name: z.string(),
+  ip: text.nullable(),
+  mac: text.nullable(),
+  ifname: text,
+  netns: text.nullable(),
+  netnsId: text.nullable(),
+  origin: z.enum(["run", "attach"]),
+})
+
+const endpointUpdateSchema = z.strictObject({
+  id,
+  state: endpointStateSchema.optional(),
+  egress: egressSchema.nullable().optional(),
+  netns: text.nullable().optional(),
+  netnsId: text.nullable().optional(),
+})
+
+const nodeFactsSchema = z.strictObject({
+  address: text.optional(),
+  peerAddress: text.nullable().optional(),
+  version: text.optional(),
+  underlayMtu: z.int().positive().optional(),
+  egressSubnet: text.nullish(),
+  bootId: text.optional(),
+})
+
+const endpointIds = z.array(id).max(ENDPOINTS_PER_CALL_MAX)
+
+const joinRequestSchema = z.object({
+  token: text,
+  csrPem: z.string().max(UNAUTHENTICATED_FRAME_MAX_BYTES),
+  name: z.string(),
+  address: text,
+  role: roleSchema,
+  version: text,
+  underlayMtu: z.int().positive(),
+  bootId: text,
+})
+
+/** What the joining node checks the server's answer by. */
+export const joinAnswerSchema = z.object({
+  node: nodeRecordSchema,
+  clusterId: z.string(),
+  recoveryEpoch: z.int(),
+  kvPrefix: z.string(),
+  certPem: z.string(),
+  caPem: z.string(),
+  servers: z.array(z.string()),
+})
+
+const infoSchema = z.object({
+  id: z.string(),
+  kvPrefix: z.string(),
+  leader: z.string().nullable(),
+  term: z.int(),
+  index: z.int(),
+  servers: z.array(z.string()),
+})
+
+export const followParamsSchema = z.strictObject({ fromRevision: revision })
+
+/** One part of a batch: a large one travels in several, of which the last says so. */
+export const followMessageSchema = z.object({
+  revision,
+  snapshot: z.boolean(),
+  changes: z.array(z.unknown()),
+  last: z.boolean(),
+})
+
+export const METHODS = {
+  "cluster/info": { params: nothing, answer: infoSchema },
+  "cluster/createNetwork": {
+    params: networkWishSchema,
+    answer: z.object({ network: networkRecordSchema, revision }),
+  },
+  "cluster/removeNetwork": { params: z.strictObject({ id, force: z.boolean() }), answer: revisionAnswer },
+  "cluster/createEndpoints": {
+    params: z.array(endpointSpecSchema).max(ENDPOINTS_PER_CALL_MAX),
+    answer: z.object({ endpoints: z.array(endpointRecordSchema), revision }),
+  },
+  "cluster/updateEndpoints": {
+    params: z.array(endpointUpdateSchema).max(ENDPOINTS_PER_CALL_MAX),
+    answer: revisionAnswer,
+  },
+  "cluster/removeEndpoints": { params: endpointIds, answer: revisionAnswer },
+  "cluster/awaitProgrammed": {
+    params: z.strictObject({
+      networkIds: z.array(id).max(NETWORKS_PER_WORKLOAD_MAX),
+      revision,
+      timeoutMs: z.number().min(0).max(PROGRAMMED_WAIT_MAX_MS),
+    }),
+    answer: z.object({ lagging: z.array(z.string()) }),
+  },
+  "cluster/reportProgrammed": { params: z.strictObject({ nodeId: id, revision }), answer: nothing },
+  "cluster/heartbeat": { params: z.strictObject({ nodeId: id }), answer: nothing },
+  "cluster/updateNode": { params: z.strictObject({ id, facts: nodeFactsSchema }), answer: revisionAnswer },
+  "cluster/removeNode": { params: z.strictObject({ id, leave: z.boolean() }), answer: revisionAnswer },
+  "cluster/createToken": { params: tokenWishSchema, answer: tokenCreatedSchema },
+  "cluster/listTokens": { params: nothing, answer: z.array(tokenViewSchema) },
+  "cluster/removeToken": { params: z.strictObject({ id }), answer: nothing },
+  "cluster/checkToken": { params: z.strictObject({ token: text }), answer: z.object({ role: roleSchema }) },
+  [JOIN_METHOD]: { params: joinRequestSchema, answer: joinAnswerSchema },
+} as const
+
+export type Method = keyof typeof METHODS
+export type Params<M extends Method> = z.infer<(typeof METHODS)[M]["params"]>
+export type Answer<M extends Method> = z.infer<(typeof METHODS)[M]["answer"]>

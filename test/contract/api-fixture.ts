@@ -1,0 +1,275 @@
+/**
+ * A daemon's API without a daemon: the real application, listeners, client, registry and store (in memory), over a node
+ * whose kernel side is made up. Each fixture has a directory of its own, which goes with it.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { HttpQuestion, LocalNode, NodeEvent } from "../../src/agent/port.ts"
+import { parseHttpAddress } from "../../src/api/address.ts"
+import { createApp } from "../../src/api/app.ts"
+import { answerForwarded } from "../../src/api/forward.ts"
+import { type ApiListener, listenTcp, listenUnix } from "../../src/api/listen.ts"
+import { OvlError } from "../../src/base/errors.ts"
+import type { LogFields } from "../../src/base/log.ts"
+import { type Client, createClient } from "../../src/client/client.ts"
+import { systemClock, systemRandom } from "../../src/linux/system.ts"
+import { Catalog } from "../../src/model/catalog.ts"
+import type { AttachSpec } from "../../src/model/endpoint.ts"
+import { nodeView } from "../../src/model/views.ts"
+import type { EnterSpec, RunSpec, WorkloadView } from "../../src/model/workload.ts"
+import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
+import { openCluster } from "../../src/registry/cluster-on-store.ts"
+import { networkNotFound } from "../../src/registry/networks.ts"
+import { openMemoryStore } from "../../src/store/memory.ts"
+import type { Store } from "../../src/store/port.ts"
+
+export const SELF = "a".repeat(64)
+const OTHER = "b".repeat(64)
+
+export interface Fixture {
+  node: LocalNode & { left: boolean; emit(event: NodeEvent): void; listeners: number }
+  store: Store
+  socket: string
+  /** `http://127.0.0.1:PORT`. */
+  url: string
+  client: Client
+  tokens: { server: string; client: string }
+  dir: string
+  /** How many watches were opened since this was last set to 0, and how many are open. */
+  watches: number
+  readonly openWatches: number
+  /** What the application reported as its own mistakes. */
+  internalErrors: LogFields[]
+  close(): Promise<void>
+}
+
+export async function openFixture(options: { role?: "server" | "client" } = {}): Promise<Fixture> {
+  const dir = mkdtempSync(join(tmpdir(), `ovl-api-${process.pid}-`))
+  const store = openMemoryStore({ clock: systemClock })
+  const node = await makeNode(store, dir)
+  const watching = countWatches(store)
+  const internalErrors: LogFields[] = []
+  const log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (_message: string, fields: LogFields = {}) => void internalErrors.push(fields),
+  }
+  const server = createApp(node, { log })
+  const served = options.role === "client" ? asClient(node, (question) => answerForwarded(server, question)) : node
+  const app = createApp(served, { log })
+  const socket = join(dir, "ovl.sock")
+  const listeners: ApiListener[] = [await listenUnix(app, socket), listenTcp(app, parseHttpAddress("127.0.0.1:0")!)]
+  const made = await Promise.all((["server", "client"] as const).map((role) => node.cluster.createToken({ role })))
+  return {
+    node,
+    store,
+    socket,
+    url: `http://${listeners[1]!.address}`,
+    client: createClient({ socket }),
+    tokens: { server: made[0]!.token, client: made[1]!.token },
+    dir,
+    internalErrors,
+    get watches() {
+      return watching.opened
+    },
+    set watches(count) {
+      watching.opened = count
+    },
+    get openWatches() {
+      return watching.open
+    },
+    async close() {
+      await Promise.all(listeners.map((listener) => listener.close()))
+      await store.close()
+      rmSync(dir, { recursive: true })
+    },
+  }
+}
+
+/** Counts those of the API alone: it is called when the registry has begun its own. */
+function countWatches(store: Store): { opened: number; open: number } {
+  const counts = { opened: 0, open: 0 }
+  const watch = store.watch.bind(store)
+  store.watch = (...args) => {
+    counts.opened++
+    counts.open++
+    const opened = watch(...args)
+    return {
+      close() {
+        counts.open--
+        opened.close()
+      },
+    }
+  }
+  return counts
+}
+
+/** The same node as one that keeps no store and asks a server. */
+function asClient(node: LocalNode, forward: LocalNode["forward"]): LocalNode {
+  return Object.assign(Object.create(node) as LocalNode, { store: null, role: "client", forward })
+}
+
+async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> {
+  const self = { id: SELF, name: "swarm-01", address: "192.168.1.51", peerAddress: "192.168.1.51:8300" }
+  const facts = { version: "0.1.0", underlayMtu: 1500, bootId: "boot" }
+  const clock = systemClock
+  await createClusterIfNew(store, { clock, random: systemRandom, kvPrefix: "swarm", self: { ...self, ...facts } })
+  const log = { debug() {}, info() {}, warn() {}, error() {} }
+  const cluster = openCluster({ store, clock, random: systemRandom, log, self: SELF })
+  const catalog = new Catalog()
+  const waiting = new Set<() => void>()
+  cluster.follow(
+    0,
+    (batch) => (catalog.apply(batch), waiting.forEach((look) => void look())),
+    () => {},
+  )
+  const waitFor = (revision: number) =>
+    new Promise<void>((resolve) => {
+      const look = () => catalog.revision >= revision && (waiting.delete(look), resolve())
+      waiting.add(look)
+      look()
+    })
+  const workloads = new Map<string, WorkloadView>()
+  const listeners = new Set<(event: NodeEvent) => void>()
+  const workload = (name: string) => {
+    const found = workloads.get(name)
+    if (found) return found
+    throw new OvlError("workload_not_found", `workload ${name}: not found`, { kind: "not_found" })
+  }
+  return {
+    id: SELF,
+    name: self.name,
+    role: "server",
+    kvPrefix: "swarm",
+    version: facts.version,
+    runDir,
+    cluster,
+    catalog,
+    store,
+    left: false,
+    waitFor,
+    localPart: (id) => ({ netns: `/run/netns/1-${id.slice(0, 10)}`, bridge: "br0", vxlan: "vxlan1" }),
+    async attach(spec: AttachSpec) {
+      const network = catalog.findNetwork(spec.network)
+      if (!network) throw networkNotFound(spec.network)
+      const name = spec.name ?? "unnamed"
+      const endpoint = {
+        networkId: network.id,
+        nodeId: SELF,
+        workload: name,
+        name,
+        ip: spec.ip ?? null,
+        mac: spec.mac ?? null,
+      }
+      const rest = {
+        ifname: spec.ifname ?? "eth0",
+        netns: spec.netns ?? null,
+        netnsId: null,
+        origin: "attach" as const,
+      }
+      const { endpoints, revision } = await cluster.createEndpoints([{ ...endpoint, ...rest }])
+      await waitFor(revision)
+      return endpoints[0]!
+    },
+    async detach(reference) {
+      const found = catalog.findEndpoint(reference)
+      if (!found) throw new OvlError("endpoint_not_found", `endpoint ${reference}: not found`, { kind: "not_found" })
+      await waitFor((await cluster.removeEndpoints([found.id])).revision)
+    },
+    async run(spec: RunSpec) {
+      const name = spec.name ?? "unnamed"
+      const view: WorkloadView = {
+        id: OTHER,
+        name,
+        node: self.name,
+        pid: null,
+        command: spec.command ?? [],
+        status: "running",
+        exitCode: null,
+        networks: spec.networks,
+        created: "2026-01-01T00:00:00.000Z",
+      }
+      workloads.set(name, view)
+      writeFileSync(join(runDir, `${name}.log`), "first line\n")
+      return { workload: view, enter: enterSpec(name) }
+    },
+    async workloadStarted(name, pid) {
+      workload(name).pid = pid
+    },
+    async workloadEnded(name, exitCode) {
+      Object.assign(workload(name), { status: "exited", exitCode, pid: null })
+    },
+    workloads: () => [...workloads.values()],
+    enter: (name) => enterSpec(workload(name).name),
+    async stop(name, { graceMs }) {
+      Object.assign(workload(name), { status: "exited", exitCode: graceMs === 0 ? 137 : 143, pid: null })
+    },
+    async remove(name, { force }) {
+      if (workload(name).status === "running" && !force) {
+        throw new OvlError("workload_running", `workload ${name}: it is running`, { kind: "conflict" })
+      }
+      workloads.delete(name)
+    },
+    logPath: (name) => join(runDir, `${workload(name).name}.log`),
+    async status() {
+      const { id, term, index } = await cluster.info()
+      return {
+        node: nodeView(catalog, catalog.nodes.get(SELF)!, SELF),
+        cluster: { id, leader: self.name, term, index, servers: 1, nodes: catalog.nodes.size },
+        networks: catalog.networks.size,
+        endpoints: catalog.endpoints.size,
+        kernel: { inSync: true, lastReconcile: null, repairs: 0 },
+        health: "ok",
+        problems: [],
+      }
+    },
+    async leave() {
+      this.left = true
+    },
+    events(onEvent) {
+      listeners.add(onEvent)
+      return () => listeners.delete(onEvent)
+    },
+    emit: (event) => listeners.forEach((listener) => void listener(event)),
+    get listeners() {
+      return listeners.size
+    },
+    forward: (_question: HttpQuestion) => Promise.reject(new Error("a server forwards nothing")),
+  }
+}
+
+function enterSpec(name: string): EnterSpec {
+  const files = { hosts: "/h", hostnameFile: "/n", resolvConf: "/r" }
+  return { name, netns: `/run/netns/${name}`, hostname: name, ...files, hide: ["/run/ovl"], pid: null, env: [] }
+}
+
+export interface RawAnswer {
+  status: number
+  headers: Headers
+  text: string
+}
+
+/** A request written by hand, byte for byte, as no polite client would; the connection is closed after the answer. */
+export async function rawRequest(url: string, lines: string[], body = ""): Promise<RawAnswer> {
+  const { hostname, port } = new URL(url)
+  const chunks: Buffer[] = []
+  const done = Promise.withResolvers<void>()
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: {
+      data: (_socket, data) => void chunks.push(Buffer.from(data)),
+      close: () => done.resolve(),
+      error: () => done.resolve(),
+    },
+  })
+  socket.write(Buffer.from(`${[...lines, "Connection: close"].join("\r\n")}\r\n\r\n${body}`, "latin1"))
+  await done.promise
+  const answer = Buffer.concat(chunks).toString("latin1")
+  const end = answer.indexOf("\r\n\r\n")
+  const [first = "", ...fields] = answer.slice(0, end).split("\r\n")
+  const headers = new Headers(fields.map((line) => line.split(/: */, 2) as [string, string]))
+  return { status: Number(first.split(" ")[1]), headers, text: answer.slice(end + 4) }
+}

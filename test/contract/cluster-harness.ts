@@ -1,0 +1,144 @@
+/** What the cluster's contract needs of each implementation: a cluster of two nodes, its store, and a clock to turn. */
+import type { Clock } from "../../src/base/clock.ts"
+import { OvlError } from "../../src/base/errors.ts"
+import { silentLog } from "../../src/base/log.ts"
+import { systemRandom } from "../../src/linux/system.ts"
+import type { NetworkSpec } from "../../src/model/network.ts"
+import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
+import { type LocalCluster, openCluster } from "../../src/registry/cluster-on-store.ts"
+import type { Cluster, EndpointSpec, JoinRequest } from "../../src/registry/port.ts"
+import type { Store } from "../../src/store/port.ts"
+import { createKeyAndRequest } from "../../src/transport/certificates.ts"
+
+/** Time that passes when the test says so. */
+export class ManualClock implements Clock {
+  #now = Date.UTC(2026, 0, 1)
+  readonly #timers = new Set<{ at: number; callback: () => void }>()
+
+  now = () => this.#now
+  monotonic = () => this.#now
+  after = (ms: number, callback: () => void) => {
+    const timer = { at: this.#now + ms, callback }
+    this.#timers.add(timer)
+    return () => void this.#timers.delete(timer)
+  }
+
+  /** Lets time pass, step by step, with everything that it sets off. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms
+    for (;;) {
+      const next = [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#timers.delete(next)
+      this.#now = Math.max(this.#now, next.at)
+      next.callback()
+      await turn()
+    }
+    this.#now = end
+    await turn()
+  }
+}
+
+/** Until everything that is on its way has arrived, over the network in memory too. */
+export async function turn(): Promise<void> {
+  for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export interface Harness {
+  /** The port under test. */
+  cluster: Cluster
+  /** The same cluster as its server has it. */
+  local: LocalCluster
+  store: Store
+  clock: ManualClock
+  /** The node that the port speaks for, and the other one. */
+  node: string
+  otherNode: string
+  close(): Promise<void>
+}
+
+export const SERVER_ID = "a".repeat(64)
+
+/** A new cluster of the server swarm-01, as its server has it. */
+export async function newCluster(store: Store, clock: Clock): Promise<LocalCluster> {
+  await createClusterIfNew(store, {
+    clock,
+    random: systemRandom,
+    kvPrefix: "swarm",
+    self: {
+      id: SERVER_ID,
+      name: "swarm-01",
+      address: "192.168.1.51",
+      peerAddress: "192.168.1.51:8300",
+      version: "0.1.0",
+      underlayMtu: 1500,
+      bootId: "boot-1",
+    },
+  })
+  return openCluster({ store, clock, random: systemRandom, log: silentLog, self: SERVER_ID })
+}
+
+export async function joinRequest(local: LocalCluster, changes: Partial<JoinRequest> = {}): Promise<JoinRequest> {
+  const { csrPem } = await createKeyAndRequest({ nodeId: "new", name: "new" })
+  return {
+    token: (await local.createToken({})).token,
+    csrPem,
+    name: "swarm-02",
+    address: "192.168.1.52",
+    role: "client",
+    version: "0.1.0",
+    underlayMtu: 1500,
+    bootId: "boot-2",
+    ...changes,
+  }
+}
+
+/** The server's own port: the cluster on a store. */
+export async function localHarness(openStore: (clock: Clock) => Promise<Store>): Promise<Harness> {
+  const clock = new ManualClock()
+  const store = await openStore(clock)
+  const local = await newCluster(store, clock)
+  const { node } = await local.join(await joinRequest(local))
+  const close = async () => {
+    local.close()
+    await store.close()
+  }
+  return { cluster: local, local, store, clock, node: SERVER_ID, otherNode: node.id, close }
+}
+
+/** An endpoint as a node asks for it, with all that does not matter filled in. */
+export function endpointSpec(
+  networkId: string,
+  nodeId: string,
+  workload: string,
+  changes: Partial<EndpointSpec> = {},
+): EndpointSpec {
+  return {
+    networkId,
+    nodeId,
+    workload,
+    name: workload,
+    ip: null,
+    mac: null,
+    ifname: "eth0",
+    netns: null,
+    netnsId: null,
+    origin: "run",
+    ...changes,
+  }
+}
+
+export function networkSpec(name: string, subnet = "10.65.10.0/24", changes: Partial<NetworkSpec> = {}): NetworkSpec {
+  return { name, subnets: [{ subnet }], ...changes }
+}
+
+/** What came of an attempt, as a person would read it: `ok`, or kind and code and message. */
+export async function outcome(attempt: Promise<unknown>): Promise<string> {
+  try {
+    await attempt
+    return "ok"
+  } catch (error) {
+    if (!(error instanceof OvlError)) throw error
+    return `${error.kind} ${error.code}: ${error.message}`
+  }
+}

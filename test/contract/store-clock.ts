@@ -1,0 +1,42 @@
+/** A clock that moves only when it is told to, and fires each timer at its time. */
+import type { Clock } from "../../src/base/clock.ts"
+
+interface Timer {
+  at: number
+  callback: () => void
+}
+
+export class ManualClock implements Clock {
+  #time = 1_000_000
+  readonly #timers = new Set<Timer>()
+
+  now(): number {
+    return this.#time
+  }
+
+  monotonic(): number {
+    return this.#time
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#time + ms, callback }
+    this.#timers.add(timer)
+    return () => this.#timers.delete(timer)
+  }
+
+  get timers(): number {
+    return this.#timers.size
+  }
+
+  advance(ms: number): void {
+    const end = this.#time + ms
+    for (;;) {
+      const due = [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!due) break
+      this.#timers.delete(due)
+      this.#time = Math.max(this.#time, due.at)
+      due.callback()
+    }
+    this.#time = end
+  }
+}
