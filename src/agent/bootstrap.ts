@@ -3,11 +3,12 @@
  * from a server that lets it in (`join`). Nothing is written before all of it has worked.
  */
 import { existsSync, rmSync } from "node:fs"
+import { isIPv6 } from "node:net"
 import { join } from "node:path"
 import { assert } from "../base/assert.ts"
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
-import { NODE_CERTIFICATE_DAYS } from "../base/limits.ts"
+import { NODE_CERTIFICATE_DAYS, PEER_PORT } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import { checkName, foldName } from "../model/names.ts"
@@ -55,10 +56,14 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
 
 async function resume(options: BootstrapOptions, identity: Identity): Promise<Bootstrapped> {
   if (options.name !== null && foldName(options.name) !== foldName(identity.name))
-    throw new OvlError("name_differs", `cannot start as ${options.name}: the data directory is that of ${identity.name}`, {
-      kind: "conflict",
-      hint: `leave out --name, or give another --data-dir to a new node`,
-    })
+    throw new OvlError(
+      "name_differs",
+      `cannot start as ${options.name}: the data directory is that of ${identity.name}`,
+      {
+        kind: "conflict",
+        hint: `leave out --name, or give another --data-dir to a new node`,
+      },
+    )
   options.log.info("resuming", { node: identity.name, cluster: identity.clusterId })
   return { identity, store: identity.role === "server" ? await openStore(options) : null }
 }
@@ -135,7 +140,7 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     bootId: options.bootId,
   }
   const answer = (await requestJoin({
-    servers: options.servers,
+    servers: options.servers.map(withPort),
     token: options.token,
     request: { ...request },
     clock: options.clock,
@@ -149,7 +154,7 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     recoveryEpoch: answer.recoveryEpoch,
     kvPrefix: answer.kvPrefix,
     address: options.address,
-    servers: [...new Set([...answer.servers, ...options.servers])],
+    servers: [...new Set([...answer.servers, ...options.servers.map(withPort)])],
     certPem: answer.certPem,
     keyPem: key.keyPem,
     caPem: answer.caPem,
@@ -158,7 +163,13 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
   return { identity, store: null }
 }
 
-export function peerAddress(address: string, port: number): string {
+/** A server that was named without a port listens where servers do unless told otherwise. */
+function withPort(server: string): string {
+  if (isIPv6(server)) return peerAddress(server, PEER_PORT)
+  return /:\d+$/.test(server) ? server : peerAddress(server, PEER_PORT)
+}
+
+function peerAddress(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`
 }
 

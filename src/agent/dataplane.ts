@@ -90,7 +90,9 @@ export class DataPlane {
     const wanted = localNetworkIds(this.#o.catalog, view)
     const egress = this.#attempt("egress", () => this.#desiredEgress(view)) ?? null
     this.#rules = null
-    this.#attempt("firewall", () => this.#ensureRules(this.#projection.networks.size + wanted.size > 0, egress !== null))
+    this.#attempt("firewall", () =>
+      this.#ensureRules(this.#projection.networks.size + wanted.size > 0, egress !== null),
+    )
     for (const hidden of this.#attempt("namespaces", () => this.#o.kernel.listHidden()) ?? [])
       if (hidden.networkId === null || !wanted.has(hidden.networkId))
         this.#attempt(hidden.netns, () => this.#repair(planNetwork(null, this.#o.kernel.observeNetwork(hidden.netns))))
@@ -106,7 +108,8 @@ export class DataPlane {
 
   /** Follows one batch of changes, which the catalog holds already. */
   follow(batch: ChangeBatch): void {
-    for (const change of batch.changes) if (change.type === "endpoint" && !change.value) this.#attached.delete(change.id)
+    for (const change of batch.changes)
+      if (change.type === "endpoint" && !change.value) this.#attached.delete(change.id)
     if (batch.snapshot || this.#projection.needsReconcile(batch.changes)) return this.reconcile()
     try {
       const operations = this.#projection.step(batch.changes)

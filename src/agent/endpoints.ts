@@ -163,7 +163,9 @@ export class Endpoints {
     if (gone.length === 0) return
     await this.#remove(gone)
     for (const each of gone)
-      this.#o.events.emit("endpoint_freed", `endpoint ${each.name} freed: its namespace is gone`, { endpoint: each.name })
+      this.#o.events.emit("endpoint_freed", `endpoint ${each.name} freed: its namespace is gone`, {
+        endpoint: each.name,
+      })
   }
 
   /** Withdraws everything this node has. */
@@ -196,6 +198,7 @@ export class Endpoints {
       const [updated, programmed] = await Promise.all([
         cluster.updateEndpoints(records.map(({ id, egress }) => ({ id, egress, state: "up" }))),
         cluster.awaitProgrammed(networkIds, created.revision, PROGRAMMED_WAIT_MS),
+        this.#reportEgress(promise),
       ])
       await replica.waitFor(updated.revision)
       this.#tellLagging(specs[0]!.name, programmed.lagging)
@@ -222,8 +225,16 @@ export class Endpoints {
 
   #tellLagging(endpoint: string, lagging: string[]): void {
     if (lagging.length === 0) return
-    const nodes = lagging.map((id) => this.#catalog.nodes.get(id)?.name ?? id).join(", ")
+    const nodes = lagging.join(", ")
     this.#o.events.emit("nodes_lagging", `${nodes} did not yet program endpoint ${endpoint}`, { endpoint, nodes })
+  }
+
+  /** The cluster keeps networks off the subnets of its nodes' egress bridges. */
+  async #reportEgress(egress: Egress | null): Promise<void> {
+    if (!egress) return
+    const egressSubnet = formatCidr(subnetOf(parseInterfaceAddress(egress.ip)))
+    if (this.#catalog.nodes.get(this.#o.nodeId)?.egressSubnet === egressSubnet) return
+    await this.#o.cluster.updateNode(this.#o.nodeId, { egressSubnet })
   }
 
   #promiseEgress(ifname: string): Egress {
@@ -233,7 +244,6 @@ export class Endpoints {
     const ip = nextEgressAddress(bridge, this.#lastEgress, taken)
     this.#promised.add(ip)
     this.#lastEgress = ip
-    this.#o.log.debug("egress address", { ip, subnet: formatCidr(subnetOf(parseInterfaceAddress(bridge))) })
     return { ifname, ip, gateway: bridge.split("/")[0] ?? "" }
   }
 

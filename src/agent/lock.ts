@@ -21,10 +21,14 @@ export function acquireDaemonLock(runDir: string): DaemonLock {
   if (!tryLock(fd)) {
     close(fd)
     const pid = readPid(runDir)
-    throw new OvlError("daemon_running", `cannot start: a daemon${pid ? ` (pid ${pid})` : ""} already runs on ${runDir}`, {
-      kind: "conflict",
-      hint: "a second daemon on this machine needs its own --run-dir, --data-dir and network namespace",
-    })
+    throw new OvlError(
+      "daemon_running",
+      `cannot start: a daemon${pid ? ` (pid ${pid})` : ""} already runs on ${runDir}`,
+      {
+        kind: "conflict",
+        hint: "a second daemon on this machine needs its own --run-dir, --data-dir and network namespace",
+      },
+    )
   }
   ftruncateSync(fd, 0)
   writeSync(fd, `${process.pid}\n`)

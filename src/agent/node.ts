@@ -3,6 +3,7 @@ import { asOvlError, OvlError } from "../base/errors.ts"
 import { KV_WAIT_MAX_MS, PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
+import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { StatusView } from "../model/node.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
@@ -12,7 +13,7 @@ import type { DataPlane } from "./dataplane.ts"
 import type { Endpoints } from "./endpoints.ts"
 import type { EventBus } from "./events.ts"
 import type { Identity } from "./identity.ts"
-import type { HttpMessage, HttpQuestion, LocalNode, NodeEvent } from "./port.ts"
+import type { HttpMessage, HttpQuestion, LocalNode } from "./port.ts"
 import type { Replica } from "./replica.ts"
 import type { ServerLink } from "./server-link.ts"
 import { statusView } from "./status.ts"
@@ -152,7 +153,7 @@ export class Node implements LocalNode {
     this.#p.afterLeaving()
   }
 
-  events(onEvent: (event: NodeEvent) => void): () => void {
+  events(onEvent: (event: EventView) => void): () => void {
     return this.#p.events.listen(onEvent)
   }
 

@@ -4,20 +4,12 @@
  */
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
+import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster } from "../registry/port.ts"
 import type { Store } from "../store/port.ts"
-
-/** One thing that happened, for `/api/v1/events`. */
-export interface NodeEvent {
-  time: string
-  /** A stable word such as `network_created`, `endpoint_up`, `repaired`. */
-  type: string
-  message: string
-  fields: Record<string, string>
-}
 
 export interface HttpMessage {
   status: number
@@ -66,7 +58,7 @@ export interface LocalNode {
   status(): Promise<StatusView>
   /** Takes this node out of the cluster and its state out of the kernel; the daemon then ends. */
   leave(): Promise<void>
-  events(onEvent: (event: NodeEvent) => void): () => void
+  events(onEvent: (event: EventView) => void): () => void
   /** A client asks a server's HTTP application; rejects with `no_server` (unavailable). */
   forward(question: HttpQuestion): Promise<HttpMessage>
 }

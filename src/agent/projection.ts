@@ -63,7 +63,9 @@ export class Projection {
       if (change.type === "node" && this.#nodeMoved(change.id)) return true
       if (change.type === "network" && change.value && this.#mtuChanged(change.id)) return true
     }
-    return changes.some((change) => change.type === "node") && [...this.networks.keys()].some((id) => this.#mtuChanged(id))
+    return (
+      changes.some((change) => change.type === "node") && [...this.networks.keys()].some((id) => this.#mtuChanged(id))
+    )
   }
 
   #nodeMoved(id: string): boolean {

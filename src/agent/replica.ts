@@ -59,10 +59,14 @@ export class Replica {
       const late = () =>
         this.#settle(
           waiter,
-          new OvlError("replica_behind", `cannot read revision ${revision}: this node has only ${this.catalog.revision}`, {
-            kind: "unavailable",
-            hint: "the change was made; see `ovl status` for this node's connection to the servers",
-          }),
+          new OvlError(
+            "replica_behind",
+            `cannot read revision ${revision}: this node has only ${this.catalog.revision}`,
+            {
+              kind: "unavailable",
+              hint: "the change was made; see `ovl status` for this node's connection to the servers",
+            },
+          ),
         )
       waiter.cancel = this.#options.clock.after(REPLICA_WAIT_MS, late)
       this.#waiters.add(waiter)

@@ -5,7 +5,7 @@
 import { Hono } from "hono"
 import type { LocalNode } from "../agent/port.ts"
 import type { Log } from "../base/log.ts"
-import { authorize, refuseForeign } from "./access.ts"
+import { authorize, type Requirement, refuseForeign } from "./access.ts"
 import { answerConsul } from "./consul/dispatch.ts"
 import { type AppEnv, type Bindings, pathOf } from "./context.ts"
 import { errorAnswer, methodNotAllowed, pathUnknown } from "./errors.ts"
@@ -22,49 +22,34 @@ export function createApp(node: LocalNode, { log }: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ getPath: (_request, options) => pathOf(options!.env!.target) })
   app.all("/v1/*", (context) => answerConsul(node, log, context.req.raw, context.env))
   for (const [path, routes] of byPath([...OWN_ROUTES, openApiRoute])) {
-    app.all(path, async (context) => {
-      const { raw } = context.req
-      admit(context.env, raw)
-      const method = raw.method === "HEAD" ? "GET" : raw.method
+    app.all(path, async ({ req, env }) => {
+      const method = req.raw.method === "HEAD" ? "GET" : req.raw.method
       const route = routes.find((one) => one.method === method)
-      const { requirement } = route ?? routes[0]!
-      await authorize(
-        context.env.listener,
-        requirement,
-        { method, target: context.env.target, headers: raw.headers },
-        node.cluster,
-      )
-      if (!route)
-        return methodNotAllowed(
-          raw.method,
-          pathOf(context.env.target),
-          routes.map((one) => one.method),
-        )
-      return route.handle({ node, log, request: raw, params: context.req.param(), bindings: context.env })
+      await admit(node, env, req.raw, (route ?? routes[0]!).requirement)
+      if (!route) return methodNotAllowed(method, pathOf(env.target), methodsOf(routes))
+      return route.handle({ node, log, request: req.raw, params: req.param(), bindings: env })
     })
   }
-  app.notFound(async (context) => {
-    const { raw } = context.req
-    const path = pathOf(context.env.target)
-    admit(context.env, raw)
+  app.notFound(async ({ req, env }) => {
     // Who may not ask is not told either what there is.
-    const requirement = path.startsWith("/api/") ? "read" : "open"
-    await authorize(
-      context.env.listener,
-      requirement,
-      { method: raw.method, target: context.env.target, headers: raw.headers },
-      node.cluster,
-    )
-    throw pathUnknown(raw.method, path)
+    const path = pathOf(env.target)
+    await admit(node, env, req.raw, path.startsWith("/api/") ? "read" : "open")
+    throw pathUnknown(req.raw.method, path)
   })
   app.onError((error) => errorAnswer(error, log))
   return app
 }
 
-/** Other nodes come here for Consul's paths only. */
-function admit({ listener, target }: Bindings, request: Request): void {
-  if (listener.kind === "peer") throw pathUnknown(request.method, pathOf(target))
-  refuseForeign(listener, request.headers)
+/** Lets pass who may ask for this. Other nodes come here for Consul's paths only. */
+async function admit(node: LocalNode, { listener, target }: Bindings, request: Request, requirement: Requirement) {
+  const { method, headers } = request
+  if (listener.kind === "peer") throw pathUnknown(method, pathOf(target))
+  refuseForeign(listener, headers)
+  await authorize(listener, requirement, { method, target, headers }, node.cluster)
+}
+
+function methodsOf(routes: Route[]): string[] {
+  return routes.map((route) => route.method)
 }
 
 function byPath(routes: Route[]): Map<string, Route[]> {

@@ -76,7 +76,8 @@ export function listenTcp(app: App, address: HttpAddress, tls?: TlsIdentity): Ap
   }
   const listener: Listener = { kind: "tcp", loopback, scheme: tls ? "https" : "http" }
   try {
-    const shared = { idleTimeout: API_IDLE_TIMEOUT_S, ...serveOptions(app, listener) }
+    // Without `reusePort: false`, `development: false` lets two daemons listen on one port and share its connections.
+    const shared = { idleTimeout: API_IDLE_TIMEOUT_S, reusePort: false, ...serveOptions(app, listener) }
     const server = Bun.serve({ hostname, port, ...(tls ? { tls } : {}), ...shared })
     return { address: joinHostPort(hostname, server.port ?? port), close: () => closeServer(server) }
   } catch (error) {
@@ -139,13 +140,14 @@ async function removeStale(path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
+/** Only a refused connection proves that nobody does: a daemon with a full backlog fails otherwise. */
 async function somebodyListens(path: string): Promise<boolean> {
   try {
     const socket = await Bun.connect({ unix: path, socket: { data: () => {} } })
     socket.end()
     return true
-  } catch {
-    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ECONNREFUSED"
   }
 }
 

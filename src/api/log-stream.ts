@@ -61,12 +61,15 @@ class LogReader {
     this.#fd = null
   }
 
-  /** Behind what was sent last, or at the beginning where that has been dropped too. */
+  /** Behind what was sent last, as far as it was kept; at the beginning where nothing of it was. */
   #placeAfterCut(fd: number, size: number): number {
     const kept = Buffer.alloc(size)
     readSync(fd, kept, 0, size, 0)
-    const found = kept.lastIndexOf(this.#last)
-    return found < 0 ? 0 : found + this.#last.length
+    const whole = kept.lastIndexOf(this.#last)
+    if (whole >= 0) return whole + this.#last.length
+    let length = Math.min(this.#last.length, size)
+    while (length > 0 && !kept.subarray(0, length).equals(this.#last.subarray(-length))) length--
+    return length
   }
 }
 

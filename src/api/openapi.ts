@@ -6,7 +6,7 @@ import { nodeViewSchema, statusViewSchema, tokenCreatedSchema, tokenViewSchema }
 import { runSpecSchema, workloadViewSchema } from "../model/workload.ts"
 import { CONSUL_ENDPOINTS } from "./consul/table.ts"
 import { type Route, route } from "./route.ts"
-import { eventSchema } from "./routes/events.ts"
+import { eventSchema } from "../model/event.ts"
 import { OWN_ROUTES } from "./routes/table.ts"
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string() }) })

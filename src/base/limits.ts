@@ -11,6 +11,8 @@ export const VXLAN_PORT = 4789
 /** Outer Ethernet 14 + IP 20 + UDP 8 + VXLAN 8 bytes over an IPv4 underlay; IPv6 has 20 more. */
 export const VXLAN_OVERHEAD_V4_BYTES = 50
 export const VXLAN_OVERHEAD_V6_BYTES = 70
+/** Where servers listen for other nodes. */
+export const PEER_PORT = 8300
 /** The least an IPv4 link must carry (RFC 791). */
 export const MTU_MIN_BYTES = 68
 export const MTU_MAX_BYTES = 65_535
@@ -225,6 +227,8 @@ export const LAB_READY_TIMEOUT_MS = 15_000
 export const LAB_STOP_TIMEOUT_MS = 10_000
 /** Between two looks at whether they are. */
 export const LAB_POLL_MS = 10
+/** How often a lab whose directory vanished while its lock was taken is looked for again. */
+export const LAB_LOCK_ATTEMPTS_MAX = 8
 /** The log of a lab's daemon begins anew at its next start once it is longer than this. */
 export const LAB_LOG_MAX_BYTES = 1_048_576
 /** How long a check waits for an answer that should come, and for one that should not. */

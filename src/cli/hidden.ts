@@ -10,6 +10,8 @@ const HIDDEN: Record<string, HiddenProgram> = {
   __enter: async () => (await import("../agent/workload/enter.ts")).runEnterTask(),
   __supervise: async ([dir = ""]) => (await import("../agent/workload/supervise.ts")).supervise(dir),
   "__lab-host": async ([lab = "", host = ""]) => (await import("../lab/host-init.ts")).holdLabHost(lab, host),
+  "__lab-exec": async ([lab = "", host = "", ...command]) =>
+    (await import("../lab/exec.ts")).execInLabHost(lab, host, command),
 }
 
 /** The hidden program of that name, or null. It resolves to the exit status, its errors reported like a command's. */

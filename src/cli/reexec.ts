@@ -37,7 +37,6 @@ export function firstUsable(candidates: readonly string[], statfs: (path: string
   let noexec = false
   for (const dir of candidates) {
     try {
-      mkdirSync(join(dir, ".."), { recursive: true, mode: 0o755 })
       mkdirSync(dir, { recursive: true, mode: 0o700 })
       const { flags } = statfs(dir)
       if ((flags & (ST_NOEXEC | ST_RDONLY)) === 0) return dir

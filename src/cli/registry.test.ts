@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { type Command, nameOf, variableOf } from "./command.ts"
+import { type Command, nameOf, type Option, variableOf } from "./command.ts"
 import { GLOBAL_OPTIONS } from "./globals.ts"
 import { bindArguments } from "./parse.ts"
 import { COMMANDS, commandAt, findVerb } from "./registry.ts"
@@ -72,7 +72,7 @@ test("no path begins another, so that the first that fits is the longest", () =>
 
 test("no letter and no name stands for two options of a verb", () => {
   for (const command of COMMANDS) {
-    const all = [...Object.entries(command.options), ...Object.entries(GLOBAL_OPTIONS)]
+    const all = [...Object.entries(command.options), ...Object.entries<Option>(GLOBAL_OPTIONS)]
     const letters = all.flatMap(([, option]) => option.short ?? [])
     expect(new Set(letters).size, nameOf(command)).toBe(letters.length)
     expect(new Set(all.map(([name]) => name)).size, nameOf(command)).toBe(all.length)

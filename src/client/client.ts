@@ -7,10 +7,10 @@ import type { NetworkSpec, NetworkView } from "../model/network.ts"
 import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import { ask, type DaemonAddress, pieces, type Question } from "./connection.ts"
-import { type EventView, parseEvents } from "./events.ts"
+import type { EventView } from "../model/event.ts"
+import { parseEvents } from "./events.ts"
 
 export type { DaemonAddress } from "./connection.ts"
-export type { EventView } from "./events.ts"
 
 /** All calls reject with OvlError: what the daemon answers, or `no_daemon`, `socket_forbidden`, `connection_lost`. */
 export class Client {

@@ -1,12 +1,6 @@
 /** The event stream of a daemon, taken apart: server-sent events (WHATWG HTML, section 9.2) as ovl sends them. */
 
-/** One thing that happened on the node. `type` is a stable word, `message` a sentence for people. */
-export interface EventView {
-  time: string
-  type: string
-  message: string
-  fields: Record<string, string>
-}
+import type { EventView } from "../model/event.ts"
 
 /** The data of each event, as it comes. Comments, by which the daemon shows that it lives, are passed over. */
 export async function* parseEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<EventView> {

@@ -74,7 +74,7 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
     dataplane.follow(batch)
     // A node that could not program a change does not say that it has: whoever waits is told its name.
     if (dataplane.health().inSync) cluster.reportProgrammed(nodeId, batch.revision)
-    tellChanges(batch, events)
+    tellChanges(batch, catalog, events)
     noteNames(batch)
     if (batch.snapshot) synced.resolve()
   }

@@ -114,9 +114,11 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: () => void): Pro
     const answer = answerForwarded.bind(null, app)
     const listener = await listenForPeers({ bind, identity, cluster: way.local, answer, log })
     undo.add(() => listener.close())
-    undo.add(agent.events.listen((event) => {
-      if (event.type === "node_removed" && event.fields.id) listener.disconnect(event.fields.id)
-    }))
+    undo.add(
+      agent.events.listen((event) => {
+        if (event.type === "node_removed" && event.fields.id) listener.disconnect(event.fields.id)
+      }),
+    )
   }
   await firstSync(agent, node, vtep, identity, options)
   undo.add(keepAlive(node, log))
@@ -159,7 +161,13 @@ function openWay(identity: Identity, store: Store | null, log: Log): Way {
  * Follows the cluster, and frees what is gone here. A client whose servers are all away starts all the same after
  * FIRST_SYNC_WAIT_MS: its data plane stays as it is, and the rest is done when a server answers.
  */
-async function firstSync(agent: Agent, node: Node, vtep: Vtep, identity: Identity, options: DaemonOptions): Promise<void> {
+async function firstSync(
+  agent: Agent,
+  node: Node,
+  vtep: Vtep,
+  identity: Identity,
+  options: DaemonOptions,
+): Promise<void> {
   const { log } = options
   agent.replica.start()
   const settle = agent.synced.then(async () => {
@@ -168,7 +176,9 @@ async function firstSync(agent: Agent, node: Node, vtep: Vtep, identity: Identit
     await agent.endpoints.freeWhatIsGone()
     await agent.workloads.resume()
   })
-  const failed = settle.catch((error) => log.error("cannot settle into the cluster", { why: asOvlError(error).message }))
+  const failed = settle.catch((error) =>
+    log.error("cannot settle into the cluster", { why: asOvlError(error).message }),
+  )
   await Promise.race([failed, new Promise<void>((resolve) => systemClock.after(FIRST_SYNC_WAIT_MS, resolve))])
 }
 
@@ -191,7 +201,9 @@ function keepAlive(node: Node, log: Log): () => void {
   let stopped = false
   let cancel = () => {}
   const beat = async () => {
-    await node.cluster.heartbeat(node.id).catch((error) => log.debug("no sign of life", { why: asOvlError(error).message }))
+    await node.cluster
+      .heartbeat(node.id)
+      .catch((error) => log.debug("no sign of life", { why: asOvlError(error).message }))
     if (!stopped) cancel = systemClock.after(NODE_HEARTBEAT_MS, beat)
   }
   cancel = systemClock.after(NODE_HEARTBEAT_MS, beat)

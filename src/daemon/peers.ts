@@ -24,18 +24,23 @@ export function listenForPeers(options: PeersOptions): Promise<PeerListener> {
     ...bind,
     credentials: { cert: identity.certPem, key: identity.keyPem, ca: identity.caPem },
     cluster: { clusterId: identity.clusterId, recoveryEpoch: identity.recoveryEpoch },
-    handler: withForwarding(clusterHandler(cluster), options.answer),
+    handler: withForwarding(cluster, options.answer),
     isMember: (nodeId) => cluster.isMember(nodeId),
     clock: systemClock,
     log,
   })
 }
 
-/** Only a member gets as far as the handler with anything but `join`. */
-function withForwarding(handler: PeerHandler, answer: PeersOptions["answer"]): PeerHandler {
+/** The cluster's own calls, and one more: a member's HTTP request, put through this server's application. */
+function withForwarding(cluster: LocalCluster, answer: PeersOptions["answer"]): PeerHandler {
+  const handler = clusterHandler(cluster)
   return {
     ...handler,
-    call: (method, params, context) =>
-      method === FORWARD_METHOD && context.peer ? answer(params as HttpQuestion) : handler.call(method, params, context),
+    call: (method, params, context) => {
+      const mayForward = context.peer !== null && cluster.isMember(context.peer.nodeId)
+      return method === FORWARD_METHOD && mayForward
+        ? answer(params as HttpQuestion)
+        : handler.call(method, params, context)
+    },
   }
 }

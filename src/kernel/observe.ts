@@ -1,4 +1,5 @@
 /** Reads the kernel's state into the values that plans are made from: one dump of each kind a namespace, no more. */
+import { withNamespace } from "../linux/namespaces.ts"
 import {
   BRIDGE_NAME,
   EGRESS_BRIDGE_NAME,
@@ -101,6 +102,7 @@ export function readNetwork(socket: NetlinkSocket, netns: NamespacePath): Observ
     netns,
     networkId: markedId(loopback?.alias ?? null),
     loopbackUp: loopback?.up ?? false,
+    ipv6Off: withNamespace(netns, () => readSysctl("net.ipv6.conf.default.disable_ipv6")) !== "0",
     bridge: bridge ? observedBridge(socket, bridge, nameOf) : null,
     vxlan: vxlan ? observedVxlan(vxlan, nameOf) : null,
     ports: observedPorts(ports, rows, nameOf),
@@ -128,7 +130,12 @@ export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
   const ports = link.list(socket, { master: bridge.index })
   const nameOf = namesOf([bridge, ...ports])
   const rows = ports.length > 0 ? fdb.list(socket, { bridge: bridge.index }) : []
-  return { bridge: observedBridge(socket, bridge, nameOf), ports: observedPorts(ports, rows, nameOf) }
+  return {
+    bridge: observedBridge(socket, bridge, nameOf),
+    // A kernel without IPv6 has no such key.
+    ipv6Off: readSysctl(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) !== "0",
+    ports: observedPorts(ports, rows, nameOf),
+  }
 }
 
 /** One interface with its IPv4 addresses and the routes that somebody set. */

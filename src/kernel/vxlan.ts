@@ -7,6 +7,7 @@ import { OvlError } from "../base/errors.ts"
 import { isErrno } from "../linux/errno.ts"
 import type { Operation } from "../model/operation.ts"
 import { link } from "../netlink/index.ts"
+import { vniTaken } from "./errors.ts"
 import type { NamespaceSockets, OpenNamespace } from "./namespace-sockets.ts"
 import { findVniOwner, removeOwner } from "./vni-owner.ts"
 
@@ -51,16 +52,8 @@ function create(sockets: NamespaceSockets, hidden: OpenNamespace, operation: Vxl
 }
 
 /** Removes a stale device of ours that has the VNI, or says who has it. */
-function clearTheWay(sockets: NamespaceSockets, { vni, port }: VxlanAdd): void {
-  const owner = findVniOwner(sockets.host, vni, port)
-  if (owner?.ours) return removeOwner(owner)
-  const whose = owner
-    ? `${owner.device} in ${owner.where} has it`
-    : "a device has it that is in no namespace we can see, or is just being removed"
-  throw new OvlError("vni_taken_on_host", `VNI ${vni}, UDP port ${port}: ${whose}`, {
-    kind: "conflict",
-    hint: owner
-      ? `remove it (ip${owner.where === "host" ? "" : ` -n ${owner.where}`} link del ${owner.device}), or create the network with another --vni`
-      : "try again, or create the network with another --vni",
-  })
+function clearTheWay(sockets: NamespaceSockets, operation: VxlanAdd): void {
+  const owner = findVniOwner(sockets.host, operation.vni, operation.port)
+  if (!owner?.ours) throw vniTaken(operation, owner)
+  removeOwner(owner)
 }

@@ -3,17 +3,26 @@
  *
  *     /run/ovl-lab/<lab>/ns/<host>.{net,mnt,uts}   pinned namespaces, on a private mount of their own
  *     /run/ovl-lab/<lab>/<host>.pid                the node's daemon
+ *     /run/ovl-lab/<lab>/topology.json             what the lab was asked to be
  *     /var/lib/ovl-lab/<lab>/<host>/               its --data-dir; <host>.log beside it is what it said
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { OvlError } from "../base/errors.ts"
+import { type Topology, topologySchema } from "./topology.ts"
 
 export const LAB_RUN_ROOT = "/run/ovl-lab"
 export const LAB_DATA_ROOT = "/var/lib/ovl-lab"
-/** Inside every host: the defaults, so that each node's `ovl` finds its own socket. */
+/** Inside every host: the default, so that each node's `ovl` finds its own socket. */
 export const HOST_RUN_DIR = "/run/ovl"
+/** Inside every host: says that this is one. */
+export const HOST_MARK = "/run/ovl-lab-host"
+/** Name of the namespace that holds the switch; no host may have it. */
+export const SWITCH = "underlay"
+/** In a root that we made ourselves, and therefore remove with the last lab. */
+const ROOT_MARK = ".made-by-ovl"
 
-export type NamespaceKind = "net" | "mnt" | "uts"
+export type PinKind = "net" | "mnt" | "uts"
 
 export class LabPlaces {
   readonly lab: string
@@ -29,11 +38,14 @@ export class LabPlaces {
   get namespaces(): string {
     return join(this.runDir, "ns")
   }
-  pin(host: string, kind: NamespaceKind): string {
+  pin(host: string, kind: PinKind): string {
     return join(this.namespaces, `${host}.${kind}`)
   }
   pidFile(host: string): string {
     return join(this.runDir, `${host}.pid`)
+  }
+  get topologyFile(): string {
+    return join(this.runDir, "topology.json")
   }
   nodeData(host: string): string {
     return join(this.dataDir, host)
@@ -42,31 +54,65 @@ export class LabPlaces {
     return join(this.dataDir, `${host}.log`)
   }
 
-  exists(): boolean {
-    return existsSync(this.runDir)
+  /** The directory that the lab's lock is taken on. */
+  makeRunDir(): void {
+    makeRoot(LAB_RUN_ROOT)
+    mkdirSync(this.runDir, { recursive: true, mode: 0o700 })
   }
 
   make(): void {
-    mkdirSync(this.runDir, { recursive: true, mode: 0o700 })
+    this.makeRunDir()
     mkdirSync(this.namespaces, { recursive: true, mode: 0o700 })
+    makeRoot(LAB_DATA_ROOT)
     mkdirSync(this.dataDir, { recursive: true, mode: 0o700 })
   }
 
-  /** Removes the lab's folders, and the roots with the last lab. */
+  /** Removes the lab's folders, and with the last lab the roots, where they are ours. */
   remove(): void {
-    rmSync(this.runDir, { recursive: true, force: true })
     rmSync(this.dataDir, { recursive: true, force: true })
-    for (const root of [LAB_RUN_ROOT, LAB_DATA_ROOT]) {
-      if (existsSync(root) && readdirSync(root).length === 0) rmdirSync(root)
+    rmSync(this.runDir, { recursive: true, force: true })
+    for (const root of [LAB_DATA_ROOT, LAB_RUN_ROOT]) removeRoot(root)
+  }
+
+  /** Errors: lab_differs (conflict) where the lab of this name was asked to be another one. */
+  saveTopology(topology: Topology): void {
+    const known = this.topology()
+    if (known && JSON.stringify(known) !== JSON.stringify(topologySchema.parse(topology)))
+      throw new OvlError("lab_differs", `lab ${this.lab}: the one that is up was made from another description`, {
+        kind: "conflict",
+        hint: `\`ovl lab down --name ${this.lab}\` first`,
+      })
+    writeFileSync(this.topologyFile, JSON.stringify(topology), { mode: 0o600 })
+  }
+
+  /** What the lab was asked to be; null where that is not known, as after a start that was cut off at once. */
+  topology(): Topology | null {
+    try {
+      return topologySchema.parse(JSON.parse(readFileSync(this.topologyFile, "utf8")))
+    } catch {
+      return null
     }
   }
 }
 
-/** Names of the labs that are up, or half up. */
+function makeRoot(root: string): void {
+  if (existsSync(root)) return
+  mkdirSync(root, { recursive: true, mode: 0o700 })
+  writeFileSync(join(root, ROOT_MARK), "", { mode: 0o600 })
+}
+
+function removeRoot(root: string): void {
+  const mark = join(root, ROOT_MARK)
+  if (!existsSync(mark) || readdirSync(root).length > 1) return
+  rmSync(mark)
+  rmdirSync(root)
+}
+
+/** Names of the labs that are up, half up, or of which only data is left. */
 export function knownLabs(): string[] {
   const names = new Set<string>()
   for (const root of [LAB_RUN_ROOT, LAB_DATA_ROOT]) {
-    if (existsSync(root)) for (const name of readdirSync(root)) names.add(name)
+    if (existsSync(root)) for (const name of readdirSync(root)) if (!name.startsWith(".")) names.add(name)
   }
   return [...names].sort()
 }

@@ -1,17 +1,24 @@
 /**
  * The lab's cables: one switch in a namespace of its own, a link from it to each host and to the outside. Made piece by
- * piece where missing, so that bringing a lab up again repairs it.
+ * piece where missing, so that bringing a lab up again repairs it. No address of a lab is ever outside its namespaces.
  */
-import { createPinnedNamespace, isNamespace, openNamespace } from "../linux/namespaces.ts"
+import { assert } from "../base/assert.ts"
 import { close } from "../linux/libc.ts"
+import {
+  createPinnedNamespace,
+  deleteNamespace,
+  isNamespace,
+  openNamespace,
+  sameNamespace,
+} from "../linux/namespaces.ts"
 import { addr, link, NetlinkSocket, route } from "../netlink/index.ts"
-import type { LabPlaces } from "./places.ts"
+import { forgetHost } from "./hosts.ts"
+import { type LabPlaces, SWITCH } from "./places.ts"
 import { bare, type Topology } from "./topology.ts"
 
-/** The namespace that holds the switch; no host may have this name. */
-export const SWITCH = "underlay"
 const SWITCH_BRIDGE = "underlay0"
-const HOST_LINK = "eth0"
+/** Every host's interface on the underlay. */
+export const HOST_LINK = "eth0"
 
 /** One end of a cable: whose namespace, which addresses, which way out. */
 interface Station {
@@ -21,7 +28,7 @@ interface Station {
   gateway: string | null
 }
 
-export function stations(topology: Topology): Station[] {
+function stations(topology: Topology): Station[] {
   const gateway = bare(topology.outside.underlay)
   return [
     ...topology.hosts.map((host) => ({ name: host.name, address: host.address, extraLoopback: null, gateway })),
@@ -34,39 +41,55 @@ export function stations(topology: Topology): Station[] {
   ]
 }
 
-/** Makes the switch and every missing cable, address and route. */
-export function wireUnderlay(places: LabPlaces, topology: Topology): void {
+/** Makes the switch and every missing cable, address and route. Returns the names of those that got a new cable. */
+export function wireUnderlay(places: LabPlaces, topology: Topology): string[] {
   for (const name of [SWITCH, ...stations(topology).map((station) => station.name)]) ensureNetwork(places, name)
-  using underlay = NetlinkSocket.open({ namespace: places.pin(SWITCH, "net") })
+  using underlay = openPinned(places, SWITCH)
   link.set(underlay, "lo", { up: true })
   if (link.indexOf(underlay, SWITCH_BRIDGE) === null)
-    link.add(underlay, { kind: "bridge", name: SWITCH_BRIDGE, mcastSnooping: false, up: true })
-  for (const station of stations(topology)) wireStation(places, underlay, station)
+    link.add(underlay, { kind: "bridge", name: SWITCH_BRIDGE, mcastSnooping: false })
+  link.set(underlay, SWITCH_BRIDGE, { up: true })
+  const plugged: string[] = []
+  for (const station of stations(topology)) if (wireStation(places, underlay, station)) plugged.push(station.name)
+  return plugged
 }
 
 function ensureNetwork(places: LabPlaces, name: string): void {
   const path = places.pin(name, "net")
-  if (!isNamespace(path)) createPinnedNamespace(path)
+  if (isNamespace(path)) return
+  // A file without a namespace is what a creation that was cut off leaves.
+  deleteNamespace(path)
+  forgetHost(places, name)
+  createPinnedNamespace(path)
 }
 
-function wireStation(places: LabPlaces, underlay: NetlinkSocket, station: Station): void {
-  using own = NetlinkSocket.open({ namespace: places.pin(station.name, "net") })
+/** Never the machine's own: whatever went wrong before, links and addresses are made in the lab only. */
+function openPinned(places: LabPlaces, name: string): NetlinkSocket {
+  const path = places.pin(name, "net")
+  assert(!sameNamespace(path, "/proc/thread-self/ns/net"), `lab: ${path} is this program's own network`)
+  return NetlinkSocket.open({ namespace: path })
+}
+
+/** True if the cable is a new one. */
+function wireStation(places: LabPlaces, underlay: NetlinkSocket, station: Station): boolean {
+  using own = openPinned(places, station.name)
   link.set(own, "lo", { up: true })
-  if (link.indexOf(own, HOST_LINK) === null) plug(places, underlay, station)
-  link.set(underlay, station.name, { up: true })
+  const missing = link.indexOf(own, HOST_LINK) === null
+  if (missing) plug(places, underlay, station)
+  link.set(underlay, station.name, { up: true, master: link.indexOf(underlay, SWITCH_BRIDGE)! })
   link.set(own, HOST_LINK, { up: true })
   const index = link.indexOf(own, HOST_LINK)!
   addr.replace(own, { index, address: station.address })
   if (station.extraLoopback) addr.replace(own, { index: link.indexOf(own, "lo")!, address: station.extraLoopback })
   if (station.gateway) route.replace(own, { dst: "default", via: station.gateway, index })
+  return missing
 }
 
 function plug(places: LabPlaces, underlay: NetlinkSocket, station: Station): void {
   if (link.indexOf(underlay, station.name) !== null) link.del(underlay, station.name)
   const namespace = openNamespace(places.pin(station.name, "net"))
   try {
-    const master = link.indexOf(underlay, SWITCH_BRIDGE)!
-    link.add(underlay, { kind: "veth", name: station.name, master, up: true, peer: { name: HOST_LINK, namespace } })
+    link.add(underlay, { kind: "veth", name: station.name, peer: { name: HOST_LINK, namespace } })
   } finally {
     close(namespace)
   }
@@ -75,8 +98,9 @@ function plug(places: LabPlaces, underlay: NetlinkSocket, station: Station): voi
 /** Unplugs every cable: the kernel frees a namespace's links behind our back, and slowly. */
 export function unwireUnderlay(places: LabPlaces): void {
   if (!isNamespace(places.pin(SWITCH, "net"))) return
-  using underlay = NetlinkSocket.open({ namespace: places.pin(SWITCH, "net") })
+  using underlay = openPinned(places, SWITCH)
   const batch = underlay.batch()
-  for (const each of link.list(underlay)) if (each.kind === "veth" || each.kind === "bridge") link.del(batch, each.index)
+  for (const each of link.list(underlay))
+    if (each.kind === "veth" || each.kind === "bridge") link.del(batch, each.index)
   batch.send()
 }

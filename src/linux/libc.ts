@@ -1,7 +1,7 @@
 /**
  * The C library: the only module that uses `bun:ffi`. Each export is a thin, typed wrapper over one call that throws a
  * `LinuxError` naming the call and its object. The library is opened at the first use, so that commands which need no
- * system call of their own do not pay for it. Numbers are those of x86-64 and arm64 Linux, which agree on all used here.
+ * system call of their own do not pay for it. Numbers are those of x86-64 and arm64 Linux, which agree on these.
  */
 import { dlopen, type Pointer, ptr, read } from "bun:ffi"
 import { errnoName, LinuxError } from "./errno.ts"
@@ -144,9 +144,10 @@ export interface MmsgHeaders {
 const MMSGHDR_BYTES = 64
 
 export function mmsgHeaders(count: number, slotBytes: number): MmsgHeaders {
-  const arena = new Uint8Array(count * slotBytes)
-  const vectors = new Uint8Array(count * 16)
-  const bytes = new Uint8Array(count * MMSGHDR_BYTES)
+  // Buffers made explicitly: the engine may move the bytes of a small array that has none yet, and pointers are kept.
+  const arena = new Uint8Array(new ArrayBuffer(count * slotBytes))
+  const vectors = new Uint8Array(new ArrayBuffer(count * 16))
+  const bytes = new Uint8Array(new ArrayBuffer(count * MMSGHDR_BYTES))
   const vectorView = new DataView(vectors.buffer)
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < count; i++) {
@@ -290,7 +291,7 @@ export function sethostname(name: string): void {
 const SYS_PIDFD_OPEN = 434
 const SYS_CLOSE_RANGE = 436
 const CLOSE_RANGE_CLOEXEC = 4
-export const SIG_BLOCK_NONE = 2
+const SIG_SETMASK = 2
 
 /** A descriptor that stands for the process itself, not for a number that may be given to another. */
 export function pidfdOpen(pid: number): number {
@@ -323,7 +324,7 @@ export function signalDefault(signal: number): void {
 export function unblockSignals(): void {
   const set = new Uint8Array(128)
   libc().calls.sigemptyset(set)
-  check(libc().calls.sigprocmask(SIG_BLOCK_NONE, set, null), "sigprocmask")
+  check(libc().calls.sigprocmask(SIG_SETMASK, set, null), "sigprocmask")
 }
 
 export function getpid(): number {

@@ -134,11 +134,14 @@ export function enterNetwork(namespace: NamespaceRef): void {
   }
 }
 
-/** Leaves for new namespaces, for good. With `mount`, nothing mounted from now on is seen by the others. */
+/**
+ * Leaves for new namespaces, for good. With `mount`, nothing mounted from now on is seen by the others; what they
+ * unmount goes here too, so that a namespace pinned and deleted outside does not live on here.
+ */
 export function newNamespaces(kinds: readonly NamespaceKind[]): void {
   unshareForMounts(kinds)
   unshare(flagsOf(kinds))
-  if (kinds.includes("mount")) setPropagation("/", "private")
+  if (kinds.includes("mount")) setPropagation("/", "slave")
 }
 
 /** A program that could not be started, with the exit status that a shell gives: 127 not found, 126 not executable. */

@@ -173,6 +173,8 @@ export interface ObservedNetwork {
   /** From the mark on the namespace's `lo`; null where it has none. */
   networkId: string | null
   loopbackUp: boolean
+  /** IPv6 is off for devices that come to be there. */
+  ipv6Off: boolean
   bridge: ObservedBridge | null
   vxlan: ObservedVxlan | null
   /** All other links of the namespace except `lo`. */
@@ -185,6 +187,8 @@ export interface ObservedNetwork {
 
 export interface ObservedEgress {
   bridge: ObservedBridge
+  /** IPv6 is off on the bridge. */
+  ipv6Off: boolean
   ports: ObservedPort[]
 }
 

@@ -34,7 +34,7 @@ export class Batch implements RequestTarget {
     this.count++
   }
 
-  /** Sends everything and learns the outcome of every request. The batch is empty afterwards and may be filled again. */
+  /** Sends everything and learns the outcome of every request. The batch is empty afterwards and may be refilled. */
   send(): BatchResult {
     const sent = this.count
     try {

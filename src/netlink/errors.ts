@@ -1,4 +1,4 @@
-/** What the kernel answers when it refuses: the error number, its own sentence if it has one, and what was asked for. */
+/** What the kernel answers when it refuses: error number, its own sentence if it has one, and what was asked for. */
 import { OvlError } from "../base/errors.ts"
 import { errnoText, LinuxError } from "../linux/errno.ts"
 

@@ -97,7 +97,10 @@ export interface NewVxlan extends NewLink {
   device?: number
 }
 
-/** The second end of a veth pair. The kernel cannot create it up, nor enslave it. */
+/**
+ * The second end of a veth pair. The kernel cannot create it up, nor enslave it, and heeds its `index` only if the
+ * first end has one as well (drivers/net/veth.c).
+ */
 export type NewVethPeer = Omit<NewLink, "master" | "up">
 
 export interface NewVeth extends NewLink {
@@ -185,6 +188,8 @@ function putVethPeer(writer: MessageWriter, peer: NewVethPeer): void {
  * Refusals: EEXIST (the name, or a VNI already there on that port), EBUSY (the index), ENODEV (the master).
  */
 export function add(target: RequestTarget, spec: LinkSpec): void {
+  const choosesPeer = spec.kind === "veth" && spec.peer.index !== undefined
+  assert(!choosesPeer || spec.index !== undefined, "netlink: a veth's peer has an index only if its first end has one")
   const writer = target.begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL)
   putHeader(writer, spec.index ?? 0, spec.up === true ? true : undefined)
   const { name, mac, mtu, master, namespace } = spec

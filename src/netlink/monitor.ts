@@ -139,18 +139,21 @@ function listen(
     close(fd)
     throw error
   }
-  let stopped = false
+  let ended = false
+  const end = (error: unknown) => {
+    if (ended) return
+    ended = true
+    onClosed(error)
+  }
   const handlers = {
     data: (_socket: unknown, bytes: Uint8Array) => onData(bytes),
-    close: (_socket: unknown, error?: Error) => {
-      if (!stopped) onClosed(error)
-    },
-    error: (_socket: unknown, error: Error) => onClosed(error),
+    close: (_socket: unknown, error?: Error) => end(error),
+    error: (_socket: unknown, error: Error) => end(error),
   }
   const connecting = Bun.connect({ fd, socket: handlers } as unknown as Parameters<typeof Bun.connect>[0])
-  connecting.catch(onClosed)
+  connecting.catch(end)
   return () => {
-    stopped = true
+    ended = true
     connecting.then(
       (socket) => socket.terminate(),
       () => {},

@@ -31,11 +31,13 @@ import {
   addPeer,
   addPort,
   addVxlan,
+  closeEgressIpv6,
   EGRESS_PORT_FLAGS,
   markLoopback,
   OVERLAY_PORT_FLAGS,
   removeEgress,
   removeNetwork,
+  silenceNamespace,
   switchForwarding,
   VXLAN_PORT_FLAGS,
 } from "./steps.ts"
@@ -61,6 +63,7 @@ export function planNetwork(
   const ports = { ns, master: BRIDGE_NAME, flags: OVERLAY_PORT_FLAGS, mtu: desired.mtu, add: addPort.bind(null, ns) }
   const marked = observed.networkId === desired.networkId && observed.loopbackUp
   return [
+    ...(observed.ipv6Off ? [] : [silenceNamespace(desired)]),
     ...(marked ? [] : [markLoopback(desired)]),
     ...bridge,
     ...vxlan.operations,
@@ -205,6 +208,7 @@ export function planEgress(
   const change = changeOf(observed.bridge, { mac: desired.mac, mtu: desired.mtu })
   return [
     ...(change ? [{ op: "link-set", ns, name: EGRESS_BRIDGE_NAME, ...change } as const] : []),
+    ...(observed.ipv6Off ? [] : [closeEgressIpv6()]),
     ...planAddresses(ns, EGRESS_BRIDGE_NAME, [desired.address], observed.bridge.addresses),
     ...forwarding,
     ...planPorts(ports, desired.ports, observed.ports, interfaces),

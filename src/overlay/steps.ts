@@ -31,12 +31,11 @@ export const VXLAN_PORT_FLAGS: PortFlags = { learning: false, flood: true, isola
 
 /** Namespace, IPv6 off in it so that nothing is sent that nobody asked for, the mark. */
 export function addNamespace(network: Pick<NetworkState, "netns" | "networkId">): Operation[] {
-  const ns = network.netns
-  return [
-    { op: "netns-add", ns },
-    { op: "sysctl", ns, key: "net.ipv6.conf.default.disable_ipv6", value: "1", remember: false },
-    markLoopback(network),
-  ]
+  return [{ op: "netns-add", ns: network.netns }, silenceNamespace(network), markLoopback(network)]
+}
+
+export function silenceNamespace({ netns: ns }: Pick<NetworkState, "netns">): Operation {
+  return { op: "sysctl", ns, key: "net.ipv6.conf.default.disable_ipv6", value: "1", remember: false }
 }
 
 export function markLoopback(network: Pick<NetworkState, "netns" | "networkId">): Operation {
@@ -120,10 +119,15 @@ export function addEgress(egress: Omit<EgressState, "ports">): Operation[] {
   const name = EGRESS_BRIDGE_NAME
   return [
     { op: "bridge-add", ns, name, mac: egress.mac, mtu: egress.mtu, alias: EGRESS_MARK },
-    { op: "sysctl", ns, key: `net.ipv6.conf.${name}.disable_ipv6`, value: "1", remember: false },
+    closeEgressIpv6(),
     { op: "addr-add", ns, name, address: egress.address },
     { op: "link-set", ns, name, up: true },
   ]
+}
+
+export function closeEgressIpv6(): Operation {
+  const key = `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`
+  return { op: "sysctl", ns: HOST_NAMESPACE, key, value: "1", remember: false }
 }
 
 export function switchForwarding(device: string): Operation {

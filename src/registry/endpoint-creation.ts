@@ -58,7 +58,7 @@ export class EndpointCreation {
     const byId = new Map<string, EndpointRecord>()
     const inOrder = [...wishes.filter((w) => w.address !== null), ...wishes.filter((w) => w.address === null)]
     const addresses = new Map(inOrder.map((wish) => [wish.id, this.#chooseAddress(wish)]))
-    for (const wish of wishes) byId.set(wish.id, this.#create(wish, addresses.get(wish.id) ?? 0))
+    for (const wish of wishes) byId.set(wish.id, this.#create(wish, addresses.get(wish.id)!))
     for (const { network, cursor, cursorRevision } of this.#allotments.values()) {
       const key = keys.addressCursorKey(network.id)
       this.#compare.push({ key, modRevision: cursorRevision }, { key: keys.networkKey(network.id), exists: true })

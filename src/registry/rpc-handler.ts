@@ -6,18 +6,11 @@ import { OvlError } from "../base/errors.ts"
 import { FOLLOW_MESSAGE_MAX_CHANGES } from "../base/limits.ts"
 import type { ChangeBatch } from "../model/catalog.ts"
 import type { CallContext, PeerHandler, PeerIdentity, Publisher } from "../transport/port.ts"
+import { JOIN_METHOD } from "../transport/server-session.ts"
 import type { LocalCluster } from "./cluster-on-store.ts"
 import { endpointNotFound } from "./endpoints.ts"
 import { notMember } from "./nodes.ts"
-import {
-  type Answer,
-  FOLLOW_METHOD,
-  followParamsSchema,
-  JOIN_METHOD,
-  METHODS,
-  type Method,
-  type Params,
-} from "./rpc-methods.ts"
+import { type Answer, FOLLOW_METHOD, followParamsSchema, METHODS, type Method, type Params } from "./rpc-methods.ts"
 
 type Handlers = {
   [M in Exclude<Method, typeof JOIN_METHOD>]: (params: Params<M>, peer: PeerIdentity) => Promise<Answer<M>>

@@ -1,22 +1,17 @@
 /**
  * The calls that travel between a client and a server: what each takes and gives. Both ends check what they get by these
- * schemas; the stream of changes alone is taken on trust, as it comes from a server and may be long.
+ * schemas; the stream of changes alone is taken on trust, as it comes from a server and may be long. How long a list may
+ * be, the registry says, with a code of its own; here FRAME_MAX_BYTES bounds it.
  */
 import { z } from "zod"
-import {
-  ENDPOINTS_PER_CALL_MAX,
-  NETWORKS_PER_WORKLOAD_MAX,
-  PROGRAMMED_WAIT_MAX_MS,
-  UNAUTHENTICATED_FRAME_MAX_BYTES,
-} from "../base/limits.ts"
+import { NETWORKS_MAX, PROGRAMMED_WAIT_MAX_MS, UNAUTHENTICATED_FRAME_MAX_BYTES } from "../base/limits.ts"
 import { egressSchema, endpointRecordSchema, endpointStateSchema } from "../model/endpoint.ts"
 import { networkRecordSchema, networkSpecSchema } from "../model/network.ts"
 import { nodeRecordSchema, roleSchema, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../model/node.ts"
+import { JOIN_METHOD } from "../transport/server-session.ts"
 
 /** The stream of changes: a subscription. */
 export const FOLLOW_METHOD = "cluster/follow"
-/** The one call that needs no certificate; transport/join.ts makes it. */
-export const JOIN_METHOD = "join"
 
 const id = z.string().min(1).max(64)
 const revision = z.int().min(0)
@@ -62,8 +57,6 @@ const nodeFactsSchema = z.strictObject({
   egressSubnet: text.nullish(),
   bootId: text.optional(),
 })
-
-const endpointIds = z.array(id).max(ENDPOINTS_PER_CALL_MAX)
 
 const joinRequestSchema = z.object({
   token: text,
@@ -114,17 +107,17 @@ export const METHODS = {
   },
   "cluster/removeNetwork": { params: z.strictObject({ id, force: z.boolean() }), answer: revisionAnswer },
   "cluster/createEndpoints": {
-    params: z.array(endpointSpecSchema).max(ENDPOINTS_PER_CALL_MAX),
+    params: z.array(endpointSpecSchema),
     answer: z.object({ endpoints: z.array(endpointRecordSchema), revision }),
   },
   "cluster/updateEndpoints": {
-    params: z.array(endpointUpdateSchema).max(ENDPOINTS_PER_CALL_MAX),
+    params: z.array(endpointUpdateSchema),
     answer: revisionAnswer,
   },
-  "cluster/removeEndpoints": { params: endpointIds, answer: revisionAnswer },
+  "cluster/removeEndpoints": { params: z.array(id), answer: revisionAnswer },
   "cluster/awaitProgrammed": {
     params: z.strictObject({
-      networkIds: z.array(id).max(NETWORKS_PER_WORKLOAD_MAX),
+      networkIds: z.array(id).max(NETWORKS_MAX),
       revision,
       timeoutMs: z.number().min(0).max(PROGRAMMED_WAIT_MAX_MS),
     }),

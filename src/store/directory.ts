@@ -43,7 +43,7 @@ export function holdDirectory(dataDir: string): StoreDirectory {
     return { path, dataFile, release: () => close(held) }
   } catch (thrown) {
     if (lock !== undefined) close(lock)
-    throw explain(dataDir, thrown)
+    throw explainFileError(dataDir, thrown)
   }
 }
 
@@ -90,8 +90,8 @@ function inUse(dataDir: string, owner: string): OvlError {
   )
 }
 
-/** An error of the file system in words. */
-function explain(dataDir: string, thrown: unknown): unknown {
+/** An error of the file system in words; an OvlError as it is. */
+export function explainFileError(dataDir: string, thrown: unknown): unknown {
   if (thrown instanceof OvlError && !(thrown instanceof LinuxError)) return thrown
   const code = thrown instanceof LinuxError ? thrown.errnoName : errorCode(thrown)
   const message = thrown instanceof Error ? thrown.message : String(thrown)

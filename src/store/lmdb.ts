@@ -7,7 +7,7 @@ import { open, type RootDatabase } from "lmdb"
 import { OvlError } from "../base/errors.ts"
 import type { Log } from "../base/log.ts"
 import type { Backend } from "./backend.ts"
-import { holdDirectory, storeFull, type StoreDirectory } from "./directory.ts"
+import { explainFileError, holdDirectory, storeFull, type StoreDirectory } from "./directory.ts"
 import { checkDataFile, dataForeign } from "./inspect.ts"
 import { DiskSpace } from "./space.ts"
 import {
@@ -53,7 +53,7 @@ export function openLmdb(dataDir: string, log: Log): LmdbBackend {
     return new LmdbTables(directory, space, existing)
   } catch (thrown) {
     directory.release()
-    throw thrown
+    throw explainFileError(dataDir, thrown)
   }
 }
 
@@ -73,6 +73,8 @@ class LmdbTables implements LmdbBackend {
       noSubdir: false,
       overlappingSync: false,
       maxDbs: 64,
+      // Batching by turns makes a promise of its own, which nobody can catch when the commit fails.
+      eventTurnBatching: false,
       ...BINARY,
     }) as Db
     try {

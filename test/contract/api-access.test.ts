@@ -87,13 +87,15 @@ test("no route of ovl's own is open that changes something, and none under /api 
 
 test("a path that is spelled differently is another path, and 404", async () => {
   expect((await fetch(`${fixture.url}/%61pi/v1/networks`)).status).toBe(404)
-  expect((await fetch(`${fixture.url}//api/v1/networks`)).status).toBe(404)
+  const doubled = await rawRequest(fixture.url, ["GET //api/v1/networks HTTP/1.1", "Host: localhost"])
+  expect(doubled.status).toBe(404)
   const escaped = await rawRequest(fixture.url, ["GET /healthz/../api/v1/networks HTTP/1.1", "Host: localhost"])
   expect(escaped.status).toBe(401)
 })
 
 describe("tokens", () => {
-  const status = async (path: string, headers: HeadersInit = {}) => (await fetch(fixture.url + path, { headers })).status
+  const status = async (path: string, headers: HeadersInit = {}) =>
+    (await fetch(fixture.url + path, { headers })).status
 
   test("come in three ways", async () => {
     const { server } = fixture.tokens
@@ -116,8 +118,11 @@ describe("tokens", () => {
   test("the client has its own", async () => {
     const client = createClient({ url: fixture.url, token: fixture.tokens.client })
     expect((await client.status()).health).toBe("ok")
-    expect(client.createNetwork({ name: "x" })).rejects.toMatchObject({ code: "token_role", kind: "forbidden" })
-    expect(createClient({ url: fixture.url }).status()).rejects.toMatchObject({ code: "token_missing", exitStatus: 5 })
+    await expect(client.createNetwork({ name: "x" })).rejects.toMatchObject({ code: "token_role", kind: "forbidden" })
+    await expect(createClient({ url: fixture.url }).status()).rejects.toMatchObject({
+      code: "token_missing",
+      exitStatus: 5,
+    })
   })
 })
 
@@ -132,14 +137,26 @@ describe("Host and Origin", () => {
     },
   )
 
-  test.each(["evil.com", "evil.com:8500", "localhost.evil.com", "127.0.0.1.evil.com", "1.2.3", "256.1.1.1", "0x7f.1", "", "a b", "localhost:x", "[::1", "[evil]", "localhost, evil.com", "evil@localhost"])(
-    "Host %j is refused",
-    async (host) => {
-      expect(await get("/v1/kv/none", `Host: ${host}`)).toBe(403)
-      expect(await get("/healthz", `Host: ${host}`)).toBe(403)
-      expect(await get("/nothing", `Host: ${host}`)).toBe(403)
-    },
-  )
+  test.each([
+    "evil.com",
+    "evil.com:8500",
+    "localhost.evil.com",
+    "127.0.0.1.evil.com",
+    "1.2.3",
+    "256.1.1.1",
+    "0x7f.1",
+    "",
+    "a b",
+    "localhost:x",
+    "[::1",
+    "[evil]",
+    "localhost, evil.com",
+    "evil@localhost",
+  ])("Host %j is refused", async (host) => {
+    expect(await get("/v1/kv/none", `Host: ${host}`)).toBe(403)
+    expect(await get("/healthz", `Host: ${host}`)).toBe(403)
+    expect(await get("/nothing", `Host: ${host}`)).toBe(403)
+  })
 
   test("no Host at all is refused", async () => {
     expect((await rawRequest(fixture.url, ["GET /healthz HTTP/1.0"])).status).toBe(403)

@@ -5,8 +5,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { HttpQuestion, LocalNode, NodeEvent } from "../../src/agent/port.ts"
+import type { LocalNode } from "../../src/agent/port.ts"
 import { parseHttpAddress } from "../../src/api/address.ts"
+import type { EventView } from "../../src/model/event.ts"
 import { createApp } from "../../src/api/app.ts"
 import { answerForwarded } from "../../src/api/forward.ts"
 import { type ApiListener, listenTcp, listenUnix } from "../../src/api/listen.ts"
@@ -28,7 +29,7 @@ export const SELF = "a".repeat(64)
 const OTHER = "b".repeat(64)
 
 export interface Fixture {
-  node: LocalNode & { left: boolean; emit(event: NodeEvent): void; listeners: number }
+  node: LocalNode & { left: boolean; emit(event: EventView): void; listeners: number }
   store: Store
   socket: string
   /** `http://127.0.0.1:PORT`. */
@@ -122,23 +123,33 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
   const waiting = new Set<() => void>()
   cluster.follow(
     0,
-    (batch) => (catalog.apply(batch), waiting.forEach((look) => void look())),
+    // A little late, as over a network: what was written must be waited for.
+    (batch) =>
+      void setTimeout(() => {
+        catalog.apply(batch)
+        for (const look of [...waiting]) look()
+      }, 3),
     () => {},
   )
   const waitFor = (revision: number) =>
     new Promise<void>((resolve) => {
-      const look = () => catalog.revision >= revision && (waiting.delete(look), resolve())
+      const look = () => {
+        if (catalog.revision < revision) return
+        waiting.delete(look)
+        resolve()
+      }
       waiting.add(look)
       look()
     })
+  while (!catalog.nodes.has(SELF)) await Bun.sleep(1)
   const workloads = new Map<string, WorkloadView>()
-  const listeners = new Set<(event: NodeEvent) => void>()
+  const listeners = new Set<(event: EventView) => void>()
   const workload = (name: string) => {
     const found = workloads.get(name)
     if (found) return found
     throw new OvlError("workload_not_found", `workload ${name}: not found`, { kind: "not_found" })
   }
-  return {
+  const node: Fixture["node"] = {
     id: SELF,
     name: self.name,
     role: "server",
@@ -226,7 +237,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
       }
     },
     async leave() {
-      this.left = true
+      node.left = true
     },
     events(onEvent) {
       listeners.add(onEvent)
@@ -236,8 +247,9 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     get listeners() {
       return listeners.size
     },
-    forward: (_question: HttpQuestion) => Promise.reject(new Error("a server forwards nothing")),
+    forward: () => Promise.reject(new Error("a server forwards nothing")),
   }
+  return node
 }
 
 function enterSpec(name: string): EnterSpec {
@@ -272,4 +284,14 @@ export async function rawRequest(url: string, lines: string[], body = ""): Promi
   const [first = "", ...fields] = answer.slice(0, end).split("\r\n")
   const headers = new Headers(fields.map((line) => line.split(/: */, 2) as [string, string]))
   return { status: Number(first.split(" ")[1]), headers, text: answer.slice(end + 4) }
+}
+
+/** A body that is sent in chunks, without a length. */
+export function chunked(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(stream) {
+      stream.enqueue(bytes)
+      stream.close()
+    },
+  })
 }

@@ -24,6 +24,10 @@ export function inconsistencies(store: Store): string[] {
   for (const node of nodes) expectNode(expected, node)
   expectWorkloads(expected, endpoints, actual)
   const found: string[] = []
+  for (const { name, networkId, nodeId } of endpoints) {
+    if (!networks.some((network) => network.id === networkId)) found.push(`endpoint ${name} is on no network`)
+    if (!nodes.some((node) => node.id === nodeId)) found.push(`endpoint ${name} is on no node`)
+  }
   for (const [key, value] of expected) {
     if (actual.get(key) !== value) found.push(`${key} should be ${value}, is ${actual.get(key)}`)
   }

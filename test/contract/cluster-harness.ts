@@ -44,6 +44,12 @@ export async function turn(): Promise<void> {
   for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Until it is so: what a disk has to confirm takes its own time, whatever the test's clock says. */
+export async function eventually(isSo: () => boolean): Promise<void> {
+  for (let n = 0; n < 1_000 && !isSo(); n++) await new Promise((resolve) => setTimeout(resolve, 2))
+  if (!isSo()) throw new Error(`never came to be: ${isSo}`)
+}
+
 export interface Harness {
   /** The port under test. */
   cluster: Cluster

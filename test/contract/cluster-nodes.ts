@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { NODE_LEASE_TTL_MS, TOKEN_TTL_DEFAULT_MS } from "../../src/base/limits.ts"
 import { Catalog, type ChangeBatch } from "../../src/model/catalog.ts"
 import type { Cluster } from "../../src/registry/port.ts"
-import { endpointSpec, type Harness, joinRequest, networkSpec, outcome, turn } from "./cluster-harness.ts"
+import { endpointSpec, eventually, type Harness, joinRequest, networkSpec, outcome, turn } from "./cluster-harness.ts"
 
 /** A follower with the catalog that it makes of what it hears. */
 function follow(cluster: Cluster, fromRevision = 0) {
@@ -78,10 +78,13 @@ function streamContract(harness: () => Harness): void {
   })
 
   test("a write that changes nothing answers with a revision that followers know", async () => {
-    const { cluster, store } = harness()
-    const { revision } = await cluster.createNetwork(networkSpec("red"))
+    const { cluster, store, node } = harness()
+    const { network } = await cluster.createNetwork(networkSpec("red"))
+    const { endpoints, revision } = await cluster.createEndpoints([endpointSpec(network.id, node, "web")])
     await store.transact({ operations: [{ op: "put", key: "kv/x", value: new Uint8Array() }] })
     expect(await cluster.removeEndpoints(["d".repeat(64)])).toEqual({ revision })
+    expect((await cluster.updateEndpoints([{ id: endpoints[0]!.id, state: "pending" }])).revision).toBe(revision)
+    expect((await cluster.updateNode(node, { version: "0.1.0" })).revision).toBe(revision)
   })
 }
 
@@ -103,18 +106,19 @@ function membershipContract(harness: () => Harness): void {
       await turn()
       return catalog.alive.has(node)
     }
+    const seenAs = (expected: boolean) => eventually(() => catalog.alive.has(node) === expected)
     expect(await alive()).toBe(false)
     await cluster.heartbeat(node)
-    expect(await alive()).toBe(true)
+    await seenAs(true)
     for (let n = 0; n < 5; n++) {
       await clock.pass(NODE_LEASE_TTL_MS * 0.8)
       await cluster.heartbeat(node)
     }
     expect(await alive()).toBe(true)
     await clock.pass(NODE_LEASE_TTL_MS * 2)
-    expect(await alive()).toBe(false)
+    await seenAs(false)
     await cluster.heartbeat(node)
-    expect(await alive()).toBe(true)
+    await seenAs(true)
     close()
   })
 

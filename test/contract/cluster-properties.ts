@@ -1,17 +1,22 @@
 /** The cluster's contract, third part: what must hold whatever is done, in whatever order and by however many at once. */
 import { expect, test } from "bun:test"
 import fc from "fast-check"
+import { silentLog } from "../../src/base/log.ts"
+import { systemRandom } from "../../src/linux/system.ts"
 import type { EndpointRecord } from "../../src/model/endpoint.ts"
+import { type LocalCluster, openCluster } from "../../src/registry/cluster-on-store.ts"
+import type { Store, Transaction } from "../../src/store/port.ts"
 import { inconsistencies } from "./cluster-consistency.ts"
-import { endpointSpec, type Harness, networkSpec, outcome } from "./cluster-harness.ts"
+import { endpointSpec, type Harness, networkSpec, outcome, SERVER_ID, turn } from "./cluster-harness.ts"
 
 const RUNS = 15
 
 export function propertiesContract(harness: () => Harness): void {
   test("however many create at once, no VNI, name, address or MAC is given twice", async () => {
     const { cluster, local, store, node, otherNode } = harness()
+    const ports = [cluster, local, anotherServer(harness())]
     const names = Array.from({ length: 24 }, (_, n) => `net${n % 16}`)
-    const made = await Promise.allSettled(names.map((name, n) => (n % 2 ? cluster : local).createNetwork({ name })))
+    const made = await Promise.allSettled(names.map((name, n) => ports[n % 3]!.createNetwork({ name })))
     const networks = made.flatMap((result) => (result.status === "fulfilled" ? [result.value.network] : []))
     expect(networks.length).toBe(16)
     expect(networks.map((network) => network.vni).sort()).toEqual(Array.from({ length: 16 }, (_, n) => 256 + n))
@@ -22,7 +27,7 @@ export function propertiesContract(harness: () => Harness): void {
       return n % 8 === 0 ? { ...wish, ip: red.subnets[0]!.gateway.replace(/\.1$/, ".9") } : wish
     })
     const created = await Promise.allSettled(
-      wishes.map((wish) => (wish.nodeId === node ? cluster : local).createEndpoints([wish])),
+      wishes.map((wish, n) => ports[wish.nodeId === node ? n % 3 : (n % 2) + 1]!.createEndpoints([wish])),
     )
     const endpoints = created.flatMap((result) => (result.status === "fulfilled" ? result.value.endpoints : []))
     expect(endpoints.filter((endpoint) => endpoint.ip.endsWith(".9/24")).length).toBe(1)
@@ -30,6 +35,40 @@ export function propertiesContract(harness: () => Harness): void {
     expect(new Set(endpoints.map((endpoint) => endpoint.mac)).size).toBe(endpoints.length)
     expect(new Set(endpoints.map((endpoint) => endpoint.name)).size).toBe(endpoints.length)
     expect(store.range("ovl/endpoints/").entries.length).toBe(endpoints.length)
+  })
+
+  test("one name is given once, though it is asked for on two networks at once", async () => {
+    const { cluster, node } = harness()
+    const other = anotherServer(harness())
+    const red = (await cluster.createNetwork(networkSpec("red"))).network.id
+    const green = (await cluster.createNetwork(networkSpec("green"))).network.id
+    for (let n = 0; n < 5; n++) {
+      const said = await Promise.all([
+        outcome(cluster.createEndpoints([endpointSpec(red, node, `web${n}`)])),
+        outcome(other.createEndpoints([endpointSpec(green, node, `web${n}`)])),
+      ])
+      expect(said.map((words) => words.split(":")[0]).sort()).toEqual(["conflict name_taken", "ok"])
+    }
+  })
+
+  test("an endpoint that comes while its network or its node goes does not stay behind", async () => {
+    const { cluster, local, node, otherNode } = harness()
+    const other = anotherServer(harness())
+    const [leaver, creator] = node === SERVER_ID ? [otherNode, local] : [node, cluster]
+    for (let n = 0; n < 8; n++) {
+      const { network } = await cluster.createNetwork(networkSpec(`net${n}`))
+      const create = () => outcome(creator.createEndpoints([endpointSpec(network.id, leaver, `w${n}`)]))
+      const remove = () => outcome(other.removeNetwork(network.id, { force: n % 4 < 2 }))
+      await Promise.all(n % 2 ? [create(), remove()] : [remove(), create()])
+    }
+    const [near, far] = [networkSpec("near"), networkSpec("far")].map((spec) => cluster.createNetwork(spec))
+    const [nearId, farId] = [(await near!).network.id, (await far!).network.id]
+    await Promise.all([
+      outcome(other.createEndpoints([endpointSpec(farId, leaver, "far")])),
+      outcome(local.createEndpoints([endpointSpec(nearId, leaver, "near")])),
+      outcome(local.removeNode(leaver, { leave: false })),
+      outcome(local.createEndpoints([endpointSpec(nearId, leaver, "late")])),
+    ])
   })
 
   test("whatever is done, the indexes say what the records say", async () => {
@@ -55,14 +94,34 @@ export function propertiesContract(harness: () => Harness): void {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(action, { maxLength: 4 }), { maxLength: 12 }), async (rounds) => {
         const { store } = harness()
+        const other = { ...harness(), cluster: anotherServer(harness()) }
         for (const round of rounds) {
-          await Promise.all(round.map((one: Action) => outcome(perform(harness(), one))))
+          await Promise.all(round.map((one: Action, n) => outcome(perform(n % 2 ? harness() : other, one))))
           expect(inconsistencies(store)).toEqual([])
         }
       }),
       { numRuns: RUNS },
     )
   })
+}
+
+/**
+ * The same store as another server has it: what it decides arrives a little later, and what keeps the two from each
+ * other's toes are the compares alone.
+ */
+function anotherServer({ store, clock, otherNode }: Harness): LocalCluster {
+  const later = async (transaction: Transaction) => {
+    await turn()
+    return store.transact(transaction)
+  }
+  const far = new Proxy(store, {
+    get: (target, property: keyof Store) => {
+      const value = target[property]
+      if (property === "transact") return later
+      return typeof value === "function" ? value.bind(target) : value
+    },
+  })
+  return openCluster({ store: far, clock, random: systemRandom, log: silentLog, self: otherNode })
 }
 
 interface AnyAction {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { STORE_VALUE_MAX_BYTES } from "../../src/base/limits.ts"
 import type { Transaction } from "../../src/store/port.ts"
-import { codeOf, prefix, put, remove, settled, show, type StoreFixture } from "./store-fixture.ts"
+import { codeOf, prefix, put, remove, show, type StoreFixture } from "./store-fixture.ts"
 
 export function dataContract(at: StoreFixture): void {
   describe("transactions", () => {

@@ -1,6 +1,6 @@
 /** The store's contract, second part: watches, leases, closing and opening again. */
 import { describe, expect, test } from "bun:test"
-import { codeOf, prefix, put, remove, settled, show, type StoreFixture } from "./store-fixture.ts"
+import { codeOf, put, remove, settled, show, type StoreFixture } from "./store-fixture.ts"
 
 export function liveContract(at: StoreFixture): void {
   describe("watches", () => {
@@ -27,6 +27,22 @@ export function liveContract(at: StoreFixture): void {
       await at.act(put("k", "7"))
       await settled(at.store)
       expect(from2.lines).toEqual(["3: k=3", "4: k=4", "5: k=5", "6: k=6", "7: k=7"])
+    })
+
+    test("begun while revisions are being told, misses none of them", async () => {
+      const lines: string[][] = []
+      const first = at.store.watch(
+        "",
+        0,
+        () => {
+          first.close()
+          lines.push(at.watched("", 0).lines)
+        },
+        () => {},
+      )
+      await Promise.all([at.act(put("a")), at.act(put("b")), at.act(put("c"))])
+      await settled(at.store)
+      expect(lines).toEqual([["1: a=v", "2: b=v", "3: c=v"]])
     })
 
     test("a closed watch is silent, also when it closes itself", async () => {

@@ -66,7 +66,7 @@ export interface Sandbox {
   namespace(label: string): TestNamespace
   /** Called at clean-up, before the namespaces go; in reverse order. */
   onCleanup(undo: () => void): void
-  /** Removes everything; happens by itself after the tests of the file (or group) and when the process exits. */
+  /** Removes everything, and may be used again; happens by itself after the group of tests. */
   cleanup(): void
 }
 
@@ -77,13 +77,51 @@ export function sandbox(): Sandbox {
   return box
 }
 
-/** A sandbox for scripts: cleaned up by `cleanup`, or at the latest when the process exits. */
+/**
+ * What the guardian of a sandbox runs: it waits for the end of its standard input, which is the end of this process,
+ * then takes away what is mounted below the directory, and the directory unless something could not be unmounted.
+ */
+const GUARDIAN = `
+trap "" INT TERM HUP
+read -r _
+mounted() { awk -v d="$1/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo; }
+mounted "$1" | sort -r | while read -r target; do umount -l "$target"; done
+[ -n "$(mounted "$1")" ] || rm -rf --one-file-system "$1"`
+
+/**
+ * Sees to a directory after this process is gone, however it went: `bun test` fires no `exit` event and calls no
+ * `afterAll` of a module that an earlier file has loaded, and a killed process can do nothing at all.
+ */
+function startGuardian(directory: string): () => void {
+  const guardian = Bun.spawn(["sh", "-c", GUARDIAN, "sh", directory], {
+    stdin: "pipe",
+    stdout: "ignore",
+    stderr: "ignore",
+    cwd: "/",
+    // In a session of its own: a signal to the process group must not reach it.
+    detached: true,
+  })
+  guardian.unref()
+  return () => void guardian.stdin.end()
+}
+
+/**
+ * A sandbox without a group of tests. Call `cleanup`; what is forgotten goes at the end of the process, without the
+ * steps given to `onCleanup` if that end is a signal or `bun test`.
+ */
 export function looseSandbox(): Sandbox {
-  const directory = mkdtempSync(join(tmpdir(), `ovl-test-${process.pid}-`))
   const undo: (() => void)[] = []
-  let made = 0
+  let [directory, made] = ["", 0]
+  let dismissGuardian = () => {}
+  const ensureDirectory = () => {
+    if (directory === "") {
+      directory = mkdtempSync(join(tmpdir(), `ovl-test-${process.pid}-`))
+      dismissGuardian = startGuardian(directory)
+      process.on("exit", cleanup)
+    }
+    return directory
+  }
   const cleanup = () => {
-    process.off("exit", cleanup)
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
       try {
         step()
@@ -91,15 +129,23 @@ export function looseSandbox(): Sandbox {
         process.stderr.write(`sandbox: cleaning up: ${String(error)}\n`)
       }
     }
-    rmSync(directory, { recursive: true, force: true })
+    if (directory !== "") rmSync(directory, { recursive: true, force: true })
+    directory = ""
+    process.off("exit", cleanup)
+    dismissGuardian()
   }
-  process.on("exit", cleanup)
-  return {
-    directory,
+  const box: Sandbox = {
+    // Made when it is first wanted: the body of a skipped group of tests runs too, and has no afterAll.
+    get directory() {
+      return ensureDirectory()
+    },
     cleanup,
-    onCleanup: (step) => undo.push(step),
+    onCleanup: (step) => {
+      ensureDirectory()
+      undo.push(step)
+    },
     namespace: (label) => {
-      const path = join(directory, `${label}-${++made}`)
+      const path = join(ensureDirectory(), `${label}-${++made}`)
       createPinnedNamespace(path)
       undo.push(() => deleteNamespace(path))
       const fd = openNamespace(path)
@@ -116,4 +162,5 @@ export function looseSandbox(): Sandbox {
       }
     },
   }
+  return box
 }

@@ -71,11 +71,7 @@ export function exitStatusOf(child: Pick<Bun.Subprocess, "exitCode" | "signalCod
 }
 
 /** Becomes the command inside, in this program's place. Throws ExecError (status 126 or 127) where it cannot start. */
-export function execIn(
-  enter: EnterSpec,
-  command: string[],
-  options: { interactive: boolean; tty: boolean },
-): never {
+export function execIn(enter: EnterSpec, command: string[], options: { interactive: boolean; tty: boolean }): never {
   if (!options.interactive) stdinFromNull()
   return become({ enter, command, cwd: process.cwd() })
 }

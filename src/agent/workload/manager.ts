@@ -217,7 +217,13 @@ export class WorkloadManager {
     // The record first: after a crash it tells which namespace to remove.
     saveRecord(this.#options.runDir, record)
     const ns = record.netns
-    this.#options.kernel.apply([{ op: "netns-add", ns }, { op: "link-set", ns, name: "lo", up: true }], "all-or-nothing")
+    this.#options.kernel.apply(
+      [
+        { op: "netns-add", ns },
+        { op: "link-set", ns, name: "lo", up: true },
+      ],
+      "all-or-nothing",
+    )
     await this.#options.endpoints.createForWorkload({
       workload: record.name,
       networks: this.#options.endpoints.resolveNetworks(record.networks.map((network) => network.id)),

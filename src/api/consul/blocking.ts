@@ -2,6 +2,7 @@
  * Blocking queries: a read that waits until its index has passed the one that the caller knows, or until its wait is over
  * (CONSUL-API section 2.2).
  */
+import { KV_WAIT_MAX_MS } from "../../base/limits.ts"
 import type { Store, Watch, WatchBatch } from "../../store/port.ts"
 import type { ReadOptions } from "./read-options.ts"
 
@@ -42,7 +43,8 @@ export function untilChanged(
     const onBatch = (batch: WatchBatch) => {
       if (!exact || batch.events.some((event) => event.key === prefix)) finish()
     }
-    const timer = setTimeout(finish, options.waitMs * (1 + Math.random() / JITTER_PART))
+    const waitMs = Math.min(options.waitMs * (1 + Math.random() / JITTER_PART), KV_WAIT_MAX_MS)
+    const timer = setTimeout(finish, waitMs)
     signal.addEventListener("abort", finish)
     watch = store.watch(prefix, store.revision, onBatch, finish)
     // It may have had something to say before it was returned.

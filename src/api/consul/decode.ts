@@ -26,7 +26,8 @@ export function toText(byteString: string): string {
 
 /** Go's unicode.IsPrint over a whole text, by which Consul refuses paths: letters, marks, digits, signs, and the blank. */
 export function isPrintable(text: string): boolean {
-  return !/[^\P{C}]|[\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(text)
+  if (/^[\x20-\x7e]*$/.test(text)) return true
+  return !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(text)
 }
 
 /**

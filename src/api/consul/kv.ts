@@ -45,11 +45,14 @@ async function get(call: ConsulCall, key: string): Promise<Response> {
   const listing = query.has("keys") || query.has("recurse")
   if (key === "" && !listing) return consulText(400, "Missing key name")
   if (read.consistent) await store.barrier()
-  if (read.index > 0n) call.holdOpen()
-  const index = () => (listing ? indexOfPrefix(store, key) : indexOfKey(store, key))
-  await untilChanged({ store, prefix: kvKey(key), exact: !listing, signal: call.request.signal }, read, index)
-  const headers = readHeaders(store, index())
-  const entries = listing ? store.range(kvKey(key)).entries : [store.get(kvKey(key)) ?? []].flat()
+  const look = () => (listing ? lookBelow(store, key) : lookAt(store, key))
+  if (read.index > 0n) {
+    call.holdOpen()
+    const watched = { store, prefix: kvKey(key), exact: !listing, signal: call.request.signal }
+    await untilChanged(watched, read, () => look().index)
+  }
+  const { index, entries } = look()
+  const headers = readHeaders(store, index)
   if (query.has("keys")) return answerKeys(call, key, entries, headers)
   const [first] = entries
   if (!first) return new Response(null, { status: 404, headers })
@@ -61,14 +64,27 @@ async function get(call: ConsulCall, key: string): Promise<Response> {
   )
 }
 
+/** What is there, and the index by which a later look can tell whether it changed. */
+interface Look {
+  index: number
+  readonly entries: Entry[]
+}
+
 /** The index of a key that exists is its own, by which libkv compares and swaps; else that of the last change of any (R1, R2). */
-function indexOfKey(store: Store, key: string): number {
-  return store.get(kvKey(key))?.modRevision ?? store.lastChange(KV_PREFIX)
+function lookAt(store: Store, key: string): Look {
+  const entry = store.get(kvKey(key))
+  return entry ? { index: entry.modRevision, entries: [entry] } : { index: store.lastChange(KV_PREFIX), entries: [] }
 }
 
 /** The index of a listing is that of the last change below the prefix, deletions included (R4, R8, B6). */
-function indexOfPrefix(store: Store, prefix: string): number {
-  return store.lastChange(kvKey(prefix)) || store.lastChange(KV_PREFIX)
+function lookBelow(store: Store, prefix: string): Look {
+  return {
+    index: store.lastChange(kvKey(prefix)) || store.lastChange(KV_PREFIX),
+    // Read only when asked for: a blocking query begins with the index alone.
+    get entries() {
+      return store.range(kvKey(prefix)).entries
+    },
+  }
 }
 
 /** Names only, each cut after the first separator behind the prefix, each once (R6, R7). */

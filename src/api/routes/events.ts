@@ -2,17 +2,9 @@
  * `/api/v1/events`: what happens on this node, as server-sent events (WHATWG HTML, section 9.2), from now on. A reader
  * that cannot keep up is cut off rather than waited for, and comes back by itself as every EventSource does.
  */
-import { z } from "zod"
-import type { LocalNode, NodeEvent } from "../../agent/port.ts"
+import type { LocalNode } from "../../agent/port.ts"
 import { EVENT_KEEPALIVE_MS, EVENT_QUEUE_MAX_EVENTS } from "../../base/limits.ts"
 import { type Route, route } from "../route.ts"
-
-export const eventSchema = z.object({
-  time: z.string(),
-  type: z.string(),
-  message: z.string(),
-  fields: z.record(z.string(), z.string()),
-}) satisfies z.ZodType<NodeEvent>
 
 export const eventRoutes: Route[] = [
   route({

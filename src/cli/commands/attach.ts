@@ -45,7 +45,8 @@ export const attach = defineCommand({
       throw usageError("netns_and_pid", "attach: --netns and --pid: only one can be used", "leave one of them out")
     const spec: AttachSpec = {
       network,
-      netns: netns === undefined ? undefined : resolve(context.io.cwd(), netns),
+      // A bare word is a name that `ip netns` knows.
+      netns: netns?.includes("/") ? resolve(context.io.cwd(), netns) : netns,
       pid,
       name: options.name,
       ifname: options.ifname,

@@ -1,6 +1,6 @@
-/** Ethernet, IPv4, UDP and VXLAN as far as the checks must read and write them (RFC 791, 768, 7348). */
+/** Ethernet, ARP, IPv4, UDP and VXLAN as far as the checks must read and write them (RFC 791, 768, 826, 7348). */
 
-export interface Frame {
+export interface EthernetFrame {
   destination: string
   source: string
   etherType: number
@@ -11,73 +11,120 @@ export interface VxlanFrame {
   outerSource: string
   outerDestination: string
   vni: number
-  inner: Frame
+  inner: EthernetFrame
 }
 
-export const ETHERTYPE_IPV4 = 0x0800
-export const ETHERTYPE_ARP = 0x0806
-const PROTOCOL_UDP = 17
+export interface ArpMessage {
+  operation: "request" | "reply" | "other"
+  senderMac: string
+  senderIp: string
+  targetIp: string
+}
 
-export function parseFrame(bytes: Uint8Array): Frame | null {
-  if (bytes.length < 14) return null
+export const BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
+const ETHERTYPE_IPV4 = 0x0800
+const ETHERTYPE_ARP = 0x0806
+const PROTOCOL_UDP = 17
+const ETHERNET_BYTES = 14
+const IPV4_BYTES = 20
+const UDP_BYTES = 8
+const VXLAN_BYTES = 8
+const ARP_BYTES = 28
+/** RFC 7348 section 5: the flag that says that the VNI is valid. */
+const VXLAN_FLAG_VNI = 0x08
+
+/** Null for what is too short to be a frame. */
+export function parseFrame(bytes: Uint8Array): EthernetFrame | null {
+  if (bytes.length < ETHERNET_BYTES) return null
   return {
     destination: macText(bytes.subarray(0, 6)),
     source: macText(bytes.subarray(6, 12)),
     etherType: read16(bytes, 12),
-    payload: bytes.subarray(14),
+    payload: bytes.subarray(ETHERNET_BYTES),
   }
 }
 
-/** The VXLAN frame inside an underlay frame, or null if it is something else. */
+/** True for broadcast and multicast addresses: the group bit of IEEE 802. */
+export function isGroupMac(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
+}
+
+/** The ARP message in a frame, or null if it is something else. */
+export function parseArp(frame: EthernetFrame): ArpMessage | null {
+  const { etherType, payload } = frame
+  if (etherType !== ETHERTYPE_ARP || payload.length < ARP_BYTES) return null
+  const operation = read16(payload, 6)
+  return {
+    operation: operation === 1 ? "request" : operation === 2 ? "reply" : "other",
+    senderMac: macText(payload.subarray(8, 14)),
+    senderIp: ipText(payload.subarray(14, 18)),
+    targetIp: ipText(payload.subarray(24, 28)),
+  }
+}
+
+/** The VXLAN frame inside a frame of the underlay, or null if it is something else. */
 export function parseVxlan(bytes: Uint8Array, port: number): VxlanFrame | null {
   const outer = parseFrame(bytes)
-  if (outer?.etherType !== ETHERTYPE_IPV4 || outer.payload.length < 20) return null
+  if (outer?.etherType !== ETHERTYPE_IPV4 || outer.payload.length < IPV4_BYTES) return null
   const ip = outer.payload
-  const headerLength = (ip[0]! & 0x0f) * 4
-  if (ip[9] !== PROTOCOL_UDP || ip.length < headerLength + 16) return null
-  const udp = ip.subarray(headerLength)
-  if (read16(udp, 2) !== port) return null
-  const inner = parseFrame(udp.subarray(16))
+  const headerBytes = (ip[0]! & 0x0f) * 4
+  if (ip[9] !== PROTOCOL_UDP || ip.length < headerBytes + UDP_BYTES + VXLAN_BYTES) return null
+  const udp = ip.subarray(headerBytes)
+  const vxlan = udp.subarray(UDP_BYTES)
+  if (read16(udp, 2) !== port || (vxlan[0]! & VXLAN_FLAG_VNI) === 0) return null
+  const inner = parseFrame(vxlan.subarray(VXLAN_BYTES))
   if (!inner) return null
   return {
     outerSource: ipText(ip.subarray(12, 16)),
     outerDestination: ipText(ip.subarray(16, 20)),
-    vni: (udp[12]! << 16) | (udp[13]! << 8) | udp[14]!,
+    vni: (vxlan[4]! << 16) | (vxlan[5]! << 8) | vxlan[6]!,
     inner,
   }
 }
 
-/** A whole Ethernet frame with one UDP datagram. The UDP checksum is left out, as IPv4 allows. */
-export function udpFrame(to: {
+export interface UdpFrameSpec {
   mac: string
   sourceMac: string
-  source: string
   destination: string
+  source: string
   port: number
   text: string
-}): Uint8Array {
-  const data = new TextEncoder().encode(to.text)
-  const frame = new Uint8Array(14 + 20 + 8 + data.length)
-  frame.set(macBytes(to.mac), 0)
-  frame.set(macBytes(to.sourceMac), 6)
+}
+
+/** A whole Ethernet frame with one UDP datagram. The UDP checksum is left out, as IPv4 allows. */
+export function udpFrame(spec: UdpFrameSpec): Uint8Array {
+  const data = new TextEncoder().encode(spec.text)
+  const frame = new Uint8Array(ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + data.length)
+  frame.set(macBytes(spec.mac), 0)
+  frame.set(macBytes(spec.sourceMac), 6)
   write16(frame, 12, ETHERTYPE_IPV4)
-  const ip = frame.subarray(14, 34)
+  const ip = frame.subarray(ETHERNET_BYTES, ETHERNET_BYTES + IPV4_BYTES)
   ip[0] = 0x45
-  write16(ip, 2, frame.length - 14)
+  write16(ip, 2, frame.length - ETHERNET_BYTES)
   ip[8] = 64
   ip[9] = PROTOCOL_UDP
-  ip.set(ipBytes(to.source), 12)
-  ip.set(ipBytes(to.destination), 16)
+  ip.set(ipBytes(spec.source), 12)
+  ip.set(ipBytes(spec.destination), 16)
   write16(ip, 10, internetChecksum(ip))
-  const udp = frame.subarray(34)
-  write16(udp, 0, to.port)
-  write16(udp, 2, to.port)
-  write16(udp, 4, 8 + data.length)
-  udp.set(data, 8)
+  const udp = frame.subarray(ETHERNET_BYTES + IPV4_BYTES)
+  write16(udp, 0, spec.port)
+  write16(udp, 2, spec.port)
+  write16(udp, 4, UDP_BYTES + data.length)
+  udp.set(data, UDP_BYTES)
   return frame
 }
 
-/** RFC 1071. */
+/** What VXLAN puts into its UDP datagram: the header and the inner frame. */
+export function vxlanPayload(vni: number, inner: Uint8Array): Uint8Array {
+  const payload = new Uint8Array(VXLAN_BYTES + inner.length)
+  payload[0] = VXLAN_FLAG_VNI
+  payload[4] = vni >>> 16
+  write16(payload, 5, vni & 0xffff)
+  payload.set(inner, VXLAN_BYTES)
+  return payload
+}
+
+/** RFC 1071, over an even number of bytes. */
 function internetChecksum(header: Uint8Array): number {
   let sum = 0
   for (let at = 0; at < header.length; at += 2) sum += read16(header, at)

@@ -2,24 +2,34 @@
  * Questions over UDP between namespaces. A responder in a workload answers with the workload's name: so a check tells
  * who answered, which a ping cannot.
  */
+import { OvlError } from "../../base/errors.ts"
+import { isErrno } from "../../linux/errno.ts"
 import { withNamespace } from "../../linux/namespaces.ts"
 
-/** Any port would do: the namespaces are the lab's own. */
-export const PROBE_PORT = 7946
+/** Below the range that the kernel gives out by itself, and of no service that is known. */
+export const PROBE_PORT = 27_946
+
+/** As many refusals may wait to be reported. */
+const SEND_ATTEMPTS = 8
 
 export interface Responder {
   close(): void
 }
 
-/** Answers every question in the namespace with `<name> <asker's address>`. */
-export async function respond(netns: string, name: string): Promise<Responder> {
-  return withNamespace(netns, () =>
-    Bun.udpSocket({
-      hostname: "0.0.0.0",
-      port: PROBE_PORT,
-      socket: { data: (socket, _question, port, address) => void socket.send(`${name} ${address}`, port, address) },
-    }),
-  )
+/**
+ * Answers every question that comes to `address` in the namespace with `<name> <asker's address> <question>`; it is also
+ * what the answers come from, so a host with several wants the one that is asked. Errors: probe_failed.
+ */
+export async function respond(netns: string, name: string, address = "0.0.0.0"): Promise<Responder> {
+  const answer = (socket: Socket, question: Buffer, port: number, asker: string) =>
+    trySend(socket, `${name} ${asker} ${question.toString()}`, asker, port)
+  // An asker that has gone is reported here too; its question is answered all the same.
+  const socket = { data: answer, error: () => {} }
+  try {
+    return await withNamespace(netns, () => Bun.udpSocket({ hostname: address, port: PROBE_PORT, socket }))
+  } catch (error) {
+    throw new OvlError("probe_failed", `cannot listen on UDP port ${PROBE_PORT} in ${name}: ${String(error)}`)
+  }
 }
 
 export interface Answer {
@@ -29,32 +39,55 @@ export interface Answer {
   seen: string
 }
 
-/** Asks once; null when nobody answers in time. */
-export async function ask(netns: string, address: string, timeoutMs: number): Promise<Answer | null> {
-  let settle: (answer: Answer | null) => void = () => {}
-  const answered = new Promise<Answer | null>((resolve) => {
-    settle = resolve
+/** Asks once, `question` being what is sent; null when nobody answers in time. */
+export async function ask(netns: string, address: string, question: string, timeoutMs: number): Promise<Answer | null> {
+  const { promise, resolve } = Promise.withResolvers<Answer | null>()
+  const socket = await openSocket(netns, (text) => {
+    const [name = "", seen = "", about = ""] = text.split(" ")
+    if (about === question) resolve({ name, seen })
   })
-  const socket = await withNamespace(netns, () =>
-    Bun.udpSocket({
-      hostname: "0.0.0.0",
-      socket: {
-        data: (_socket, data) => {
-          const [name = "", seen = ""] = data.toString().split(" ")
-          settle({ name, seen })
-        },
-        error: () => settle(null),
-      },
-    }),
-  )
-  const timer = setTimeout(() => settle(null), timeoutMs)
+  const timer = setTimeout(() => resolve(null), timeoutMs)
   try {
-    socket.send("who", PROBE_PORT, address)
-    return await answered
-  } catch {
-    return null
+    // A refusal, such as no route, is an answer that does not come.
+    trySend(socket, question, address, PROBE_PORT)
+    return await promise
   } finally {
     clearTimeout(timer)
     socket.close()
+  }
+}
+
+/** Sends datagrams from a namespace by the ordinary way, and does not wait for answers. */
+export async function sendDatagrams(
+  netns: string,
+  datagrams: { address: string; port: number; data: string | Uint8Array }[],
+): Promise<void> {
+  const socket = await openSocket(netns, () => {})
+  try {
+    for (const { address, port, data } of datagrams) trySend(socket, data, address, port)
+  } finally {
+    socket.close()
+  }
+}
+
+type Socket = Bun.udp.Socket<"buffer">
+
+function openSocket(netns: string, onText: (text: string) => void): Promise<Socket> {
+  const socket = { data: (_: Socket, data: Buffer) => onText(data.toString()), error: () => {} }
+  return withNamespace(netns, () => Bun.udpSocket({ hostname: "0.0.0.0", socket }))
+}
+
+/**
+ * Sends unless there is no way. The kernel reports that some earlier asker has gone on the next call, which then sends
+ * nothing: so once more.
+ */
+function trySend(socket: Socket, data: string | Uint8Array, address: string, port: number): void {
+  for (let attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
+    try {
+      socket.send(data, port, address)
+      return
+    } catch (error) {
+      if (!isErrno(error, "ECONNREFUSED")) return
+    }
   }
 }

@@ -1,20 +1,21 @@
 /** What the checks look at: the lab's nodes, networks and workloads as the API tells, and the way into each namespace. */
-import type { Client } from "../../client/client.ts"
 import { OvlError } from "../../base/errors.ts"
+import type { Client } from "../../client/client.ts"
 import type { EndpointView } from "../../model/endpoint.ts"
 import type { NetworkView } from "../../model/network.ts"
-import type { NodeView } from "../../model/node.ts"
-import { clientOf, daemonPid } from "../daemons.ts"
+import type { StatusView } from "../../model/node.ts"
+import { clientOf, insideHost } from "../daemons.ts"
 import type { LabPlaces } from "../places.ts"
-import type { Topology } from "../topology.ts"
+import { bare, type Topology } from "../topology.ts"
 
 export interface SceneWorkload {
   name: string
-  host: string
-  network: string
+  host: SceneHost
+  network: NetworkView
   endpoint: EndpointView
   /** Address without prefix length. */
   ip: string
+  mac: string
   /** The workload's namespace, reachable from here. */
   netns: string
 }
@@ -26,49 +27,55 @@ export interface SceneHost {
   /** The underlay address, without prefix length. */
   vtep: string
   client: Client
+  status: StatusView
+  /** As this node shows them: `local` is its own part. */
   networks: NetworkView[]
+  /** Every node's, as this node knows them. */
+  endpoints: EndpointView[]
+  /** A path inside the host, as seen from here. */
+  inside(path: string): string
 }
 
 export interface Scene {
   topology: Topology
-  outside: { netns: string; address: string }
+  outside: { name: string; netns: string; address: string }
   hosts: SceneHost[]
   workloads: SceneWorkload[]
-  nodes: NodeView[]
 }
 
-/** Errors: lab_node_down, and lab_workload_missing where the lab is not what its topology says. */
+/** Errors: lab_node_down, and lab_incomplete where the lab is not what its topology says. */
 export async function lookAround(places: LabPlaces, topology: Topology): Promise<Scene> {
-  const hosts: SceneHost[] = []
-  for (const host of topology.hosts) {
-    const client = clientOf(places, host.name)
-    const vtep = host.address.split("/")[0] ?? ""
-    const networks = await client.networks()
-    hosts.push({ name: host.name, netns: places.pin(host.name, "net"), vtep, client, networks })
-  }
-  const first = hosts[0]!.client
-  const endpoints = await first.endpoints({})
+  const hosts = await Promise.all(topology.hosts.map((host) => lookAt(places, host.name, bare(host.address))))
   const workloads = topology.workloads.map((workload): SceneWorkload => {
-    const endpoint = endpoints.find((each) => each.name === workload.name)
-    if (!endpoint?.netns || endpoint.state !== "up")
-      throw new OvlError("lab_workload_missing", `workload ${workload.name} of lab ${topology.name} is not up`, {
-        hint: "`ovl lab up` repairs the lab",
-      })
-    return {
-      ...workload,
-      endpoint,
-      ip: endpoint.ip.split("/")[0] ?? "",
-      netns: `/proc/${daemonPid(places, workload.host)}/root${endpoint.netns}`,
-    }
+    const host = hosts.find((each) => each.name === workload.host)
+    const network = host?.networks.find((each) => each.name === workload.network)
+    const endpoint = host?.endpoints.find((each) => each.name === workload.name)
+    if (!host || !network || !endpoint) throw incomplete(`${workload.name} is not there`)
+    if (!endpoint.netns || endpoint.state !== "up") throw incomplete(`${workload.name} is ${endpoint.state}`)
+    const [ip, netns] = [bare(endpoint.ip), host.inside(endpoint.netns)]
+    return { name: workload.name, host, network, endpoint, ip, mac: endpoint.mac, netns }
   })
-  const outside = {
-    netns: places.pin(topology.outside.name, "net"),
-    address: topology.outside.address.split("/")[0] ?? "",
-  }
-  return { topology, outside, hosts, workloads, nodes: await first.nodes() }
+  const { name, address } = topology.outside
+  return { topology, hosts, workloads, outside: { name, netns: places.pin(name, "net"), address: bare(address) } }
 }
 
-/** A path inside a host's mount namespace, as seen from here. */
-export function insideHost(places: LabPlaces, host: string, path: string): string {
-  return `/proc/${daemonPid(places, host)}/root${path}`
+function incomplete(why: string): OvlError {
+  return new OvlError("lab_incomplete", `the lab is not complete: ${why}`, { hint: "`ovl lab up` repairs it" })
+}
+
+async function lookAt(places: LabPlaces, name: string, vtep: string): Promise<SceneHost> {
+  const client = clientOf(places, name)
+  const [status, networks, endpoints] = await Promise.all([client.status(), client.networks(), client.endpoints()])
+  const inside = (path: string) => insideHost(places, name, path)
+  return { name, netns: places.pin(name, "net"), vtep, client, status, networks, endpoints, inside }
+}
+
+/** Workloads that share a network with `from`, itself left out. */
+export function siblings(scene: Scene, from: SceneWorkload): SceneWorkload[] {
+  return scene.workloads.filter((to) => to !== from && to.network.id === from.network.id)
+}
+
+/** Workloads of other networks. */
+export function strangers(scene: Scene, from: SceneWorkload): SceneWorkload[] {
+  return scene.workloads.filter((to) => to.network.id !== from.network.id)
 }

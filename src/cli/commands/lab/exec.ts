@@ -18,7 +18,7 @@ export const labExec = defineCommand({
   async run(context) {
     const { name } = context.options
     await checkLab(context.io, "exec", name)
-    const { labExec: execute } = await import("../../../lab/exec.ts")
-    return execute(name, context.arguments.host, context.arguments.command)
+    const { execInLabHost } = await import("../../../lab/exec.ts")
+    return execInLabHost(name, context.arguments.host, context.arguments.command)
   },
 })

@@ -11,7 +11,7 @@ export const labUp = defineCommand({
     "Everything is made in namespaces of its own on this machine. Both networks have the subnet 10.65.10.0/24, and each address lives in both. Run again, it repairs.",
   examples: [
     { what: "Up, proved, and down again", line: "ovl lab up && ovl lab verify; ovl lab down" },
-    { what: "A look inside", line: "ovl lab exec swarm-01 -- ip netns ls" },
+    { what: "Without a word, for a script", line: "ovl lab up --quiet" },
   ],
   arguments: {
     file: {

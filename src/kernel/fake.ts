@@ -1,0 +1,246 @@
+/** The kernel port in memory, over a `FakeWorld`: same refusals, same order, same undoing; and failures on demand. */
+import { OvlError } from "../base/errors.ts"
+import { isErrno } from "../linux/errno.ts"
+import {
+  BRIDGE_NAME,
+  EGRESS_BRIDGE_NAME,
+  EGRESS_MARK,
+  type FirewallState,
+  HOST_NAMESPACE,
+  type HostFacts,
+  markedId,
+  type NamespacePath,
+  NETNS_DIRECTORY,
+  type ObservedBridge,
+  type ObservedEgress,
+  type ObservedInterface,
+  type ObservedLink,
+  type ObservedNetwork,
+  type ObservedPort,
+  type ObservedWorkload,
+  VXLAN_NAME,
+} from "../model/dataplane.ts"
+import { type Operation, undoOperation } from "../model/operation.ts"
+import { type Failure, refused, summary, vniTaken } from "./errors.ts"
+import { type FakeLink, type FakeNamespace, FakeWorld } from "./fake-world.ts"
+import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
+
+export interface FakeKernelOptions {
+  /** Facts of the host; what ovl changes itself (forwarding) is kept up to date. */
+  facts?: Partial<Pick<HostFacts, "links" | "addresses" | "routes" | "forwarding">>
+  /** False: as on a host without iptables. */
+  iptables?: boolean
+}
+
+const NO_RULES: FirewallState = { vxlan: null, egress: null }
+const HIDDEN_PATH = new RegExp(`^${NETNS_DIRECTORY}/1-[0-9a-f]{10}$`)
+
+export class FakeKernel implements Kernel {
+  readonly world = new FakeWorld()
+  /** Every operation that was carried out, undoing included. */
+  readonly performed: Operation[] = []
+  /** An operation for which this says true is refused. */
+  refuse: (operation: Operation) => boolean = () => false
+  private rules: FirewallState = NO_RULES
+
+  constructor(private readonly options: FakeKernelOptions = {}) {
+    const { sysctls } = this.world.namespaceAt(HOST_NAMESPACE)
+    sysctls.set("net.ipv4.ip_forward", options.facts?.forwarding ? "1" : "0")
+  }
+
+  private linksOf(ns: NamespacePath): FakeLink[] {
+    return [...(this.world.namespaces.get(ns)?.links.values() ?? [])]
+  }
+
+  observeNetwork(netns: NamespacePath): ObservedNetwork | null {
+    const found = this.world.namespaces.get(netns)
+    if (!found) return null
+    const loopback = found.links.get("lo")
+    const bridge = found.links.get(BRIDGE_NAME)
+    const vxlan = found.links.get(VXLAN_NAME)
+    return {
+      netns,
+      networkId: markedId(loopback?.alias ?? null),
+      loopbackUp: loopback?.up ?? false,
+      ipv6Off: found.sysctls.get("net.ipv6.conf.default.disable_ipv6") === "1",
+      bridge: bridge ? observedBridge(bridge) : null,
+      vxlan: vxlan ? observedVxlan(vxlan) : null,
+      ports: portsOf(found, [BRIDGE_NAME, VXLAN_NAME, "lo"]),
+      fdb: [...(vxlan?.fdb.values() ?? [])],
+      neighbours: [...(vxlan?.neighbours ?? [])].map(([ip, row]) => ({ ip, ...row })),
+    }
+  }
+
+  observeEgress(): ObservedEgress | null {
+    const host = this.world.namespaceAt(HOST_NAMESPACE)
+    const bridge = host.links.get(EGRESS_BRIDGE_NAME)
+    if (!bridge) return null
+    if (bridge.alias !== EGRESS_MARK) {
+      throw new OvlError("egress_bridge_taken", `${EGRESS_BRIDGE_NAME}: not ovl's`, { kind: "conflict" })
+    }
+    const ports = portsOf(host, []).filter((port) => port.master === EGRESS_BRIDGE_NAME)
+    const ipv6Off = host.sysctls.get(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) === "1"
+    return { bridge: observedBridge(bridge), ipv6Off, ports }
+  }
+
+  observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null {
+    const found = this.world.namespaces.get(netns)?.links.get(ifname)
+    if (!found) return null
+    return { ...observedLink(found), addresses: [...found.addresses], routes: [...found.routes] }
+  }
+
+  observeWorkload(netns: NamespacePath): ObservedWorkload | null {
+    const found = this.world.namespaces.get(netns)
+    if (!found) return null
+    const links = [...found.links.values()]
+    return {
+      interfaces: links.map(({ name }) => name),
+      defaultRoute: links.some(({ routes }) => routes.some(({ dst }) => dst === "default")),
+    }
+  }
+
+  listHidden(): HiddenNamespace[] {
+    return [...this.world.namespaces]
+      .filter(([ns]) => HIDDEN_PATH.test(ns))
+      .map(([netns, { links }]) => ({ netns, networkId: markedId(links.get("lo")?.alias ?? null), count: links.size }))
+      .filter(({ networkId, count }) => networkId !== null || count === 1)
+      .map(({ netns, networkId }) => ({ netns, networkId }))
+      .sort((a, b) => (a.netns < b.netns ? -1 : 1))
+  }
+
+  hostFacts(): HostFacts {
+    const { links = [], addresses = [], routes = [] } = this.options.facts ?? {}
+    const { sysctls } = this.world.namespaceAt(HOST_NAMESPACE)
+    const devices = new Set([...routes.flatMap(({ device }) => device ?? []), EGRESS_BRIDGE_NAME])
+    const keyOf = (device: string) => `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`
+    return {
+      links,
+      addresses,
+      routes,
+      forwarding: sysctls.get("net.ipv4.ip_forward") === "1",
+      forwardingDevices: [...devices].filter((device) => sysctls.get(keyOf(device)) === "1").sort(),
+      switchedDevices: [...devices].filter((device) => this.world.remembered.has(keyOf(device))).sort(),
+    }
+  }
+
+  apply(operations: readonly Operation[], mode: ApplyMode): void {
+    const done: Operation[] = []
+    const failures: Failure[] = []
+    for (const operation of operations) {
+      const error = this.attempt(operation)
+      if (error === null) done.push(operation)
+      else failures.push({ operation, error })
+      if (error !== null && mode === "all-or-nothing") break
+    }
+    if (failures.length === 0) return
+    if (mode === "all-or-nothing") {
+      for (const operation of done.reverse()) {
+        const back = undoOperation(operation)
+        if (back) this.attempt(back)
+      }
+    }
+    throw summary(failures)
+  }
+
+  private attempt(operation: Operation): OvlError | null {
+    if (this.refuse(operation)) return refused(operation, new OvlError("kernel_refused", "refused on demand"))
+    try {
+      if (operation.op === "vxlan-add") this.clearTheWay(operation)
+      this.world.perform(operation)
+    } catch (error) {
+      if (!operation.op.endsWith("-del") || !isErrno(error, "ENOENT", "ENODEV", "EADDRNOTAVAIL")) {
+        return refused(operation, this.inWords(operation, error))
+      }
+    }
+    this.performed.push(operation)
+    return null
+  }
+
+  /** Where the real one looks before it asks, it says what is missing. */
+  private inWords(operation: Operation, error: unknown): unknown {
+    const spaces = operation.op === "veth-add" ? [operation.ns, operation.peer.ns] : [operation.ns]
+    const gone = spaces.find((ns) => !this.world.namespaces.has(ns))
+    if (gone !== undefined) return new OvlError("netns_not_found", `${gone}: no such namespace`, { kind: "not_found" })
+    if (isErrno(error, "ENODEV") && operation.op !== "link-set") {
+      return new OvlError("device_not_found", (error as Error).message, { kind: "not_found" })
+    }
+    return error
+  }
+
+  private clearTheWay(operation: Extract<Operation, { op: "vxlan-add" }>): void {
+    const owner = this.world.vniOwner(operation.vni, operation.port)
+    if (!owner) return
+    if (!HIDDEN_PATH.test(owner.ns)) {
+      throw vniTaken(operation, { where: owner.ns === HOST_NAMESPACE ? "host" : owner.ns, device: owner.name })
+    }
+    if (owner.ns !== operation.ns) this.world.deleteLink(owner.ns, owner.name)
+  }
+
+  firewallMatches(state: FirewallState): boolean {
+    if (this.options.iptables === false) throw new OvlError("no_iptables", "firewall: iptables is not installed")
+    return JSON.stringify(state) === JSON.stringify(this.rules)
+  }
+
+  applyFirewall(state: FirewallState): boolean {
+    if (this.firewallMatches(state)) return false
+    this.rules = structuredClone(state)
+    return true
+  }
+
+  private hostLinks(): FakeLink[] {
+    return this.linksOf(HOST_NAMESPACE).filter(({ name, alias }) => {
+      const id = markedId(alias)
+      return name === EGRESS_BRIDGE_NAME ? alias === EGRESS_MARK : id !== null && name === `ovl${id.slice(0, 12)}`
+    })
+  }
+
+  purge(): string[] {
+    const { namespaces, links, sysctls } = this.inventory()
+    for (const { netns } of this.listHidden()) this.world.deleteNamespace(netns)
+    for (const { name } of this.hostLinks()) this.world.deleteLink(HOST_NAMESPACE, name)
+    this.world.restoreSysctls()
+    this.rules = NO_RULES
+    return [...namespaces, ...links, ...sysctls]
+  }
+
+  inventory(): Inventory {
+    const namespaces = this.listHidden().map(({ netns }) => netns)
+    const inside = namespaces.flatMap((netns) =>
+      this.linksOf(netns).flatMap(({ name }) => (name === "lo" ? [] : [`${netns} ${name}`])),
+    )
+    const { vxlan, egress } = this.rules
+    return {
+      namespaces,
+      links: [...this.hostLinks().map(({ name }) => name), ...inside].sort(),
+      firewall: vxlan === null && egress === null ? [] : [JSON.stringify(this.rules)],
+      sysctls: [...this.world.remembered.keys()].sort(),
+    }
+  }
+
+  close(): void {}
+}
+
+function observedLink({ name, kind, mac, mtu, up, alias, master }: FakeLink): ObservedLink {
+  return { name, kind, mac, mtu, up, alias, master }
+}
+
+function observedBridge(link: FakeLink): ObservedBridge {
+  return { ...observedLink(link), addresses: [...link.addresses], multicastSnooping: false }
+}
+
+function observedVxlan(link: FakeLink): NonNullable<ObservedNetwork["vxlan"]> {
+  const { vni = 0, local = null, port = 0 } = link.vxlan ?? {}
+  const flags = link.master === null ? null : link.flags
+  return { ...observedLink(link), vni, local, port, learning: false, proxy: true, flags }
+}
+
+function portsOf(namespace: FakeNamespace, except: readonly string[]): ObservedPort[] {
+  return [...namespace.links.values()]
+    .filter(({ name }) => !except.includes(name))
+    .map((link) => ({
+      ...observedLink(link),
+      endpointId: markedId(link.alias),
+      flags: link.master === null ? null : link.flags,
+      staticMacs: [...link.staticMacs],
+    }))
+}

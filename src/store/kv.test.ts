@@ -1,0 +1,109 @@
+import { expect, test } from "bun:test"
+import type { Command } from "./command.ts"
+import { Machine } from "./kv.ts"
+import type { Operation } from "./port.ts"
+import { memoryTables, TABLE_NAMES, type Tables } from "./tables.ts"
+
+/** All rows of all tables, as text. */
+function dump(tables: Tables): string[] {
+  return TABLE_NAMES.flatMap((name) =>
+    tables[name]
+      .page("", null, 1e9)
+      .map(({ key, value }) => `${name} ${JSON.stringify(key)} ${Buffer.from(value).toString("hex")}`),
+  )
+}
+
+function commands(): Command[] {
+  const long = "f/".padStart(1_500, "x")
+  const names = ["a/1", "a/2", "a/b/1", "c", `${long}1`, `${long}2`, `${long}${long}3`]
+  const list: Command[] = [{ type: "grant", at: 1, lease: "l", ttlMs: 1_000 }]
+  for (let i = 0; i < 60; i++) {
+    const key = names[(i * 5) % names.length]!
+    const operation: Operation =
+      i % 3 === 2 ? { op: "delete", key } : { op: "put", key, value: Uint8Array.of(i), lease: i % 4 === 0 ? "l" : null }
+    list.push({ type: "transaction", at: i + 2, compare: [], operations: [operation] })
+  }
+  list.push({ type: "expire", at: 100, leases: [{ id: "l", grantRevision: 1 }] })
+  list.push({ type: "transaction", at: 101, compare: [], operations: [{ op: "deletePrefix", prefix: "" }] })
+  return list
+}
+
+function run(batchSize: number): string[] {
+  const tables = memoryTables()
+  const list = commands()
+  for (let i = 0; i < list.length; i += batchSize) {
+    const machine = new Machine(tables, { tombstonesMax: 5 })
+    for (const command of list.slice(i, i + batchSize)) machine.apply(command)
+    machine.finish()
+  }
+  return dump(tables)
+}
+
+test("the same commands leave the same bytes, however they are batched", () => {
+  const oneByOne = run(1)
+  for (const batchSize of [2, 3, 7, 1_000]) expect(run(batchSize)).toEqual(oneByOne)
+  expect(oneByOne.length).toBeGreaterThan(5)
+})
+
+test("what is deleted and forgotten leaves nothing but the floor and the header", () => {
+  const tables = memoryTables()
+  const machine = new Machine(tables, { tombstonesMax: 0 })
+  for (const command of commands()) machine.apply(command)
+  machine.finish()
+  expect(dump(tables).map((line) => line.split(" ").slice(0, 2).join(" "))).toEqual([
+    'meta "state"',
+    'marks "/"',
+    'floors "/"',
+    `far "${"\\u0000".repeat(6)}"`,
+  ])
+})
+
+function deleting(...keys: string[]): Command {
+  return { type: "transaction", at: 1, compare: [], operations: keys.map((key) => ({ op: "delete", key })) }
+}
+
+function putting(...keys: string[]): Command {
+  const operations = keys.map((key): Operation => ({ op: "put", key, value: Uint8Array.of(1) }))
+  return { type: "transaction", at: 1, compare: [], operations }
+}
+
+test("a forgotten deletion stays known to the folder that it was in", () => {
+  const machine = new Machine(memoryTables(), { tombstonesMax: 1 })
+  machine.apply(putting("a/x", "a/y", "a/z", "b"))
+  machine.apply(deleting("a/x"))
+  machine.apply(deleting("a/z"))
+  machine.finish()
+  expect(["a/x", "a/z", "a/q", "b", "c"].map((key) => machine.lastChange(key))).toEqual([2, 3, 2, 1, 0])
+})
+
+test("graves are counted as they are", () => {
+  const tables = memoryTables()
+  const machine = new Machine(tables)
+  const twice = [putting("a/x"), deleting("a/x"), putting("a/x"), deleting("a/x"), putting("b")]
+  const operations = twice.flatMap((command) => (command.type === "transaction" ? command.operations : []))
+  machine.apply({ type: "transaction", at: 1, compare: [], operations })
+  machine.finish()
+  expect(machine.header().graves).toBe(tables.graves.page("", null, 100).length)
+})
+
+test("an expiry names the grant that it means", () => {
+  const machine = new Machine(memoryTables())
+  machine.apply({ type: "grant", at: 1, lease: "l", ttlMs: 1_000 })
+  machine.apply({ type: "grant", at: 2, lease: "l", ttlMs: 2_000 })
+  const late = machine.apply({ type: "expire", at: 3, leases: [{ id: "l", grantRevision: 1 }] })
+  expect(late).toMatchObject({ changed: false, revision: 2 })
+  const right = machine.apply({ type: "expire", at: 4, leases: [{ id: "l", grantRevision: 2 }] })
+  expect(right).toMatchObject({ changed: true, revision: 3, leases: [{ id: "l", lease: null }] })
+})
+
+test("a key with thousands of folders costs no more than its first ones", () => {
+  const tables = memoryTables()
+  const machine = new Machine(tables)
+  const key = "/".repeat(60_000)
+  const put: Operation = { op: "put", key, value: Uint8Array.of(1) }
+  machine.apply({ type: "transaction", at: 1, compare: [], operations: [put] })
+  machine.finish()
+  expect(tables.marks.page("", null, 1_000).length).toBe(33)
+  expect(machine.lastChange("/".repeat(59_000))).toBe(1)
+  expect(machine.lastChange(`${"/".repeat(59_000)}x`)).toBe(0)
+})

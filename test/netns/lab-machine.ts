@@ -1,0 +1,95 @@
+/**
+ * A machine of its own for the tests of the lab: network, mounts, processes and host name apart from the real one, with
+ * an empty /run and /var/lib. So what a lab leaves behind can be counted, and nothing of it can reach the real machine.
+ */
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
+
+const ROOT = resolve(import.meta.dir, "../..")
+const SETUP = [
+  "mount -t tmpfs run /run",
+  "mount -t tmpfs lib /var/lib",
+  "mkdir -p /run/lock",
+  "ip link set lo up",
+  "echo ready",
+  "exec sleep infinity",
+].join(" && ")
+
+/** Everything that a lab could leave behind, one line each. */
+const INVENTORY = `
+  ip -o link | cut -d: -f2; ip -o addr | tr -s ' ' | cut -d' ' -f2-4; ip route show table all; ip rule; ip neigh
+  iptables-save | grep -v '^#' | sed 's/\\[.*//'; cat /proc/sys/net/ipv4/conf/*/forwarding
+  cut -d' ' -f4- /proc/self/mountinfo
+  find /run /var/lib -xdev
+  ps -eo stat,args --no-headers | grep -v '^Z' | grep -vE '(nsenter|ps -eo|grep|sh -c)'
+`
+
+export interface Done {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+export class LabMachine {
+  readonly #keeper: Bun.Subprocess<"ignore", "pipe", "inherit">
+  readonly #pid: number
+
+  private constructor(keeper: Bun.Subprocess<"ignore", "pipe", "inherit">, pid: number) {
+    this.#keeper = keeper
+    this.#pid = pid
+  }
+
+  static async start(): Promise<LabMachine> {
+    const flags = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--mount-proc", "--kill-child"]
+    const keeper = Bun.spawn(["unshare", ...flags, "--propagation", "private", "sh", "-c", SETUP], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    })
+    const first = await keeper.stdout.getReader().read()
+    if (first.done) throw new Error("the test's machine did not start")
+    const children = readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8")
+    return new LabMachine(keeper, Number(children.trim()))
+  }
+
+  /** Everything in it ends with its first process. */
+  async stop(): Promise<void> {
+    this.#keeper.kill("SIGKILL")
+    await this.#keeper.exited
+  }
+
+  /** `ovl ...` from the sources. */
+  ovl(...args: string[]): Promise<Done> {
+    return this.run([process.execPath, resolve(ROOT, "src/main.ts"), ...args])
+  }
+
+  /** A command line inside a host of the lab. */
+  on(host: string, script: string): Promise<Done> {
+    return this.ovl("lab", "exec", host, "--", "sh", "-ec", script)
+  }
+
+  async run(argv: string[]): Promise<Done> {
+    const child = this.spawn(argv)
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+    return { status: await child.exited, stdout, stderr }
+  }
+
+  spawn(argv: string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+    const enter = ["nsenter", "--target", String(this.#pid), "--net", "--mount", "--pid", "--uts", "--ipc"]
+    return Bun.spawn([...enter, "--wd=/", ...argv], { stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+  }
+
+  /**
+   * Starts `ovl lab up`, kills it after so many milliseconds, and waits until it is gone. It is killed from inside, as
+   * `nsenter` would not pass the signal on.
+   */
+  async cutOffUp(ms: number, signal: string): Promise<void> {
+    const up = `${process.execPath} ${resolve(ROOT, "src/main.ts")} lab up --quiet`
+    await this.run(["sh", "-c", `${up} & sleep ${ms / 1000}; kill -s ${signal} $!; wait $!; true`])
+  }
+
+  async inventory(): Promise<string[]> {
+    const { stdout } = await this.run(["sh", "-c", INVENTORY])
+    return stdout.split("\n").sort()
+  }
+}

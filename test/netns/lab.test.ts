@@ -1,0 +1,286 @@
+/** The lab on the real kernel: up, proved, broken on purpose, repaired, cut off half-way, and down without a trace. */
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import type { LabVerify } from "../../src/model/lab.ts"
+import { describeAsRoot } from "../support/netns.ts"
+import { type Done, LabMachine } from "./lab-machine.ts"
+
+const CHECKS = [
+  "red: all pairs reach each other",
+  "green: all pairs reach each other",
+  "the same address is another workload in each network",
+  "no ARP and no broadcast on the wire",
+  "VXLAN on the underlay",
+  "nothing crosses by address",
+  "nothing crosses by MAC",
+  "forged VXLAN is dropped",
+  "namespace_01: interfaces and routes",
+  "namespace_03: interfaces and routes",
+  "namespace_02: interfaces and routes",
+  "namespace_04: interfaces and routes",
+  "swarm-01: rows of red",
+  "swarm-01: rows of green",
+  "swarm-02: rows of red",
+  "swarm-02: rows of green",
+  "the outside is reached with the node's address",
+  "egress neighbours are apart",
+  "the outside cannot reach in",
+  "nodes are closed to their own workloads",
+  "nodes",
+  "swarm-01: the networks' records in the KV",
+  "swarm-02: the networks' records in the KV",
+]
+const ALL_WELL = CHECKS.map((name) => `ok ${name}`)
+
+let machine: LabMachine
+
+/** Status 0, or its own words. */
+function done({ status, stdout, stderr }: Done): string {
+  return status === 0 ? "done" : `status ${status}: ${stdout}${stderr}`
+}
+
+async function verify(): Promise<string[]> {
+  const { stdout, stderr } = await machine.ovl("lab", "verify", "--json")
+  if (stdout === "") return [stderr]
+  const { checks } = JSON.parse(stdout) as LabVerify
+  return checks.map(({ name, ok, detail }) => (ok ? `ok ${name}` : `FAILED ${name}: ${detail}`))
+}
+
+async function daemons(): Promise<string> {
+  return (await machine.ovl("lab", "ls", "--json")).stdout
+}
+
+describeAsRoot("the red/green lab", () => {
+  beforeAll(async () => {
+    machine = await LabMachine.start()
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+  })
+  afterAll(async () => await machine.stop())
+
+  test("everything is proved", async () => {
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+
+  test("a command on a host: its own ovl, exit status, name and directory", async () => {
+    const ping = ["ovl", "exec", "namespace_03", "ping", "-c1", "-W1", "namespace_01"]
+    expect(done(await machine.ovl("lab", "exec", "swarm-02", "--", ...ping))).toBe("done")
+    const netns = await machine.ovl("lab", "exec", "swarm-02", "--", "ip", "netns", "ls")
+    expect(netns.stdout.match(/^1-[0-9a-f]{10}/gm)).toHaveLength(2)
+    expect((await machine.on("swarm-02", "hostname; pwd")).stdout).toBe("swarm-02\n/\n")
+    expect((await machine.on("outside", "exit 7")).status).toBe(7)
+    expect((await machine.on("swarm-01", "kill -9 $$")).status).toBe(137)
+    expect((await machine.ovl("lab", "exec", "swarm-01", "--", "no-such-command")).status).toBe(127)
+  })
+
+  test("what is not there is said", async () => {
+    const host = await machine.ovl("lab", "exec", "swarm-09", "true")
+    expect(host.status).toBe(3)
+    expect(host.stderr).toContain("outside, swarm-01, swarm-02")
+    expect((await machine.ovl("lab", "verify", "--name", "other")).status).toBe(3)
+    expect((await machine.ovl("lab", "down", "--name", "other")).status).toBe(3)
+    const inside = await machine.on("swarm-01", "ovl lab down || exit $?")
+    expect([inside.status, inside.stderr]).toEqual([4, expect.stringContaining("host of a lab")])
+  })
+
+  test("up again changes nothing", async () => {
+    const before = await daemons()
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    expect(await daemons()).toBe(before)
+  })
+
+  test("a second one at the same time is refused", async () => {
+    const both = await Promise.all([machine.ovl("lab", "verify"), machine.ovl("lab", "verify")])
+    expect(both.map((each) => each.status).sort()).toEqual([0, 4])
+    expect(both.map((each) => each.stderr).join()).toContain("another ovl is at work")
+  })
+})
+
+/** What to break on a host, how to put it back, and what the proof must then say. */
+const NS = `ns() { ovl network inspect "$1" --json | tr -d ' \\n' | sed 's/.*"netns":"\\/run\\/netns\\/\\(1-[0-9a-f]*\\)".*/\\1/'; }`
+const BREAKAGES = [
+  {
+    name: "an FDB row is gone",
+    on: "swarm-01",
+    harm: "bridge -n $(ns red) fdb del 02:42:0a:41:0a:03 dev vxlan1 dst 192.168.1.52 self",
+    undo: "bridge -n $(ns red) fdb replace 02:42:0a:41:0a:03 dev vxlan1 dst 192.168.1.52 self permanent",
+    fails: ["red: all pairs reach each other", "swarm-01: rows of red", "nothing crosses by MAC"],
+  },
+  {
+    name: "a foreign FDB row, which floods",
+    on: "swarm-02",
+    harm: "bridge -n $(ns green) fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.1.51 self permanent",
+    undo: "bridge -n $(ns green) fdb del 00:00:00:00:00:00 dev vxlan1 dst 192.168.1.51 self",
+    fails: ["swarm-02: rows of green"],
+  },
+  {
+    name: "flooding without the neighbour row",
+    on: "swarm-02",
+    harm: `bridge -n $(ns green) fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.1.51 self permanent
+           ip -n $(ns green) neigh del 10.65.10.2 dev vxlan1`,
+    undo: `bridge -n $(ns green) fdb del 00:00:00:00:00:00 dev vxlan1 dst 192.168.1.51 self
+           ip -n $(ns green) neigh replace 10.65.10.2 lladdr 02:42:0a:41:0a:02 dev vxlan1 nud permanent`,
+    fails: ["no ARP and no broadcast on the wire", "swarm-02: rows of green"],
+  },
+  {
+    name: "a foreign neighbour row",
+    on: "swarm-02",
+    harm: "ip -n $(ns red) neigh replace 10.65.10.77 lladdr 02:42:0a:41:0a:4d dev vxlan1 nud permanent",
+    undo: "ip -n $(ns red) neigh del 10.65.10.77 dev vxlan1",
+    fails: ["swarm-02: rows of red"],
+  },
+  {
+    name: "a leak between the networks",
+    on: "swarm-01",
+    harm: `ip -n $(ns red) link add leak0 type veth peer name leak1 netns $(ns green)
+           ip -n $(ns red) link set leak0 master br0 up
+           ip -n $(ns green) link set leak1 master br0 up`,
+    undo: "ip -n $(ns red) link del leak0",
+    fails: ["nothing crosses by MAC", "swarm-01: rows of red", "swarm-01: rows of green"],
+  },
+  {
+    name: "no source NAT",
+    on: "swarm-01",
+    harm: "iptables -t nat -F OVL-POSTROUTING",
+    undo: `iptables -t nat -A OVL-POSTROUTING -s 172.18.0.0/16 ! -o ovl_gwbridge -m comment --comment "ovl: source NAT" -j MASQUERADE`,
+    fails: ["the outside is reached with the node's address", "egress neighbours are apart"],
+  },
+  {
+    name: "egress ports not isolated, no rules for forwarding and input",
+    on: "swarm-02",
+    harm: `iptables-save > /run/saved
+           for port in $(ls /sys/class/net/ovl_gwbridge/brif); do bridge link set dev $port isolated off; done
+           iptables -F OVL-FORWARD; iptables -F OVL-GUARD; iptables -F OVL-INPUT`,
+    undo: `iptables-restore < /run/saved; rm /run/saved
+           for port in $(ls /sys/class/net/ovl_gwbridge/brif); do bridge link set dev $port isolated on; done`,
+    fails: [
+      "forged VXLAN is dropped",
+      "egress neighbours are apart",
+      "the outside cannot reach in",
+      "nodes are closed to their own workloads",
+    ],
+  },
+  {
+    name: "another MTU and a further route in a workload",
+    on: "swarm-01",
+    harm: "ip -n ovl-namespace_02 link set eth0 mtu 1400; ip -n ovl-namespace_02 route add 192.0.2.0/24 dev eth0",
+    undo: "ip -n ovl-namespace_02 link set eth0 mtu 1450; ip -n ovl-namespace_02 route del 192.0.2.0/24",
+    fails: ["namespace_02: interfaces and routes"],
+  },
+]
+
+describeAsRoot("the proof notices", () => {
+  beforeAll(async () => {
+    machine = await LabMachine.start()
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+  })
+  afterAll(async () => await machine.stop())
+
+  for (const { name, on, harm, undo, fails } of BREAKAGES) {
+    test(name, async () => {
+      let failed: string[] = []
+      // The daemon may put it right before the proof comes to it: then once more.
+      for (let attempt = 0; attempt < 3 && failed.length === 0; attempt++) {
+        expect(done(await machine.on(on, `${NS}\n${harm}`))).toBe("done")
+        failed = (await verify()).filter((line) => line.startsWith("FAILED"))
+        await machine.on(on, `${NS}\n${undo}`)
+      }
+      const names = failed.map((line) => line.slice("FAILED ".length, line.indexOf(": ", "FAILED swarm-00: ".length)))
+      expect(names).toEqual(expect.arrayContaining(fails))
+    })
+  }
+
+  test("and all is well again after each was put back", async () => {
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+
+  test("a node that is down", async () => {
+    await machine.on("swarm-02", "kill -9 $(cat /run/ovl/ovl.pid)")
+    const [only = "", ...others] = await verify()
+    expect(others).toEqual([])
+    expect(only).toContain("the daemon of swarm-02 does not run")
+  })
+})
+
+describeAsRoot("lab up repairs", () => {
+  beforeAll(async () => {
+    machine = await LabMachine.start()
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+  })
+  afterAll(async () => await machine.stop())
+
+  test("daemons that were killed", async () => {
+    for (const host of ["swarm-01", "swarm-02"]) await machine.on(host, "kill -9 $(cat /run/ovl/ovl.pid)")
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+
+  test("a workload that was removed", async () => {
+    expect(done(await machine.on("swarm-01", "ovl rm --force namespace_01"))).toBe("done")
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+
+  test("a cable that was pulled", async () => {
+    expect(done(await machine.on("swarm-02", "ip link del eth0"))).toBe("done")
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+
+  test("a node that lost its data", async () => {
+    await machine.on("swarm-02", "kill -9 $(cat /run/ovl/ovl.pid)")
+    expect(done(await machine.run(["rm", "-r", "/var/lib/ovl-lab/red-green/swarm-02"]))).toBe("done")
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+})
+
+describeAsRoot("no trace", () => {
+  beforeAll(async () => {
+    machine = await LabMachine.start()
+  })
+  afterAll(async () => await machine.stop())
+
+  test("down leaves nothing of a whole lab, nor of what was started in it by hand", async () => {
+    const before = await machine.inventory()
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    const strays = [
+      "setsid sleep 1000 > /dev/null 2>&1 &",
+      "ip netns add stray; ip netns exec stray setsid sleep 1000 > /dev/null 2>&1 &",
+      "ovl run -d --network red --name extra -- sleep 1000",
+    ]
+    expect(done(await machine.on("swarm-01", strays.join("\n")))).toBe("done")
+    expect(await machine.inventory()).not.toEqual(before)
+    expect(done(await machine.ovl("lab", "down"))).toBe("done")
+    expect(await machine.inventory()).toEqual(before)
+  })
+
+  test("two labs do not know each other, and go together", async () => {
+    const before = await machine.inventory()
+    const ups = ["one", "two"].map((name) => machine.ovl("lab", "up", "--name", name))
+    expect((await Promise.all(ups)).map(done)).toEqual(["done", "done"])
+    const proofs = await Promise.all(["one", "two"].map((name) => machine.ovl("lab", "verify", "--name", name)))
+    expect(proofs.map(done)).toEqual(["done", "done"])
+    expect(done(await machine.ovl("lab", "down", "--all"))).toBe("done")
+    expect(await machine.inventory()).toEqual(before)
+    expect(done(await machine.ovl("lab", "down", "--all"))).toBe("done")
+  })
+
+  for (const [ms, signal] of [
+    [150, "KILL"],
+    [400, "INT"],
+    [900, "KILL"],
+    [1500, "TERM"],
+  ] as const) {
+    test(`an up that was cut off after ${ms} ms is taken down`, async () => {
+      const before = await machine.inventory()
+      await machine.cutOffUp(ms, signal)
+      await machine.ovl("lab", "down", "--all")
+      expect(await machine.inventory()).toEqual(before)
+    })
+  }
+
+  test("an up that was cut off again and again is brought to its end", async () => {
+    for (const ms of [300, 700, 1100]) await machine.cutOffUp(ms, "KILL")
+    expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    expect(await verify()).toEqual(ALL_WELL)
+  })
+})
