@@ -240,3 +240,5 @@ export const LAB_SETTLE_MS = 50
 export const LAB_CAPTURE_MAX_FRAMES = 16_384
 /** An HTTP answer that a check reads. */
 export const LAB_HTTP_MAX_BYTES = 1_048_576
+/** Room that must be free where the LMDB addon (3.5 MB) is unpacked. */
+export const UNPACK_MIN_BYTES = 8_388_608

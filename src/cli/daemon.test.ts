@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { DaemonContext } from "./daemon.ts"
@@ -77,15 +77,23 @@ test("of two tokens the one that was said more directly counts", () => {
 test("the library's directory: the run directory's, else the data directory's, else a plain refusal", () => {
   const dir = mkdtempSync(join(tmpdir(), "ovl-tmp-"))
   const [run, data] = [join(dir, "run/tmp"), join(dir, "data/tmp")]
+  const space = 100_000_000
   const noexec =
     (...paths: string[]) =>
-    (path: string) => ({ flags: paths.includes(path) ? 8 : 0 })
+    (path: string) => ({ flags: paths.includes(path) ? 8 : 0, freeBytes: space })
   try {
     expect(firstUsable([run, data], noexec())).toBe(run)
+    writeFileSync(join(run, ".bun-0-old.node"), "")
+    expect(firstUsable([run, data], noexec())).toBe(run)
+    expect(readdirSync(run)).toEqual([])
     expect(firstUsable([run, data], noexec(run))).toBe(data)
     expect(() => firstUsable([run, data], noexec(run, data))).toThrow(
       `cannot start: no directory to unpack a library into: ${run} is mounted noexec, ${data} is mounted noexec`,
     )
+    const full = (path: string) => ({ flags: 0, freeBytes: path === run ? 4_096 : space })
+    expect(firstUsable([run, data], full)).toBe(data)
+    expect(() => firstUsable([run], full)).toThrow(`${run} is full`)
+    expect(() => firstUsable([run], () => ({ flags: 1, freeBytes: space }))).toThrow(`${run} is mounted read-only`)
     expect(() => firstUsable(["/dev/null/x"], noexec())).toThrow("unpack a library into: /dev/null/x: E")
   } finally {
     rmSync(dir, { recursive: true })

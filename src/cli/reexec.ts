@@ -3,9 +3,10 @@
  * starts itself once more with a directory of its own there: by `execve`, so that the process stays the same one for
  * whoever supervises it. /tmp may be missing, full, or mounted noexec, and must not matter.
  */
-import { mkdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync } from "node:fs"
 import { join } from "node:path"
 import { OvlError } from "../base/errors.ts"
+import { UNPACK_MIN_BYTES } from "../base/limits.ts"
 
 const ST_RDONLY = 1
 const ST_NOEXEC = 8
@@ -24,30 +25,54 @@ export async function ensureOwnTmp(runDir: string, dataDir: string): Promise<voi
   }
   const { statfs } = await import("../linux/libc.ts")
   const { execProgram } = await import("../linux/process.ts")
-  const dir = firstUsable(candidates, statfs)
+  const dir = firstUsable(candidates, (path) => {
+    const { bavail, bsize } = statfsSync(path)
+    return { flags: statfs(path).flags, freeBytes: bavail * bsize }
+  })
   const words = readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(1, -1)
   const environment: Record<string, string> = { BUN_TMPDIR: dir }
   for (const [name, value] of Object.entries(env)) if (value !== undefined) environment[name] = value
   execProgram([process.execPath, ...words], environment)
 }
 
-/** Exported for tests: the first directory in which a program could be executed, made if it is missing. */
-export function firstUsable(candidates: readonly string[], statfs: (path: string) => { flags: number }): string {
+/** What a file system says of itself: ST_* flags, and the bytes that may still be written. */
+export interface FileSystemFacts {
+  flags: number
+  freeBytes: number
+}
+
+/** Exported for tests: the first directory from which a library can be loaded, made if it is missing. */
+export function firstUsable(candidates: readonly string[], factsOf: (path: string) => FileSystemFacts): string {
   const reasons: string[] = []
   let noexec = false
   for (const dir of candidates) {
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 })
-      const { flags } = statfs(dir)
-      if ((flags & (ST_NOEXEC | ST_RDONLY)) === 0) return dir
-      noexec ||= (flags & ST_NOEXEC) !== 0
-      reasons.push(`${dir} is mounted ${(flags & ST_NOEXEC) !== 0 ? "noexec" : "read-only"}`)
+      removeUnpacked(dir)
+      const why = whyNot(factsOf(dir))
+      if (why === null) return dir
+      noexec ||= why === NOEXEC
+      reasons.push(`${dir} is ${why}`)
     } catch (error) {
       reasons.push(`${dir}: ${(error as NodeJS.ErrnoException).code ?? error}`)
     }
   }
-  const code = noexec ? "tmp_noexec" : "tmp_unusable"
-  throw new OvlError(code, `cannot start: no directory to unpack a library into: ${reasons.join(", ")}`, {
-    hint: "mount one of them read-write and with exec, or choose others with --run-dir or --data-dir",
-  })
+  throw new OvlError(
+    noexec ? "tmp_noexec" : "tmp_unusable",
+    `cannot start: no directory to unpack a library into: ${reasons.join(", ")}`,
+    { hint: "make room there, mount one of them read-write and with exec, or choose others with --run-dir or --data-dir" },
+  )
+}
+
+const NOEXEC = "mounted noexec"
+
+function whyNot({ flags, freeBytes }: FileSystemFacts): string | null {
+  if ((flags & ST_NOEXEC) !== 0) return NOEXEC
+  if ((flags & ST_RDONLY) !== 0) return "mounted read-only"
+  return freeBytes < UNPACK_MIN_BYTES ? "full" : null
+}
+
+/** What an earlier start, perhaps of another version, left there: each is some megabytes. */
+function removeUnpacked(dir: string): void {
+  for (const name of readdirSync(dir)) if (name.startsWith(".bun-")) rmSync(join(dir, name), { force: true })
 }

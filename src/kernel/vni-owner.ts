@@ -8,7 +8,7 @@ import { NAMESPACE_SEARCH_MAX } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
 import { listNamespaces, namespaceId, openNamespace } from "../linux/namespaces.ts"
 import { close } from "../linux/libc.ts"
-import { NETNS_DIRECTORY } from "../model/dataplane.ts"
+import { markedId, NETNS_DIRECTORY } from "../model/dataplane.ts"
 import { type Link, link, NetlinkSocket, nsid } from "../netlink/index.ts"
 import { isHiddenName } from "./namespace-sockets.ts"
 
@@ -19,7 +19,7 @@ export interface VniOwner {
   /** `host`, a path, or `/proc/<pid>/ns/net`. */
   where: string
   device: string
-  /** In a hidden namespace of ours. */
+  /** It carries our mark, or is in a hidden namespace of ours. */
   ours: boolean
 }
 
@@ -28,9 +28,9 @@ export function findVniOwner(host: NetlinkSocket, vni: number, port: number): Vn
   const matches = (one: Link) => one.vxlan?.vni === vni && one.vxlan.port === port
   const inHost = link.list(host, { kind: "vxlan" }).find((one) => matches(one) && one.linkNetnsid === null)
   if (inHost) return { where: "host", device: inHost.name, ours: false }
-  for (const { path, ours } of candidates()) {
+  for (const { path, hidden } of candidates()) {
     const found = searchNamespace(path, matches)
-    if (found !== null) return { where: path, device: found, ours }
+    if (found !== null) return { where: path, device: found.name, ours: hidden || markedId(found.alias) !== null }
   }
   return null
 }
@@ -42,13 +42,13 @@ export function removeOwner(owner: VniOwner): void {
 }
 
 /** Each namespace once: pinned ones first, then those that only processes hold. */
-function* candidates(): Generator<{ path: string; ours: boolean }> {
+function* candidates(): Generator<{ path: string; hidden: boolean }> {
   const seen = new Set([namespaceId().ino])
   for (const directory of OTHER_DIRECTORIES) {
     for (const { name, path, id } of listNamespaces(directory)) {
       if (id === null || seen.has(id.ino)) continue
       seen.add(id.ino)
-      yield { path, ours: directory === NETNS_DIRECTORY && isHiddenName(name) }
+      yield { path, hidden: directory === NETNS_DIRECTORY && isHiddenName(name) }
     }
   }
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -57,7 +57,7 @@ function* candidates(): Generator<{ path: string; ours: boolean }> {
     const inode = inodeOfLink(path)
     if (inode === null || seen.has(inode)) continue
     seen.add(inode)
-    yield { path, ours: false }
+    yield { path, hidden: false }
   }
 }
 
@@ -71,8 +71,8 @@ function inodeOfLink(path: string): number | null {
   }
 }
 
-/** The name of a matching device whose UDP socket is in our host's namespace. */
-function searchNamespace(path: string, matches: (one: Link) => boolean): string | null {
+/** A matching device whose UDP socket is in our host's namespace. */
+function searchNamespace(path: string, matches: (one: Link) => boolean): Link | null {
   let fd: number
   try {
     fd = openNamespace(path)
@@ -85,7 +85,7 @@ function searchNamespace(path: string, matches: (one: Link) => boolean): string 
     const found = link.list(socket, { kind: "vxlan" }).filter(matches)
     if (found.length === 0) return null
     const home = numberOfHome(socket)
-    return found.find((one) => home !== null && one.linkNetnsid === home)?.name ?? null
+    return found.find((one) => home !== null && one.linkNetnsid === home) ?? null
   } finally {
     close(fd)
   }

@@ -49,14 +49,14 @@ const STEPS = [
 export function ago(time: string, nowMs: number): string {
   const ms = nowMs - Date.parse(time)
   if (Number.isNaN(ms)) return time
-  let count = Math.floor(Math.abs(ms) / 1_000)
+  let count = Math.round(Math.abs(ms) / 1_000)
   let unit = "year"
   for (const [name, perNext] of STEPS) {
     if (count < perNext) {
       unit = name
       break
     }
-    count = Math.floor(count / perNext)
+    count = Math.round(count / perNext)
   }
   if (unit === "second" && count < 2) return "just now"
   const text = `${count} ${unit}${count === 1 ? "" : "s"}`

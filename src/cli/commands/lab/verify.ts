@@ -22,9 +22,8 @@ export const labVerify = defineCommand({
     const { name } = context.options
     await checkLab(context.io, "verify", name)
     const { labVerify: verify } = await import("../../../lab/verify/index.ts")
-    const { RED_GREEN } = await import("../../../lab/topology.ts")
     const progress = progressOf(context)
-    const result = await progress.over(verify({ ...RED_GREEN, name }, progress.step))
+    const result = await progress.over(verify(name, progress.step))
     context.answer(result, () => verifyText(result, context.style))
     if (result.failed > 0) return DEGRADED
     if (!context.settings.json) context.remark(tryNext(name))
