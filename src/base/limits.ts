@@ -206,6 +206,8 @@ export const APPLY_FAILURES_NAMED_MAX = 3
 /** How often a node looks at all that its kernel holds, and how soon again after a failure. */
 export const RECONCILE_INTERVAL_MS = 10_000
 export const RECONCILE_RETRY_MS = 1_000
+/** How long making a vxlan device waits for one that the kernel is just destroying. */
+export const VNI_RELEASE_WAIT_MS = 100
 /** Namespaces looked into for the owner of a VNI that is taken. */
 export const NAMESPACE_SEARCH_MAX = 4_096
 
@@ -229,6 +231,8 @@ export const LAB_STOP_TIMEOUT_MS = 10_000
 export const LAB_POLL_MS = 10
 /** How often a lab whose directory vanished while its lock was taken is looked for again. */
 export const LAB_LOCK_ATTEMPTS_MAX = 8
+/** How often a lab host's mount namespace is made anew to get one that can be pinned. */
+export const LAB_PIN_ATTEMPTS_MAX = 8
 /** The log of a lab's daemon begins anew at its next start once it is longer than this. */
 export const LAB_LOG_MAX_BYTES = 1_048_576
 /** How long a check waits for an answer that should come, and for one that should not. */

@@ -76,7 +76,7 @@ function wrongCount(command: Command, wanted: Argument[], given: string[]): Erro
   return usageError(
     "argument_unexpected",
     `${nameOf(command)}: unexpected argument "${extra}"`,
-    `"${callOf(command)} --help" shows how it is called`,
+    `\`${callOf(command)} --help\` shows how it is called`,
   )
 }
 

@@ -60,7 +60,9 @@ export function firstUsable(candidates: readonly string[], factsOf: (path: strin
   throw new OvlError(
     noexec ? "tmp_noexec" : "tmp_unusable",
     `cannot start: no directory to unpack a library into: ${reasons.join(", ")}`,
-    { hint: "make room there, mount one of them read-write and with exec, or choose others with --run-dir or --data-dir" },
+    {
+      hint: "make room there, mount one of them read-write and with exec, or choose others with --run-dir or --data-dir",
+    },
   )
 }
 

@@ -106,9 +106,9 @@ function unknownCommand(path: readonly string[]): Error {
   const known = path.slice(0, -1)
   const candidates = verbsBelow(known).flatMap((command) => pathsOf(command).map((each) => each[known.length] ?? ""))
   const meant = nearest(path.at(-1)!, candidates)
-  const help = `"${["ovl", ...known, "--help"].join(" ")}" lists the commands`
+  const help = `\`${["ovl", ...known, "--help"].join(" ")}\` lists the commands`
   const call = ["ovl", ...known, meant].join(" ")
-  return usageError("unknown_command", `${path.join(" ")}: unknown command`, meant ? `did you mean "${call}"?` : help)
+  return usageError("unknown_command", `${path.join(" ")}: unknown command`, meant ? `did you mean \`${call}\`?` : help)
 }
 
 function verbMissing(path: readonly string[]): Error {

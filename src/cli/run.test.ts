@@ -83,21 +83,21 @@ describe("errors", () => {
 
 describe("wrong words", () => {
   test.each([
-    ["netwrk ls", "ovl: netwrk: unknown command", 'hint: did you mean "ovl network"?'],
-    ["network creat red", "ovl: network creat: unknown command", 'hint: did you mean "ovl network create"?'],
-    ["frobnicate", "ovl: frobnicate: unknown command", 'hint: "ovl --help" lists the commands'],
+    ["netwrk ls", "ovl: netwrk: unknown command", "hint: did you mean `ovl network`?"],
+    ["network creat red", "ovl: network creat: unknown command", "hint: did you mean `ovl network create`?"],
+    ["frobnicate", "ovl: frobnicate: unknown command", "hint: `ovl --help` lists the commands"],
     ["network", "ovl: network: say what to do", "hint: choose one of create, ls, inspect, rm"],
-    ["--frob status", "ovl: ovl: unknown option --frob", 'hint: "ovl --help" lists the options'],
-    ["status --frob", "ovl: status: unknown option --frob", 'hint: "ovl status --help" lists the options'],
+    ["--frob status", "ovl: ovl: unknown option --frob", "hint: `ovl --help` lists the options"],
+    ["status --frob", "ovl: status: unknown option --frob", "hint: `ovl status --help` lists the options"],
     [
       "network create r --subent x",
       "ovl: network create: unknown option --subent",
-      'hint: did you mean --subnet? "ovl network create --help" lists the options',
+      "hint: did you mean --subnet? `ovl network create --help` lists the options",
     ],
     [
       "network ls red",
       'ovl: network ls: unexpected argument "red"',
-      'hint: "ovl network ls --help" shows how it is called',
+      "hint: `ovl network ls --help` shows how it is called",
     ],
     [
       "network rm",

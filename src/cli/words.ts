@@ -151,7 +151,7 @@ function findShort(tables: readonly OptionTable[], letter: string): Known | unde
 function unknownOption(given: string, tables: readonly OptionTable[], call: string): Error {
   const names = tables.flatMap((table) => Object.keys(table)).map((name) => `--${name}`)
   const meant = given.startsWith("--") ? nearest(given, names) : undefined
-  const help = `"${call} --help" lists the options`
+  const help = `\`${call} --help\` lists the options`
   return usageError(
     "unknown_option",
     `${call.replace(/^ovl /, "")}: unknown option ${given}`,

@@ -1,5 +1,6 @@
 /** Each operation as the netlink requests that it stands for. */
 import { unreachable } from "../base/assert.ts"
+import { HOST_NAMESPACE } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { addr, type Batch, fdb, link, neigh, route } from "../netlink/index.ts"
 import { setQuietIpv6 } from "./link-requests.ts"
@@ -58,8 +59,10 @@ export function request(
     case "veth-add": {
       const { name, mac, mtu } = o
       const peer = { name: o.peer.name, mac: o.peer.mac, mtu, namespace: descriptorOf(o.peer.ns) }
-      link.add(batch, { kind: "veth", name, mac, mtu, master: index, up: true, peer })
-      link.set(batch, name, { alias: o.alias })
+      link.add(batch, { kind: "veth", name, mac, mtu, master: index, peer })
+      // Of a hidden namespace IPv6 is off altogether.
+      if (o.ns === HOST_NAMESPACE) setQuietIpv6(batch, name)
+      link.set(batch, name, { alias: o.alias, up: true })
       return
     }
     case "link-set": {

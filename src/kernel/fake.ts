@@ -7,6 +7,7 @@ import {
   EGRESS_MARK,
   type FirewallState,
   HOST_NAMESPACE,
+  isEgressPort,
   type HostFacts,
   markedId,
   type NamespacePath,
@@ -23,6 +24,7 @@ import {
 import { type Operation, undoOperation } from "../model/operation.ts"
 import { type Failure, refused, summary, vniTaken } from "./errors.ts"
 import { type FakeLink, type FakeNamespace, FakeWorld } from "./fake-world.ts"
+import { GONE_BRIDGE } from "./observe.ts"
 import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
 
 export interface FakeKernelOptions {
@@ -74,7 +76,10 @@ export class FakeKernel implements Kernel {
   observeEgress(): ObservedEgress | null {
     const host = this.world.namespaceAt(HOST_NAMESPACE)
     const bridge = host.links.get(EGRESS_BRIDGE_NAME)
-    if (!bridge) return null
+    if (!bridge) {
+      const ports = portsOf(host, []).filter(isEgressPort)
+      return ports.length === 0 ? null : { bridge: GONE_BRIDGE, ipv6Off: true, ports }
+    }
     if (bridge.alias !== EGRESS_MARK) {
       throw new OvlError("egress_bridge_taken", `${EGRESS_BRIDGE_NAME}: not ovl's`, { kind: "conflict" })
     }
@@ -188,10 +193,9 @@ export class FakeKernel implements Kernel {
   }
 
   private hostLinks(): FakeLink[] {
-    return this.linksOf(HOST_NAMESPACE).filter(({ name, alias }) => {
-      const id = markedId(alias)
-      return name === EGRESS_BRIDGE_NAME ? alias === EGRESS_MARK : id !== null && name === `ovl${id.slice(0, 12)}`
-    })
+    return this.linksOf(HOST_NAMESPACE).filter((link) =>
+      link.name === EGRESS_BRIDGE_NAME ? link.alias === EGRESS_MARK : isEgressPort(link),
+    )
   }
 
   purge(): string[] {

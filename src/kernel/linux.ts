@@ -7,6 +7,7 @@ import {
   type FirewallState,
   type HostFacts,
   HOST_NAMESPACE,
+  isEgressPort,
   markedId,
   type NamespacePath,
   NETNS_DIRECTORY,
@@ -144,11 +145,8 @@ export class LinuxKernel implements Kernel {
    * alone is not enough: on a host that is itself a workload of another ovl, its own interfaces carry one.
    */
   private hostLinks(): Link[] {
-    return link.list(this.sockets.host).filter((one) => {
-      if (one.name === EGRESS_BRIDGE_NAME) return one.alias === EGRESS_MARK
-      const id = markedId(one.alias)
-      return id !== null && one.name === `ovl${id.slice(0, 12)}`
-    })
+    const all = link.list(this.sockets.host)
+    return all.filter((one) => (one.name === EGRESS_BRIDGE_NAME ? one.alias === EGRESS_MARK : isEgressPort(one)))
   }
 
   inventory(): Inventory {

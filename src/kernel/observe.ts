@@ -3,7 +3,9 @@ import { withNamespace } from "../linux/namespaces.ts"
 import {
   BRIDGE_NAME,
   EGRESS_BRIDGE_NAME,
+  EGRESS_MARK,
   type HostFacts,
+  isEgressPort,
   markedId,
   type NamespacePath,
   type ObservedBridge,
@@ -22,6 +24,19 @@ import { readSysctl } from "./sysctl.ts"
 
 /** RTPROT_KERNEL (include/uapi/linux/rtnetlink.h): routes that come with addresses. */
 const RTPROT_KERNEL = 2
+
+/** What stands for the egress bridge where it is gone. */
+export const GONE_BRIDGE: ObservedBridge = {
+  name: EGRESS_BRIDGE_NAME,
+  kind: null,
+  mac: "",
+  mtu: 0,
+  up: false,
+  alias: EGRESS_MARK,
+  master: null,
+  addresses: [],
+  multicastSnooping: false,
+}
 
 type NameOf = (index: number | null) => string | null
 
@@ -123,10 +138,11 @@ function readNeighbours(socket: NetlinkSocket, index: number): ObservedNetwork["
     .flatMap(({ ip, mac, state }) => (state === "noarp" ? [] : [{ ip, mac, permanent: state === "permanent" }]))
 }
 
-/** The egress bridge in the host's namespace; null where there is none, or where it is not ours. */
+/** The egress bridge in the host's namespace, or what is left of it; null where there is nothing. */
 export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
   const bridge = link.get(socket, EGRESS_BRIDGE_NAME)
-  if (bridge === null || bridge.kind !== "bridge") return null
+  if (bridge === null) return readStrayPorts(socket)
+  if (bridge.kind !== "bridge") return null
   const ports = link.list(socket, { master: bridge.index })
   const nameOf = namesOf([bridge, ...ports])
   const rows = ports.length > 0 ? fdb.list(socket, { bridge: bridge.index }) : []
@@ -136,6 +152,12 @@ export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
     ipv6Off: readSysctl(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) !== "0",
     ports: observedPorts(ports, rows, nameOf),
   }
+}
+
+/** Ports whose bridge somebody deleted. */
+function readStrayPorts(socket: NetlinkSocket): ObservedEgress | null {
+  const ports = link.list(socket).filter(isEgressPort)
+  return ports.length === 0 ? null : { bridge: GONE_BRIDGE, ipv6Off: true, ports: observedPorts(ports, [], () => null) }
 }
 
 /** One interface with its IPv4 addresses and the routes that somebody set. */

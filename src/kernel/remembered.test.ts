@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "bun:test"
+import { afterAll, afterEach, expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { Remembered } from "./remembered.ts"
 const directory = mkdtempSync(join(tmpdir(), "ovl-remembered-"))
 const file = join(directory, "deep", "kernel.json")
 afterEach(() => rmSync(file, { force: true }))
-process.on("exit", () => rmSync(directory, { recursive: true, force: true }))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 test("what is remembered outlives the process, and the file goes with the last of it", () => {
   new Remembered(file).change((facts) => {

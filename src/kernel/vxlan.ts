@@ -4,6 +4,7 @@
  * or re-address it, and there is no moving that could be interrupted.
  */
 import { OvlError } from "../base/errors.ts"
+import { VNI_RELEASE_WAIT_MS } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
 import type { Operation } from "../model/operation.ts"
 import { link } from "../netlink/index.ts"
@@ -21,7 +22,7 @@ export function addVxlan(sockets: NamespaceSockets, operation: VxlanAdd): void {
     } catch (error) {
       if (!isErrno(error, "EEXIST") || link.get(hidden.socket, operation.name) !== null) throw error
       clearTheWay(sockets, operation)
-      create(sockets, hidden, operation)
+      createAgain(sockets, hidden, operation)
     }
     return true
   })
@@ -51,9 +52,22 @@ function create(sockets: NamespaceSockets, hidden: OpenNamespace, operation: Vxl
   link.set(hidden.socket, name, { alias })
 }
 
-/** Removes a stale device of ours that has the VNI, or says who has it. */
+function createAgain(sockets: NamespaceSockets, hidden: OpenNamespace, operation: VxlanAdd): void {
+  try {
+    create(sockets, hidden, operation)
+  } catch (error) {
+    throw isErrno(error, "EEXIST") ? vniTaken(operation, null) : error
+  }
+}
+
+/**
+ * Removes a stale device of ours that has the VNI, or says who has it. Where nobody is found, it is most likely in a
+ * namespace that the kernel is just taking apart, so that is waited for, briefly.
+ */
 function clearTheWay(sockets: NamespaceSockets, operation: VxlanAdd): void {
-  const owner = findVniOwner(sockets.host, operation.vni, operation.port)
-  if (!owner?.ours) throw vniTaken(operation, owner)
-  removeOwner(owner)
+  const { vni, port } = operation
+  const owner = findVniOwner(sockets.host, vni, port)
+  if (owner?.ours) return removeOwner(owner)
+  if (owner !== null) throw vniTaken(operation, owner)
+  Bun.sleepSync(VNI_RELEASE_WAIT_MS)
 }

@@ -19,6 +19,11 @@ import { bare, type Topology } from "./topology.ts"
 const SWITCH_BRIDGE = "underlay0"
 /** Every host's interface on the underlay. */
 export const HOST_LINK = "eth0"
+/**
+ * The first after loopback. On the switch its bridge has that one, so the two ends of a cable never have the same: the
+ * kernel (net/core/link_watch.c) takes a pair that does for ordinary links, and tells of its carrier up to a second late.
+ */
+const HOST_LINK_INDEX = 2
 
 /** One end of a cable: whose namespace, which addresses, which way out. */
 interface Station {
@@ -47,7 +52,7 @@ export function wireUnderlay(places: LabPlaces, topology: Topology): string[] {
   using underlay = openPinned(places, SWITCH)
   link.set(underlay, "lo", { up: true })
   if (link.indexOf(underlay, SWITCH_BRIDGE) === null)
-    link.add(underlay, { kind: "bridge", name: SWITCH_BRIDGE, mcastSnooping: false })
+    link.add(underlay, { kind: "bridge", name: SWITCH_BRIDGE, index: HOST_LINK_INDEX, mcastSnooping: false })
   link.set(underlay, SWITCH_BRIDGE, { up: true })
   const plugged: string[] = []
   for (const station of stations(topology)) if (wireStation(places, underlay, station)) plugged.push(station.name)
@@ -89,7 +94,8 @@ function plug(places: LabPlaces, underlay: NetlinkSocket, station: Station): voi
   if (link.indexOf(underlay, station.name) !== null) link.del(underlay, station.name)
   const namespace = openNamespace(places.pin(station.name, "net"))
   try {
-    link.add(underlay, { kind: "veth", name: station.name, peer: { name: HOST_LINK, namespace } })
+    const peer = { name: HOST_LINK, index: HOST_LINK_INDEX, namespace }
+    link.add(underlay, { kind: "veth", name: station.name, peer })
   } finally {
     close(namespace)
   }

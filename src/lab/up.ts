@@ -117,9 +117,11 @@ async function makeWorkloads(clients: Clients, topology: Topology, progress: Pro
 }
 
 async function ensureWorkload(client: Client, workload: LabWorkload): Promise<void> {
-  const { name, network, address } = workload
+  const { name, host, network, address } = workload
   const known = (await client.workloads()).find((each) => each.name === name)
-  if (known?.status === "running" && known.networks.includes(network)) return
+  const endpoint = (await client.endpoints({ network })).find((each) => each.name === name && each.node === host)
+  // A node that joined anew has its workloads still, but the cluster has forgotten their endpoints.
+  if (known?.status === "running" && endpoint) return
   if (known) await client.removeWorkload(name, { force: true })
   await client.run({ networks: [network], name, ip: address, detach: true })
 }

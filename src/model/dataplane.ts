@@ -33,6 +33,17 @@ export function markedId(alias: string | null): string | null {
   return alias?.startsWith(MARK_PREFIX) ? alias.slice(MARK_PREFIX.length) : null
 }
 
+/** The near end of an endpoint's egress pair: unique on the host, at most 15 characters. */
+export function egressDevice(endpointId: string): string {
+  return `ovl${endpointId.slice(0, 12)}`
+}
+
+/** A link that is an egress port of ours: its name and its mark come from the same endpoint. */
+export function isEgressPort(link: { name: string; alias: string | null }): boolean {
+  const id = markedId(link.alias)
+  return id !== null && link.name === egressDevice(id)
+}
+
 // Wanted ---------------------------------------------------------------------------------------------------------------
 
 export interface RouteState {
@@ -186,6 +197,7 @@ export interface ObservedNetwork {
 }
 
 export interface ObservedEgress {
+  /** Its `kind` is null where the bridge itself is gone and only ports of it are left. */
   bridge: ObservedBridge
   /** IPv6 is off on the bridge. */
   ipv6Off: boolean

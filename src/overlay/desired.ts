@@ -7,6 +7,7 @@ import type { Catalog } from "../model/catalog.ts"
 import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
 import {
   type EgressState,
+  egressDevice,
   type FirewallState,
   type HostFacts,
   hiddenNamespace,
@@ -122,7 +123,7 @@ export function egressPort(endpoint: EndpointRecord, mtu: number): PortState | n
   if (egress === null) return null
   return {
     endpointId: endpoint.id,
-    device: `ovl${endpoint.id.slice(0, 12)}`,
+    device: egressDevice(endpoint.id),
     mac: vethMac(`egress/${endpoint.id}`),
     workload: {
       netns: endpoint.netns ?? "",

@@ -205,13 +205,17 @@ export function planEgress(
   if (observed === null) {
     return [...addEgress(desired), ...forwarding, ...[...desired.ports.values()].flatMap(addEgressPort)]
   }
+  const bridge = observed.bridge.kind === null ? addEgress(desired) : repairEgress(desired, observed)
+  return [...bridge, ...forwarding, ...planPorts(ports, desired.ports, observed.ports, interfaces)]
+}
+
+function repairEgress(desired: EgressState, observed: ObservedEgress): Operation[] {
+  const ns = HOST_NAMESPACE
   const change = changeOf(observed.bridge, { mac: desired.mac, mtu: desired.mtu })
   return [
     ...(change ? [{ op: "link-set", ns, name: EGRESS_BRIDGE_NAME, ...change } as const] : []),
     ...(observed.ipv6Off ? [] : [closeEgressIpv6()]),
     ...planAddresses(ns, EGRESS_BRIDGE_NAME, [desired.address], observed.bridge.addresses),
-    ...forwarding,
-    ...planPorts(ports, desired.ports, observed.ports, interfaces),
   ]
 }
 
@@ -226,6 +230,6 @@ function planForwarding(
   facts: Pick<HostFacts, "forwardingDevices">,
 ): Operation[] {
   const on = new Set(facts.forwardingDevices)
-  if (observed === null) on.delete(EGRESS_BRIDGE_NAME)
+  if (observed === null || observed.bridge.kind === null) on.delete(EGRESS_BRIDGE_NAME)
   return [EGRESS_BRIDGE_NAME, ...desired.forwarding].filter((device) => !on.has(device)).map(switchForwarding)
 }

@@ -67,7 +67,12 @@ class DataFile {
     if (!first || !second || second.pageBytes !== pageBytes) throw this.#corrupt("a meta page is damaged")
     const meta = first.transaction > second.transaction ? first : second
     const short = this.#size < (meta.lastPage + 1) * pageBytes
-    for (const root of meta.roots) this.#checkTree(root, pageBytes, short)
+    try {
+      for (const root of meta.roots) this.#checkTree(root, pageBytes, short)
+    } catch (thrown) {
+      // An offset that leads out of its page.
+      throw thrown instanceof RangeError ? this.#corrupt("a page is damaged") : thrown
+    }
   }
 
   /** A meta page; undefined where there is none. Throws where it is of another version. */
@@ -105,10 +110,10 @@ class DataFile {
   /** The pages of trees that a page leads to; those of large values are looked at on the way. */
   #childrenOf(page: DataView, flags: number, pageBytes: number): bigint[] {
     const children: bigint[] = []
-    const count = (page.getUint16(PAGE_LOWER_AT, true) - PAGE_HEADER_BYTES) >> 1
+    // In this build of LMDB offsets within a page are counted from behind its header (PAGEBASE).
+    const count = page.getUint16(PAGE_LOWER_AT, true) >> 1
     for (let i = 0; i < count; i++) {
-      const at = page.getUint16(PAGE_HEADER_BYTES + 2 * i, true)
-      if (at + NODE_HEAD_BYTES > pageBytes) throw this.#corrupt("a page is damaged")
+      const at = PAGE_HEADER_BYTES + page.getUint16(PAGE_HEADER_BYTES + 2 * i, true)
       const nodeFlags = page.getUint16(at + 4, true)
       if (flags & BRANCH) {
         children.push((BigInt(nodeFlags) << 32n) | BigInt(page.getUint32(at, true)))

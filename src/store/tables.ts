@@ -23,7 +23,7 @@ export interface Table extends ReadTable {
   delete(key: string): void
 }
 
-/** Keys of these tables are never empty and at most TABLE_KEY_MAX_BYTES long. */
+/** Keys of these tables are never empty, and at most 1978 bytes long (lmdb-js): longer ones go by longkeys.ts. */
 export const TABLE_NAMES = [
   /** Format, cluster id, and the header of the state. */
   "meta",
@@ -44,9 +44,6 @@ export const TABLE_NAMES = [
   /** The rest of keys that are too long for a table; see longkeys.ts. */
   "far",
 ] as const
-
-/** LMDB's limit is 1978 bytes; what is longer than CHUNK_BYTES goes on in another row. */
-export const TABLE_KEY_MAX_BYTES = 1_978
 
 export type TableName = (typeof TABLE_NAMES)[number]
 export type ReadTables = Readonly<Record<TableName, ReadTable>>

@@ -1,8 +1,17 @@
 /** The kernel contract over this machine's kernel, in namespaces of its own. */
+import { describe, expect, test } from "bun:test"
 import { randomBytes } from "node:crypto"
 import { mkdirSync } from "node:fs"
 import { LinuxKernel } from "../../src/kernel/linux.ts"
-import { createPinnedNamespace, deleteNamespace, ensureNamespaceDirectory } from "../../src/linux/namespaces.ts"
+import {
+  createPinnedNamespace,
+  deleteNamespace,
+  ensureNamespaceDirectory,
+  withNamespace,
+} from "../../src/linux/namespaces.ts"
+import { hiddenNamespace } from "../../src/model/dataplane.ts"
+import { RED } from "../../src/overlay/fixture.ts"
+import { addNetwork } from "../../src/overlay/steps.ts"
 import { run } from "../support/netns.ts"
 import { kernelContract } from "./kernel.ts"
 import { inKernelSandbox } from "./kernel-sandbox.ts"
@@ -10,13 +19,73 @@ import { inKernelSandbox } from "./kernel-sandbox.ts"
 /** Everything a person could look at: names, rules, mounts, and what forwards. */
 function snapshot(): string {
   const shell =
-    "ip -br link | awk '{print $1}' | sort; ls /run/netns; iptables-save | grep -v '^#'; grep -c . /proc/self/mounts;" +
+    "ip -br link | awk '{print $1}' | sort; ls /run/netns; iptables-save | grep -v '^#'; grep '/run' /proc/self/mounts | sort;" +
     "grep -H . /proc/sys/net/ipv4/conf/*/forwarding; cat /proc/sys/net/ipv4/ip_forward; find /run/ovl-* | sort"
   return run(["sh", "-c", shell])
 }
 
 inKernelSandbox(import.meta.path, () => {
   ensureNamespaceDirectory("/run/netns")
+
+  describe("a VNI that is taken", () => {
+    const NS = hiddenNamespace(RED)
+    const base = {
+      networkId: RED,
+      netns: NS,
+      vni: 256,
+      vtep: "192.168.1.51",
+      port: 4789,
+      mtu: 1450,
+      bridge: { mac: "02:42:0a:41:0a:01", addresses: ["10.65.10.1/24"] },
+      vxlan: { mac: "06:00:00:00:00:01" },
+      peers: new Map(),
+    }
+    const inKernel = (use: (kernel: LinuxKernel) => void) => {
+      const kernel = new LinuxKernel({ stateFile: "/run/vni/kernel.json" })
+      use(kernel)
+      kernel.close()
+    }
+
+    test("by a device of ours in a namespace that is unpinned but held by a process", async () => {
+      inKernel((kernel) => kernel.apply(addNetwork(base), "all-or-nothing"))
+      const holder = withNamespace(NS, () => Bun.spawn(["sleep", "60"]))
+      await Bun.sleep(50)
+      deleteNamespace(NS)
+      inKernel((kernel) => {
+        kernel.apply(addNetwork(base), "all-or-nothing")
+        expect(kernel.observeNetwork(NS)?.vxlan?.vni).toBe(256)
+        kernel.purge()
+      })
+      holder.kill()
+      await holder.exited
+    })
+
+    test("by a namespace that is just going", () => {
+      inKernel((kernel) => kernel.apply(addNetwork(base), "all-or-nothing"))
+      deleteNamespace(NS)
+      inKernel((kernel) => {
+        kernel.apply(addNetwork(base), "all-or-nothing")
+        kernel.purge()
+      })
+    })
+
+    test("by somebody else in a namespace: the error says where", () => {
+      createPinnedNamespace("/run/netns/theirs")
+      run("ip link add vx9 netns theirs type vxlan id 256 dstport 4789 local 192.168.1.51")
+      inKernel((kernel) => {
+        expect(() => kernel.apply(addNetwork(base), "all-or-nothing")).toThrow(
+          expect.objectContaining({
+            code: "vni_taken_on_host",
+            message: expect.stringContaining("vx9 in /run/netns/theirs has it"),
+          }),
+        )
+        expect(kernel.listHidden()).toEqual([])
+      })
+      run("ip -n theirs link del vx9")
+      deleteNamespace("/run/netns/theirs")
+    })
+  })
+
   kernelContract("linux", () => {
     // The run directory is the daemon's: it is there before the kernel is touched, and is not the kernel's to remove.
     const runDirectory = `/run/ovl-${randomBytes(4).toString("hex")}`

@@ -314,6 +314,45 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
       }
     })
 
+    const egressDamages: [string, Operation][] = [
+      ["the bridge is gone", { op: "link-del", ns: "", name: "ovl_gwbridge" }],
+      ["a port is gone", { op: "link-del", ns: "", name: "ovl0001eeeeeeee" }],
+      [
+        "a port reaches its neighbours",
+        { op: "port-set", ns: "", name: "ovl0001eeeeeeee", learning: false, flood: false, isolated: false },
+      ],
+      ["the gateway has another MAC", { op: "link-set", ns: "", name: "ovl_gwbridge", mac: "06:00:00:00:00:99" }],
+      ["forwarding is off", { op: "sysctl", ns: "", key: "net.ipv4.conf.up0.forwarding", value: "0", remember: false }],
+      [
+        "IPv6 is on",
+        { op: "sysctl", ns: "", key: "net.ipv6.conf.ovl_gwbridge.disable_ipv6", value: "0", remember: false },
+      ],
+      [
+        "the default route is gone",
+        { op: "route-del", ns: "/run/netns/w1", name: "eth1", dst: "default", via: "172.18.0.1" },
+      ],
+    ]
+    test.each(egressDamages)("egress repaired by difference: %s", (_, damage) => {
+      const facts = kernel.hostFacts()
+      const state = desiredEgress(catalog, VIEW, GATEWAY, facts)
+      const plan = () => {
+        const seen = new Map(
+          [...(state?.ports ?? [])].map(([id, { workload }]) => [
+            id,
+            kernel.observeInterface(workload.netns, workload.ifname),
+          ]),
+        )
+        return planEgress(state, kernel.observeEgress(), kernel.hostFacts(), seen)
+      }
+      kernel.apply(plan(), "all-or-nothing")
+      kernel.apply([damage], "best-effort")
+      expect(plan()).not.toEqual([])
+      kernel.apply(plan(), "best-effort")
+      expect(renderPlan(plan())).toBe("")
+      kernel.apply(planEgress(null, kernel.observeEgress(), kernel.hostFacts()), "best-effort")
+      expect(kernel.inventory().links).toEqual([])
+    })
+
     test("the same for egress", () => {
       const facts = kernel.hostFacts()
       const state = desiredEgress(catalog, VIEW, GATEWAY, facts)

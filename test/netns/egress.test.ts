@@ -63,13 +63,17 @@ describeAsRoot("egress", () => {
     }
   }, 20_000)
 
-  test("neighbours are apart even with other people's static ARP", async () => {
-    await lab.h1.shell("ip -n w1 neigh replace 172.18.0.3 lladdr 02:42:ac:12:00:03 dev eth1 nud permanent")
-    const other = capture(lab.h1.namespacePath("w2"))
-    expect(await ping("w1", "172.18.0.3")).toContain(LOST)
-    expect(describeFrames(other.frames()).filter((line) => line.includes("proto 1"))).toEqual([])
-    other.close()
-  })
+  test.each([1, 0])(
+    "neighbours are apart with static ARP too, whether rules see bridged frames (%d) or not",
+    async (seen) => {
+      await lab.h1.shell(`sysctl -qw net.bridge.bridge-nf-call-iptables=${seen}`)
+      await lab.h1.shell("ip -n w1 neigh replace 172.18.0.3 lladdr 02:42:ac:12:00:03 dev eth1 nud permanent")
+      const other = capture(lab.h1.namespacePath("w2"))
+      expect(await ping("w1", "172.18.0.3")).toContain(LOST)
+      expect(describeFrames(other.frames()).filter((line) => line.includes("proto 1"))).toEqual([])
+      other.close()
+    },
+  )
 
   test("the outside does not reach in, and the node has not become a router", async () => {
     lab.outside.run("ip route add 172.18.0.0/16 via 203.0.113.51")
@@ -110,6 +114,17 @@ describeAsRoot("egress", () => {
     expect(await lab.h1.shell("iptables -S OVL-USER")).toContain("-A OVL-USER -d 192.168.1.51/32 -p icmp -j ACCEPT")
     await lab.h1.shell("iptables -F OVL-USER")
   })
+
+  test("nobody speaks on it who was not asked", async () => {
+    await reconcile([W1])
+    const captures = [lab.h1.namespacePath("w1"), lab.h1.namespacePath("w2")].map(capture)
+    await reconcile([W1, W2])
+    await Bun.sleep(2_000)
+    // The first has sent something before, and so may ask again who has its gateway's address.
+    const said = captures.map((one) => describeFrames(one.frames()).filter((line) => line !== "arp"))
+    expect(said).toEqual([[], []])
+    for (const one of captures) one.close()
+  }, 20_000)
 
   test("with the last endpoint bridge, rules and forwarding go", async () => {
     await reconcile([W1])

@@ -2,10 +2,11 @@
  * A machine of its own for the tests of the lab: network, mounts, processes and host name apart from the real one, with
  * an empty /run and /var/lib. So what a lab leaves behind can be counted, and nothing of it can reach the real machine.
  */
-import { readFileSync } from "node:fs"
-import { resolve } from "node:path"
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
 
-const ROOT = resolve(import.meta.dir, "../..")
+const MAIN = resolve(import.meta.dir, "../../src/main.ts")
 const SETUP = [
   "mount -t tmpfs run /run",
   "mount -t tmpfs lib /var/lib",
@@ -19,7 +20,7 @@ const SETUP = [
 const INVENTORY = `
   ip -o link | cut -d: -f2; ip -o addr | tr -s ' ' | cut -d' ' -f2-4; ip route show table all; ip rule; ip neigh
   iptables-save | grep -v '^#' | sed 's/\\[.*//'; cat /proc/sys/net/ipv4/conf/*/forwarding
-  cut -d' ' -f4- /proc/self/mountinfo
+  cut -d' ' -f4- /proc/self/mountinfo | grep -v /ovl-test-
   find /run /var/lib -xdev
   ps -eo stat,args --no-headers | grep -v '^Z' | grep -vE '(nsenter|ps -eo|grep|sh -c)'
 `
@@ -33,10 +34,16 @@ export interface Done {
 export class LabMachine {
   readonly #keeper: Bun.Subprocess<"ignore", "pipe", "inherit">
   readonly #pid: number
+  /** Holds an `ovl` for shells, which runs the sources. */
+  readonly #bin: string
 
   private constructor(keeper: Bun.Subprocess<"ignore", "pipe", "inherit">, pid: number) {
     this.#keeper = keeper
     this.#pid = pid
+    this.#bin = mkdtempSync(join(tmpdir(), "ovl-test-bin-"))
+    const ovl = join(this.#bin, "ovl")
+    writeFileSync(ovl, `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`)
+    chmodSync(ovl, 0o755)
   }
 
   static async start(): Promise<LabMachine> {
@@ -56,11 +63,12 @@ export class LabMachine {
   async stop(): Promise<void> {
     this.#keeper.kill("SIGKILL")
     await this.#keeper.exited
+    rmSync(this.#bin, { recursive: true })
   }
 
   /** `ovl ...` from the sources. */
   ovl(...args: string[]): Promise<Done> {
-    return this.run([process.execPath, resolve(ROOT, "src/main.ts"), ...args])
+    return this.run([process.execPath, MAIN, ...args])
   }
 
   /** A command line inside a host of the lab. */
@@ -76,7 +84,8 @@ export class LabMachine {
 
   spawn(argv: string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
     const enter = ["nsenter", "--target", String(this.#pid), "--net", "--mount", "--pid", "--uts", "--ipc"]
-    return Bun.spawn([...enter, "--wd=/", ...argv], { stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+    const env = { ...process.env, PATH: `${this.#bin}:${process.env.PATH}` }
+    return Bun.spawn([...enter, "--wd=/", ...argv], { env, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
   }
 
   /**
@@ -84,7 +93,7 @@ export class LabMachine {
    * `nsenter` would not pass the signal on.
    */
   async cutOffUp(ms: number, signal: string): Promise<void> {
-    const up = `${process.execPath} ${resolve(ROOT, "src/main.ts")} lab up --quiet`
+    const up = `${process.execPath} ${MAIN} lab up --quiet`
     await this.run(["sh", "-c", `${up} & sleep ${ms / 1000}; kill -s ${signal} $!; wait $!; true`])
   }
 

@@ -132,7 +132,8 @@ const BREAKAGES = [
     on: "swarm-01",
     harm: `ip -n $(ns red) link add leak0 type veth peer name leak1 netns $(ns green)
            ip -n $(ns red) link set leak0 master br0 up
-           ip -n $(ns green) link set leak1 master br0 up`,
+           ip -n $(ns green) link set leak1 master br0 up
+           for i in $(seq 50); do bridge -n $(ns green) link show dev leak1 | grep -q forwarding && break; sleep 0.1; done`,
     undo: "ip -n $(ns red) link del leak0",
     fails: ["nothing crosses by MAC", "swarm-01: rows of red", "swarm-01: rows of green"],
   },
@@ -141,7 +142,7 @@ const BREAKAGES = [
     on: "swarm-01",
     harm: "iptables -t nat -F OVL-POSTROUTING",
     undo: `iptables -t nat -A OVL-POSTROUTING -s 172.18.0.0/16 ! -o ovl_gwbridge -m comment --comment "ovl: source NAT" -j MASQUERADE`,
-    fails: ["the outside is reached with the node's address", "egress neighbours are apart"],
+    fails: ["the outside is reached with the node's address"],
   },
   {
     name: "egress ports not isolated, no rules for forwarding and input",
@@ -183,8 +184,8 @@ describeAsRoot("the proof notices", () => {
         failed = (await verify()).filter((line) => line.startsWith("FAILED"))
         await machine.on(on, `${NS}\n${undo}`)
       }
-      const names = failed.map((line) => line.slice("FAILED ".length, line.indexOf(": ", "FAILED swarm-00: ".length)))
-      expect(names).toEqual(expect.arrayContaining(fails))
+      const unnoticed = fails.filter((check) => !failed.some((line) => line.startsWith(`FAILED ${check}: `)))
+      expect(unnoticed).toEqual([])
     })
   }
 

@@ -130,6 +130,15 @@ describeAsRoot("the overlay between two hosts", () => {
     expect(await ping("h2", "w3", "10.65.10.5")).toContain(" 0% packet loss")
   }, 20_000)
 
+  test("a frame for nobody goes to nobody", async () => {
+    await lab.h1.shell("ip -n w1 neigh replace 10.65.10.88 lladdr 02:42:0a:41:0a:58 dev eth0 nud permanent")
+    const captures = [lab.h1.path, lab.h1.namespacePath("w5")].map(capture)
+    expect(await ping("h1", "w1", "10.65.10.88", 1)).toContain("100% packet loss")
+    const said = captures.map((one) => describeFrames(one.frames()).filter((line) => line.includes("10.65.10.88")))
+    expect(said).toEqual([[], []])
+    for (const one of captures) one.close()
+  })
+
   test("a workload that moves is reached where it is, though it stays silent", async () => {
     const moved = { ...W5, nodeId: NODE_2, netns: "/run/netns/w6" }
     await both([W1, W2, W3, W4, moved])

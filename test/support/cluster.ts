@@ -112,18 +112,17 @@ export class TestNode {
   }
 
   async launch(args: string[], options: Pick<StartOptions, "env"> = {}): Promise<void> {
+    await this.stop("SIGKILL")
     this.daemon = this.machine.start([...ovlCommand(), ...args], options)
     await this.daemon.says("is ready")
   }
 
-  /** SIGTERM, or another signal; resolves when the daemon has ended. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Done> {
+  /** SIGTERM, or another signal; resolves when the daemon has ended, null where there was none. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Done | null> {
     const daemon = this.daemon
-    if (!daemon) throw new Error(`${this.name} has no daemon`)
-    if (daemon.running) daemon.signal(signal)
-    const done = await daemon.ended
     this.daemon = null
-    return done
+    if (daemon?.running) daemon.signal(signal)
+    return (await daemon?.ended) ?? null
   }
 }
 

@@ -10,18 +10,22 @@ export function inventory(machine: Machine, directories: readonly string[]): str
   return [
     section("links", LINKS),
     section("addresses", "ip -o addr | sed -E 's/^[0-9]+: //; s/valid_lft.*//' | sort"),
-    section("namespaces", "ip netns ls | sort; ls -1 /run/netns | sort -u"),
-    section("mounts", "cut -d' ' -f4- /proc/self/mountinfo | sort"),
+    section("namespaces", "ip netns ls | cut -d' ' -f1; ls -1 /run/netns"),
+    section("mounts", MOUNTS),
     section("rules", `for v in "" 6; do ip\${v}tables-save | grep -v '^#' | sed -E 's/\\[[0-9:]+\\]//'; done`),
     section("routes", "ip route show table all; ip rule"),
     section("neighbours", "ip neigh show nud permanent"),
     section("sysctls", SYSCTLS),
     section("sockets", "ss -Hlntu | awk '{print $1, $5}' | sort"),
-    section("processes", "ps -eo args | grep -vE '^(ps -eo|grep -vE|bash -c ps)|^COMMAND' | sort"),
+    section("processes", PROCESSES),
     section("files", `find /run /etc ${directories.join(" ")} -printf '%p %y %m\\n' 2>/dev/null | sort`),
   ].join("\n")
 }
 
+/** The kernel cannot take back the number by which it knows another namespace's end of a cable. */
 const LINKS = `ip -d -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+/@/; s/link-netnsid [0-9]+//; s/(gc|hello|tcn|topology_change)_timer +[0-9.]+//g' | sort`
 const SYSCTLS = `sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6|bridge|netfilter)\\.' \
   | grep -vE 'tcp_mem|udp_mem|nf_conntrack_(count|buckets)|random|stable_secret' | sort`
+/** A namespace's number, and that of a mount's peers, say nothing. */
+const MOUNTS = "cut -d' ' -f4- /proc/self/mountinfo | sed -E 's/net:\\[[0-9]+\\]/net/; s/shared:[0-9]+/shared/' | sort"
+const PROCESSES = "all=$(ps -eo args --no-headers); echo \"$all\" | grep -v '^ps -eo\\|^bash -c all=' | sort"

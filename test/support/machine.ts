@@ -27,6 +27,7 @@ export type Words = string | readonly string[]
 const COMMAND_TIMEOUT_MS = 20_000
 const FIRST_PROCESS = `set -e
 hostname "$0"
+umount -a -t nsfs 2>/dev/null || true
 mount -t tmpfs -o mode=0755 run /run
 mkdir -p /run/netns
 if [ -d /etc/ovl ]; then mount -t tmpfs config /etc/ovl; fi

@@ -4,18 +4,25 @@
  */
 import type { Machine } from "./machine.ts"
 
-const TRACE = "strace -f -qq -s 8 -e trace=sendto,sendmsg,execve,mount,umount2 -o"
-const WRITE = /nlmsg_type=\S*(RTM_NEW|RTM_DEL|RTM_SET|NFT_MSG_NEW|NFT_MSG_DEL)\w+|\bu?mount2?\(/
+const TRACE = "strace -f -qq -s 8 -e trace=sendto,sendmsg,mount,umount2 -o"
+const NAMED = /nlmsg_type=\S*(RTM_NEW|RTM_DEL|RTM_SET|NFT_MSG_NEW|NFT_MSG_DEL)\w+|\bu?mount2?\(/
+/** On a socket of another namespace strace cannot name the requests: of four rtnetlink types the third asks. */
+const UNNAMED = /nlmsg_type=0x([0-9a-f]+) /g
 
 /** The words to put in front of a command; what it did is then found in `file` on the machine. */
 export function traced(file: string): string[] {
   return [...TRACE.split(" "), file]
 }
 
-/** Every request to make, change or delete something, and every mount, a line each. */
+/** Every call that makes, changes or deletes something, a line each. */
 export function writesIn(machine: Machine, file: string): string[] {
   return machine
     .read(file)
     .split("\n")
-    .filter((line) => WRITE.test(line))
+    .filter((line) => NAMED.test(line) || isUnnamedWrite(line))
+}
+
+function isUnnamedWrite(line: string): boolean {
+  const types = [...line.matchAll(UNNAMED)].map((found) => Number.parseInt(found[1] ?? "", 16))
+  return types.some((type) => (type & 3) !== 2)
 }

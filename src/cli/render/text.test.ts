@@ -6,12 +6,22 @@ test("tables are aligned, without blanks at the line's end", () => {
     { title: "NAME", text: (row: [string, string]) => row[0] },
     { title: "X", text: (row: [string, string]) => row[1] },
   ]
-  expect(table(columns, [["a", "1"], ["longer", ""]])).toBe("NAME     X\na        1\nlonger\n")
+  expect(
+    table(columns, [
+      ["a", "1"],
+      ["longer", ""],
+    ]),
+  ).toBe("NAME     X\na        1\nlonger\n")
   expect(table(columns, [])).toBe("NAME   X\n")
 })
 
 test("facts", () => {
-  expect(facts([["a", "1"], ["long", "2"]])).toBe("a      1\nlong   2\n")
+  expect(
+    facts([
+      ["a", "1"],
+      ["long", "2"],
+    ]),
+  ).toBe("a      1\nlong   2\n")
 })
 
 test("control characters are shown, not obeyed", () => {

@@ -15,6 +15,10 @@ import { ask, PROBE_PORT, sendDatagrams } from "./probe.ts"
 import { type Scene, type SceneWorkload, siblings } from "./scene.ts"
 import { newMarks, type Tap, Taps } from "./tap.ts"
 
+/** Ports that nothing answers on. */
+const FIRST_STRAY_PORT = 40_000
+const STRAY_PORTS = 20_000
+
 export function egressChecks(scene: Scene): Check[] {
   return [
     { name: "the outside is reached with the node's address", look: (findings) => goesOut(scene, findings) },
@@ -108,6 +112,8 @@ async function outsideStaysOut(scene: Scene, findings: Findings): Promise<void> 
   const wires = new Map(scene.hosts.map((host) => [host, taps.open(host.name, host.netns, HOST_LINK)] as const))
   const outside = taps.open(scene.outside.name, scene.outside.netns, HOST_LINK)
   const sourceMac = macOf(scene.outside.netns, HOST_LINK)
+  // Each time others, as what was once let in is let in for a while by connection tracking, as an answer.
+  const port = FIRST_STRAY_PORT + Math.floor(Math.random() * STRAY_PORTS)
   const mark = newMarks("in")
   const sent = doors.flatMap(({ workload, ip, tap }) => [
     { workload, ip, tap, text: mark(`${workload.name}/egress`) },
@@ -115,7 +121,7 @@ async function outsideStaysOut(scene: Scene, findings: Findings): Promise<void> 
   ])
   for (const { workload, ip, text } of sent) {
     const mac = macOf(workload.host.netns, HOST_LINK)
-    outside.send(udpFrame({ mac, sourceMac, source: scene.outside.address, destination: ip, port: PROBE_PORT, text }))
+    outside.send(udpFrame({ mac, sourceMac, source: scene.outside.address, destination: ip, port, text }))
   }
   // Each tap is shown to hear: one a sibling's word, the other an answer of the outside.
   const controls = doors.flatMap(({ workload, tap }) => [

@@ -1,0 +1,1 @@
+export async function profileAttach(..._a: unknown[]): Promise<void> {}

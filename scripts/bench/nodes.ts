@@ -1,0 +1,23 @@
+/** Nodes for benchmarks: a throw-away cluster for the time of one, and ways to a node that cost nothing to take. */
+import { type ClusterOptions, TestCluster, type TestNode } from "../../test/support/cluster.ts"
+import { type Client, createClient } from "../../src/client/client.ts"
+
+/** Runs `use` on a cluster that is taken down in any case. */
+export async function withCluster<T>(options: ClusterOptions, use: (cluster: TestCluster) => Promise<T>): Promise<T> {
+  const cluster = await TestCluster.start(options)
+  try {
+    return await use(cluster)
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** Straight to the daemon's socket, from outside of its machine. */
+export function clientOf(node: TestNode): Client {
+  return createClient({ socket: node.machine.file("/run/ovl/ovl.sock") })
+}
+
+/** The network namespace of a workload that ovl made, as seen from here. */
+export function workloadNamespace(node: TestNode, name: string): string {
+  return node.machine.file(`/run/netns/ovl-${name}`)
+}

@@ -1,0 +1,109 @@
+import { expect, test } from "bun:test"
+import { OvlError } from "../../base/errors.ts"
+import { ovl } from "../testing.ts"
+import { ID, line, RED } from "./fixtures.ts"
+
+test("create prints the id and nothing else", async () => {
+  let asked: unknown
+  const client = {
+    createNetwork: (spec: unknown) => {
+      asked = spec
+      return RED
+    },
+  }
+  const words =
+    "network create red --subnet 10.65.10.0/24 --gateway 10.65.10.9 --vni 300 --mtu 1400 --label a=1 --label b= --internal"
+  expect(await ovl(line(words), { client })).toEqual({ status: 0, stdout: `${ID}\n`, stderr: "" })
+  expect(asked).toEqual({
+    name: "red",
+    subnets: [{ subnet: "10.65.10.0/24", gateway: "10.65.10.9" }],
+    ipRange: undefined,
+    vni: 300,
+    mtu: 1400,
+    internal: true,
+    driver: "overlay",
+    labels: { a: "1", b: "" },
+  })
+})
+
+test("create passes a name that looks like a number, and default as tenant", async () => {
+  const names: unknown[] = []
+  const client = {
+    createNetwork: (spec: { name: string }) => {
+      names.push(spec.name)
+      return RED
+    },
+  }
+  expect((await ovl(line("network create 007 --tenant default -d overlay"), { client })).status).toBe(0)
+  expect(names).toEqual(["007"])
+})
+
+test("a gateway wants one subnet", async () => {
+  expect((await ovl(line("network create r --gateway 10.0.0.1"))).stderr).toBe(
+    "ovl: --gateway 10.0.0.1: there is no --subnet for it\nhint: give --gateway together with one --subnet\n",
+  )
+})
+
+test("numbers out of range never reach the daemon", async () => {
+  for (const wrong of ["--vni 16777216", "--vni 0", "--mtu 67", "--mtu 65536", "--vni -1", "--mtu 1k"])
+    expect([wrong, (await ovl(line(`network create r ${wrong}`))).status]).toEqual([wrong, 2])
+})
+
+test("ls, as a table, as ids, as JSON", async () => {
+  const client = { networks: () => [RED, { ...RED, name: "green", vni: 257, endpoints: [] }] }
+  expect((await ovl(line("network ls"), { client })).stdout).toBe(
+    [
+      "NETWORK ID     NAME    DRIVER    SCOPE    VNI   SUBNET          ENDPOINTS",
+      "249690033b4f   red     overlay   global   256   10.65.10.0/24   1",
+      "249690033b4f   green   overlay   global   257   10.65.10.0/24   0",
+      "",
+    ].join("\n"),
+  )
+  expect((await ovl(line("network list -q"), { client })).stdout).toBe(`${ID}\n${ID}\n`)
+  expect(JSON.parse((await ovl(line("network ls --json"), { client })).stdout)[0]).toEqual(RED)
+})
+
+test("ls of nothing is a heading, no id, an empty array", async () => {
+  const client = { networks: () => [] }
+  expect((await ovl(line("network ls"), { client })).stdout).toBe(
+    "NETWORK ID   NAME   DRIVER   SCOPE   VNI   SUBNET   ENDPOINTS\n",
+  )
+  expect((await ovl(line("network ls -q"), { client })).stdout).toBe("")
+  expect((await ovl(line("network ls --json"), { client })).stdout).toBe("[]\n")
+})
+
+test("inspect is always an array, and shows those that are there", async () => {
+  const client = {
+    network: (name: string) => {
+      if (name === "red") return RED
+      throw new OvlError("network_not_found", `network ${name}: not found`, { kind: "not_found" })
+    },
+  }
+  const one = await ovl(line("network inspect red"), { client })
+  expect(JSON.parse(one.stdout)).toEqual([RED])
+  const two = await ovl(line("network inspect grey red"), { client })
+  expect(JSON.parse(two.stdout)).toEqual([RED])
+  expect([two.status, two.stderr]).toEqual([3, "ovl: network grey: not found\n"])
+  expect((await ovl(line("network inspect grey"), { client })).stdout).toBe("[]\n")
+})
+
+test("rm goes on after a failure, and exits as the first one", async () => {
+  const tried: string[] = []
+  const client = {
+    removeNetwork: (name: string, options: { force: boolean }) => {
+      tried.push(`${name} ${options.force}`)
+      if (name === "busy") throw new OvlError("network_in_use", "network busy: it has endpoints", { kind: "conflict" })
+      if (name === "grey") throw new OvlError("network_not_found", "network grey: not found", { kind: "not_found" })
+    },
+  }
+  const words = "network rm busy a grey b"
+  expect(await ovl(line(words), { client })).toEqual({
+    status: 4,
+    stdout: "a\nb\n",
+    stderr: "ovl: network busy: it has endpoints\novl: network grey: not found\n",
+  })
+  expect(tried).toEqual(["busy false", "a false", "grey false", "b false"])
+  const json = JSON.parse((await ovl(line(`${words} --json -f`), { client })).stdout)
+  expect(json.done).toEqual(["a", "b"])
+  expect(json.failed.map((each: { name: string }) => each.name)).toEqual(["busy", "grey"])
+})
