@@ -3,13 +3,11 @@
  * reconcile looks at everything the kernel holds and repairs by difference. Both are synchronous: between two of them
  * nothing else of this process runs.
  */
-import { existsSync } from "node:fs"
 import type { Clock } from "../base/clock.ts"
 import { asOvlError } from "../base/errors.ts"
 import { RECONCILE_INTERVAL_MS, RECONCILE_RETRY_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Kernel } from "../kernel/port.ts"
-import { namespaceId } from "../linux/namespaces.ts"
 import type { Catalog, ChangeBatch } from "../model/catalog.ts"
 import {
   BRIDGE_NAME,
@@ -153,20 +151,14 @@ export class DataPlane {
 
   /** The endpoint's namespace is there, and is the one that it was attached to. */
   isPresent(endpoint: EndpointRecord): boolean {
-    if (endpoint.netns === null || !existsSync(endpoint.netns)) return false
-    try {
-      const { dev, ino } = namespaceId(endpoint.netns)
-      return endpoint.netnsId === null || `${dev}:${ino}` === endpoint.netnsId
-    } catch {
-      return false
-    }
+    const found = endpoint.netns === null ? null : this.#o.kernel.identify(endpoint.netns)
+    return found !== null && (endpoint.netnsId === null || found === endpoint.netnsId)
   }
 
   /** Own endpoints that are not to be in the kernel: their attach is under way, or (`looking`) their namespace is gone. */
   #view(looking: boolean): Viewpoint & { absent: Set<string> } {
     const absent = new Set<string>()
-    for (const endpoint of this.#o.catalog.endpoints.values()) {
-      if (endpoint.nodeId !== this.#o.nodeId) continue
+    for (const endpoint of this.#o.catalog.endpointsOfNode(this.#o.nodeId)) {
       const underWay = endpoint.state !== "up" && !this.#attached.has(endpoint.id)
       if (underWay || (looking && !this.isPresent(endpoint))) absent.add(endpoint.id)
     }
@@ -175,7 +167,7 @@ export class DataPlane {
 
   #desiredEgress(view: Viewpoint): EgressState | null {
     const { catalog, kernel, nodeId } = this.#o
-    const any = [...catalog.endpoints.values()].some((each) => each.nodeId === nodeId && each.egress !== null)
+    const any = [...catalog.endpointsOfNode(nodeId)].some((each) => each.egress !== null)
     return any ? desiredEgress(catalog, view, this.egressAddress(), kernel.hostFacts()) : null
   }
 

@@ -8,7 +8,6 @@ import { PROGRAMMED_WAIT_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import type { Kernel } from "../kernel/port.ts"
-import { namespaceId } from "../linux/namespaces.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
 import type { AttachSpec, Egress, EndpointRecord } from "../model/endpoint.ts"
@@ -73,7 +72,7 @@ export class Endpoints {
 
   /** The endpoints of a workload that `run` makes: eth0, eth1, ... in order, the egress interface last. */
   createForWorkload(request: WorkloadEndpoints): Promise<EndpointRecord[]> {
-    const { dev, ino } = namespaceId(request.netns)
+    const netnsId = this.#o.kernel.identify(request.netns)
     const specs = request.networks.map(
       (network, index): EndpointSpec => ({
         networkId: network.id,
@@ -84,7 +83,7 @@ export class Endpoints {
         mac: index === 0 ? request.mac : null,
         ifname: `eth${index}`,
         netns: request.netns,
-        netnsId: `${dev}:${ino}`,
+        netnsId,
         origin: "run",
       }),
     )
@@ -94,7 +93,7 @@ export class Endpoints {
 
   /** An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, and those of the cluster. */
   attach(spec: AttachSpec): Promise<EndpointRecord> {
-    const namespace = resolveNamespace(spec)
+    const namespace = resolveNamespace(spec, this.#o.kernel)
     return this.#inTurn(namespace.id, async () => {
       const network = this.resolveNetworks([spec.network])[0]!
       const seen = this.#o.kernel.observeWorkload(namespace.path)

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs"
 import { OvlError } from "../base/errors.ts"
 import { IFNAME_MAX_CHARS, INTERFACES_PER_NAMESPACE_MAX } from "../base/limits.ts"
-import { isNamespace, namespaceId } from "../linux/namespaces.ts"
-import { NETNS_DIRECTORY } from "../model/dataplane.ts"
+import type { Kernel } from "../kernel/port.ts"
+import { HOST_NAMESPACE, NETNS_DIRECTORY } from "../model/dataplane.ts"
 import type { AttachSpec } from "../model/endpoint.ts"
 
 export interface ChosenNamespace {
@@ -16,18 +16,16 @@ export interface ChosenNamespace {
  * The namespace by path, by `ip netns` name or by pid. Errors: netns_missing and netns_ambiguous (usage), pid_not_found
  * and netns_not_found (not_found), netns_invalid, netns_is_host.
  */
-export function resolveNamespace(spec: AttachSpec): ChosenNamespace {
+export function resolveNamespace(spec: AttachSpec, kernel: Pick<Kernel, "identify">): ChosenNamespace {
   if ((spec.netns === undefined) === (spec.pid === undefined))
     throw new OvlError("netns_ambiguous", "cannot attach: name the namespace by netns or by pid, by one of them", {
       kind: "usage",
       hint: "--netns PATH or --pid PID",
     })
-  const path = spec.pid === undefined ? netnsPath(spec.netns!) : pidPath(spec.pid)
-  if (!isNamespace(path))
-    throw new OvlError("netns_invalid", `cannot attach to ${path}: it is not a network namespace`, { kind: "invalid" })
-  const { dev, ino } = namespaceId(path)
-  const own = namespaceId()
-  if (dev === own.dev && ino === own.ino)
+  const path = spec.pid === undefined ? netnsPath(spec.netns!) : `/proc/${spec.pid}/ns/net`
+  const id = kernel.identify(path)
+  if (id === null) throw notNamespace(spec, path)
+  if (id === kernel.identify(HOST_NAMESPACE))
     throw new OvlError("netns_is_host", `cannot attach to ${path}: it is the host's own network namespace`, {
       kind: "invalid",
       hint: "name a namespace that is separate from the host's",
@@ -36,22 +34,21 @@ export function resolveNamespace(spec: AttachSpec): ChosenNamespace {
     throw new OvlError("netns_is_hidden", `cannot attach to ${path}: it is where ovl keeps a network`, {
       kind: "invalid",
     })
-  return { path, id: `${dev}:${ino}` }
+  return { path, id }
 }
 
 function netnsPath(text: string): string {
-  const path = text.includes("/") ? text : `${NETNS_DIRECTORY}/${text}`
-  if (existsSync(path)) return path
-  throw new OvlError("netns_not_found", `no namespace ${path}`, {
+  return text.includes("/") ? text : `${NETNS_DIRECTORY}/${text}`
+}
+
+function notNamespace(spec: AttachSpec, path: string): OvlError {
+  if (existsSync(path))
+    return new OvlError("netns_invalid", `cannot attach to ${path}: it is not a network namespace`, { kind: "invalid" })
+  if (spec.pid !== undefined) return new OvlError("pid_not_found", `no process ${spec.pid}`, { kind: "not_found" })
+  return new OvlError("netns_not_found", `no namespace ${path}`, {
     kind: "not_found",
     hint: "`ip netns ls` lists the named ones",
   })
-}
-
-function pidPath(pid: number): string {
-  const path = `/proc/${pid}/ns/net`
-  if (existsSync(path)) return path
-  throw new OvlError("pid_not_found", `no process ${pid}`, { kind: "not_found" })
 }
 
 /** Errors: ifname_invalid, ifname_taken (conflict). */

@@ -1,12 +1,13 @@
 /** What the attach of a workload's endpoints means in the kernel: their ports, and what these are the first to need. */
+import { assert } from "../base/assert.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog } from "../model/catalog.ts"
-import { hiddenNamespace, type NetworkState, type PortState } from "../model/dataplane.ts"
+import type { EgressState, NetworkState } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
-import { desiredNetwork, egressBase, egressPort, overlayPort } from "../overlay/desired.ts"
+import { desiredNetwork, egressBase, egressPort, networkBase, overlayPort } from "../overlay/desired.ts"
 import { planEgress, planNetwork } from "../overlay/plan.ts"
-import { addEgressPort, addPort } from "../overlay/steps.ts"
+import { addEndpoint } from "../overlay/steps.ts"
 import type { Projection } from "./projection.ts"
 
 export interface AttachTask {
@@ -26,60 +27,49 @@ export interface AttachPlan {
   note: () => void
 }
 
-/** In the order of the endpoints, the egress ports last. */
+/** First what the endpoints are the first to need, then both ports of each in order, so that their namespace is visited once. */
 export function planAttach(task: AttachTask): AttachPlan {
   const operations: Operation[] = []
   const notes: (() => void)[] = []
-  const begun = new Map<string, NetworkState>()
+  for (const networkId of new Set(task.endpoints.map((endpoint) => endpoint.networkId))) {
+    if (task.projection.networks.has(networkId)) continue
+    const state = beginNetwork(task, networkId)
+    operations.push(...planNetwork(state, task.kernel.observeNetwork(state.netns)))
+    notes.push(() => task.projection.noteNetwork(state))
+  }
+  const egressMtu = task.catalog.nodes.get(task.nodeId)?.underlayMtu ?? 0
+  if (task.projection.egressAddress === null && task.endpoints.some((endpoint) => endpoint.egress !== null)) {
+    const facts = task.kernel.hostFacts()
+    const state: EgressState = { ...egressBase(task.egressAddress(), egressMtu, facts), ports: new Map() }
+    operations.push(...planEgress(state, task.kernel.observeEgress(), facts))
+    notes.push(() => task.projection.noteEgress(state))
+  }
   for (const endpoint of task.endpoints) {
-    const programmed = task.projection.networks.get(endpoint.networkId)
-    if (programmed) {
-      const port = overlayPort(endpoint, programmed.mtu)
-      operations.push(...addPort(programmed.netns, port))
-      notes.push(() => programmed.ports.set(endpoint.id, port.device))
-    } else if (!begun.has(endpoint.networkId)) {
-      const state = firstOfNetwork(task, endpoint.networkId)
-      begun.set(endpoint.networkId, state)
-      operations.push(...planNetwork(state, task.kernel.observeNetwork(hiddenNamespace(endpoint.networkId))))
-      notes.push(() => task.projection.noteNetwork(state))
-    }
+    const { netns, mtu } = networkOf(task, endpoint)
+    const port = overlayPort(endpoint, mtu)
+    const egress = egressPort(endpoint, egressMtu)
+    operations.push(...addEndpoint(netns, port, egress))
+    notes.push(() => task.projection.notePorts(endpoint, port.device, egress?.device ?? null))
   }
-  const egress = planEgressPorts(task)
-  return {
-    operations: [...operations, ...egress.operations],
-    note: () => {
-      for (const note of notes) note()
-      egress.note()
-    },
+  const note = () => {
+    for (const each of notes) each()
   }
+  return { operations, note }
 }
 
-/** The network as it will be with these endpoints: nobody else of this node is on it. */
-function firstOfNetwork(task: AttachTask, networkId: string): NetworkState {
+/** The network as it is to be before these endpoints come. */
+function beginNetwork(task: AttachTask, networkId: string): NetworkState {
   const state = desiredNetwork(task.catalog, { nodeId: task.nodeId, absent: task.absent }, networkId)
-  if (state === null) throw new Error(`network ${networkId} has no endpoint on this node`)
-  return state
+  assert(state !== null, "a network with an endpoint here is wanted here")
+  const ports = new Map(state.ports)
+  for (const endpoint of task.endpoints) ports.delete(endpoint.id)
+  return { ...state, ports }
 }
 
-function planEgressPorts(task: AttachTask): AttachPlan {
-  const ports = new Map<string, PortState>()
-  const mtu = task.catalog.nodes.get(task.nodeId)?.underlayMtu ?? 0
-  for (const endpoint of task.endpoints) {
-    const port = egressPort(endpoint, mtu)
-    if (port) ports.set(endpoint.id, port)
-  }
-  if (ports.size === 0) return { operations: [], note: () => {} }
-  if (task.projection.egressAddress !== null)
-    return {
-      operations: [...ports.values()].flatMap(addEgressPort),
-      note: () => {
-        for (const [id, port] of ports) task.projection.egressPorts.set(id, port.device)
-      },
-    }
-  const facts = task.kernel.hostFacts()
-  const state = { ...egressBase(task.egressAddress(), mtu, facts), ports }
-  return {
-    operations: planEgress(state, task.kernel.observeEgress(), facts),
-    note: () => task.projection.noteEgress(state),
-  }
+function networkOf(task: AttachTask, { networkId }: EndpointRecord): { netns: string; mtu: number } {
+  const programmed = task.projection.networks.get(networkId)
+  if (programmed) return programmed
+  const base = networkBase(task.catalog, task.nodeId, networkId)
+  assert(base !== null, "an endpoint's network is in the catalog")
+  return base
 }

@@ -52,6 +52,12 @@ export class Projection {
     for (const [id, port] of state?.ports ?? []) this.egressPorts.set(id, port.device)
   }
 
+  /** The ports of one endpoint are there. */
+  notePorts(endpoint: EndpointRecord, device: string, egressDevice: string | null): void {
+    this.networks.get(endpoint.networkId)?.ports.set(endpoint.id, device)
+    if (egressDevice !== null) this.egressPorts.set(endpoint.id, egressDevice)
+  }
+
   noteNodes(): void {
     this.#nodes.clear()
     for (const node of this.#catalog.nodes.values()) this.#nodes.set(node.id, `${node.state} ${node.address}`)

@@ -21,6 +21,11 @@ export interface AppEnv {
   Bindings: Bindings
 }
 
+/** What stands behind every listener: the Hono application, with the quick way for single keys in front of it. */
+export interface Application {
+  fetch(request: Request, bindings: Bindings): Response | Promise<Response>
+}
+
 /** The path of a target, still encoded. */
 export function pathOf(target: string): string {
   const query = target.indexOf("?")

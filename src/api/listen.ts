@@ -3,11 +3,10 @@
  * which one it is. Both refuse a KV path with `..` segments before Bun resolves it into another key.
  */
 import { chownSync, lstatSync, readFileSync, rmSync } from "node:fs"
-import type { Hono } from "hono"
 import { OvlError } from "../base/errors.ts"
 import { API_CLOSE_TIMEOUT_MS, API_IDLE_TIMEOUT_S, KV_DOT_SEGMENTS_MAX, SOCKET_PATH_MAX_BYTES } from "../base/limits.ts"
 import type { HttpAddress } from "./address.ts"
-import { type AppEnv, type Listener, targetOf } from "./context.ts"
+import { type Application, type Listener, targetOf } from "./context.ts"
 import { consulText } from "./errors.ts"
 
 export interface ApiListener {
@@ -23,8 +22,6 @@ export interface TlsIdentity {
   key: string
 }
 
-type App = Hono<AppEnv>
-
 /** Bodies beyond this are cut off by Bun itself; below, the application refuses them with a reason. */
 const BODY_WALL_BYTES = 2 ** 40
 
@@ -35,7 +32,7 @@ const SOCKET_GROUP = "ovl"
  * Serves the socket at `path`, for root and group `ovl`. What a daemon that died left there is replaced. Errors:
  * socket_in_use (conflict), socket_path_taken (conflict), socket_path_invalid (usage), socket_failed.
  */
-export async function listenUnix(app: App, path: string): Promise<ApiListener> {
+export async function listenUnix(app: Application, path: string): Promise<ApiListener> {
   if (Buffer.byteLength(path) > SOCKET_PATH_MAX_BYTES) {
     throw new OvlError("socket_path_invalid", `cannot listen on ${path}: longer than ${SOCKET_PATH_MAX_BYTES} bytes`, {
       kind: "usage",
@@ -62,7 +59,7 @@ export async function listenUnix(app: App, path: string): Promise<ApiListener> {
  * Serves TCP at an address from `parseHttpAddress`. One that is not loopback wants TLS, and a token for everything.
  * Errors: port_in_use (conflict), address_unavailable, tls_missing (usage).
  */
-export function listenTcp(app: App, address: HttpAddress, tls?: TlsIdentity): ApiListener {
+export function listenTcp(app: Application, address: HttpAddress, tls?: TlsIdentity): ApiListener {
   const { hostname, port, loopback } = address
   if (!loopback && !tls) {
     throw new OvlError(
@@ -85,7 +82,7 @@ export function listenTcp(app: App, address: HttpAddress, tls?: TlsIdentity): Ap
   }
 }
 
-function serveOptions(app: App, listener: Listener) {
+function serveOptions(app: Application, listener: Listener) {
   return {
     maxRequestBodySize: BODY_WALL_BYTES,
     development: false,

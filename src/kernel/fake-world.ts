@@ -35,6 +35,8 @@ export interface FakeLink {
 }
 
 export interface FakeNamespace {
+  /** Never given twice. */
+  id: number
   links: Map<string, FakeLink>
   sysctls: Map<string, string>
 }
@@ -43,6 +45,7 @@ const DEFAULT_FLAGS: PortFlags = { learning: true, flood: true, isolated: false 
 
 export class FakeWorld {
   readonly namespaces = new Map<NamespacePath, FakeNamespace>()
+  private made = 0
   /** Sysctls as they were before ovl. */
   readonly remembered = new Map<string, string>()
 
@@ -53,7 +56,7 @@ export class FakeWorld {
   /** As `ip netns add`: a namespace with `lo`, down. */
   addNamespace(ns: NamespacePath): FakeNamespace {
     if (this.namespaces.has(ns)) throw new LinuxError(`open ${ns}`, EEXIST)
-    const made: FakeNamespace = { links: new Map(), sysctls: new Map() }
+    const made: FakeNamespace = { id: ++this.made, links: new Map(), sysctls: new Map() }
     this.namespaces.set(ns, made)
     this.addLink(ns, { name: "lo", kind: null, mac: "00:00:00:00:00:00", mtu: 65_536 })
     return made

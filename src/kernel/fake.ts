@@ -104,6 +104,11 @@ export class FakeKernel implements Kernel {
     }
   }
 
+  identify(netns: NamespacePath): string | null {
+    const found = this.world.namespaces.get(netns)
+    return found ? `0:${found.id}` : null
+  }
+
   listHidden(): HiddenNamespace[] {
     return [...this.world.namespaces]
       .filter(([ns]) => HIDDEN_PATH.test(ns))

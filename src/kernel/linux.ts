@@ -1,6 +1,12 @@
 /** The kernel port over this machine's kernel: netlink, namespaces, /proc/sys and iptables. */
 import { OvlError } from "../base/errors.ts"
-import { deleteNamespace, listNamespaces, releaseNamespaceDirectory } from "../linux/namespaces.ts"
+import {
+  deleteNamespace,
+  isNamespace,
+  listNamespaces,
+  namespaceId,
+  releaseNamespaceDirectory,
+} from "../linux/namespaces.ts"
 import {
   EGRESS_BRIDGE_NAME,
   EGRESS_MARK,
@@ -66,6 +72,12 @@ export class LinuxKernel implements Kernel {
 
   observeWorkload(netns: NamespacePath): ObservedWorkload | null {
     return this.sockets.with(netns, ({ socket }) => readWorkload(socket))
+  }
+
+  identify(netns: NamespacePath): string | null {
+    if (netns !== HOST_NAMESPACE && !isNamespace(netns)) return null
+    const { dev, ino } = netns === HOST_NAMESPACE ? namespaceId() : namespaceId(netns)
+    return `${dev}:${ino}`
   }
 
   listHidden(): HiddenNamespace[] {

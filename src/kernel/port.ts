@@ -44,6 +44,8 @@ export interface Kernel {
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null
   /** What a workload's namespace has of its own; null where it is gone. */
   observeWorkload(netns: NamespacePath): ObservedWorkload | null
+  /** What makes the namespace at this path itself and no other, while it lives; null where there is none. */
+  identify(netns: NamespacePath): string | null
   /** Our hidden namespaces, wanted or not. */
   listHidden(): HiddenNamespace[]
   hostFacts(): HostFacts

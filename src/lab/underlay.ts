@@ -20,27 +20,34 @@ const SWITCH_BRIDGE = "underlay0"
 /** Every host's interface on the underlay. */
 export const HOST_LINK = "eth0"
 /**
- * The first after loopback. On the switch its bridge has that one, so the two ends of a cable never have the same: the
- * kernel (net/core/link_watch.c) takes a pair that does for ordinary links, and tells of its carrier up to a second late.
+ * The first after loopback; on the switch its bridge has that one, and the cables those that follow. So the two ends of
+ * a cable never have the same: the kernel (net/core/link_watch.c) takes a pair that does for ordinary links, and tells
+ * of its carrier up to a second late.
  */
 const HOST_LINK_INDEX = 2
+const SWITCH_BRIDGE_INDEX = 2
 
 /** One end of a cable: whose namespace, which addresses, which way out. */
 interface Station {
   name: string
+  /** Of the cable's end on the switch. */
+  port: number
   address: string
   extraLoopback: string | null
   gateway: string | null
 }
 
 function stations(topology: Topology): Station[] {
-  const gateway = bare(topology.outside.underlay)
+  const { hosts, outside } = topology
+  const gateway = bare(outside.underlay)
+  const firstPort = SWITCH_BRIDGE_INDEX + 1
   return [
-    ...topology.hosts.map((host) => ({ name: host.name, address: host.address, extraLoopback: null, gateway })),
+    ...hosts.map(({ name, address }, at) => ({ name, port: firstPort + at, address, extraLoopback: null, gateway })),
     {
-      name: topology.outside.name,
-      address: topology.outside.underlay,
-      extraLoopback: topology.outside.address,
+      name: outside.name,
+      port: firstPort + hosts.length,
+      address: outside.underlay,
+      extraLoopback: outside.address,
       gateway: null,
     },
   ]
@@ -52,7 +59,7 @@ export function wireUnderlay(places: LabPlaces, topology: Topology): string[] {
   using underlay = openPinned(places, SWITCH)
   link.set(underlay, "lo", { up: true })
   if (link.indexOf(underlay, SWITCH_BRIDGE) === null)
-    link.add(underlay, { kind: "bridge", name: SWITCH_BRIDGE, index: HOST_LINK_INDEX, mcastSnooping: false })
+    link.add(underlay, { kind: "bridge", name: SWITCH_BRIDGE, index: SWITCH_BRIDGE_INDEX, mcastSnooping: false })
   link.set(underlay, SWITCH_BRIDGE, { up: true })
   const plugged: string[] = []
   for (const station of stations(topology)) if (wireStation(places, underlay, station)) plugged.push(station.name)
@@ -95,7 +102,7 @@ function plug(places: LabPlaces, underlay: NetlinkSocket, station: Station): voi
   const namespace = openNamespace(places.pin(station.name, "net"))
   try {
     const peer = { name: HOST_LINK, index: HOST_LINK_INDEX, namespace }
-    link.add(underlay, { kind: "veth", name: station.name, peer })
+    link.add(underlay, { kind: "veth", name: station.name, index: station.port, peer })
   } finally {
     close(namespace)
   }

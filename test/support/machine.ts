@@ -76,16 +76,16 @@ export class Background {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** The pid, as this process sees it, of the program itself: `nsenter` is its parent. */
-  get pid(): number {
+  /** The pid, as this process sees it, of the program itself (`nsenter` is its parent), or null when it has ended. */
+  get pid(): number | null {
     const own = this.#child.pid
-    const children = readFileSync(`/proc/${own}/task/${own}/children`, "utf8").trim().split(" ")
-    return Number(children[0])
+    const [first = ""] = readIfThere(`/proc/${own}/task/${own}/children`).trim().split(" ")
+    return first === "" ? null : Number(first)
   }
 
   /** The pid of the program as its machine sees it. */
   get innerPid(): number {
-    const seen = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? ""
+    const seen = /^NSpid:\s+(.*)$/m.exec(readIfThere(`/proc/${this.pid}/status`))?.[1] ?? ""
     return Number(seen.split(/\s+/).at(-1))
   }
 
@@ -98,8 +98,11 @@ export class Background {
     void this.#child.stdin.end()
   }
 
+  /** Nothing happens when it has ended. */
   signal(name: NodeJS.Signals): void {
-    process.kill(this.pid, name)
+    const { pid } = this
+    // Pid 0 would be this test itself, and all that belongs to it.
+    if (pid !== null && pid > 1) process.kill(pid, name)
   }
 
   /** Resolves when the output holds the text; throws with all of it when the program ends before, or it takes too long. */
@@ -238,13 +241,17 @@ export class Machine {
   }
 }
 
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
 /** Ended and not yet waited for by its parent counts as ended. */
 function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
-  } catch {
-    return false
-  }
+  return /^State:\s+[^ZX]/m.test(readIfThere(`/proc/${pid}/status`))
 }
 
 /** A private directory that is gone when the process ends, at the latest. */

@@ -2,7 +2,6 @@
  * The workloads that `run` made on this node: a pinned network namespace each, on one or more networks, with a command
  * or none. A workload outlives the daemon; what the daemon must know of it stands in the run directory.
  */
-import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Clock } from "../../base/clock.ts"
 import { asOvlError, OvlError } from "../../base/errors.ts"
@@ -55,7 +54,7 @@ export class WorkloadManager {
   async resume(): Promise<void> {
     for (const record of [...this.#records.values()]) {
       if (record.status === "exited") continue
-      const over = !existsSync(record.netns) || (record.process !== null && !isAlive(record))
+      const over = !this.#isThere(record) || (record.process !== null && !isAlive(record))
       if (over) await this.#endUntold(record)
       else this.#watch(record)
     }
@@ -92,7 +91,7 @@ export class WorkloadManager {
       })
     const record = this.#newRecord(spec)
     const folded = foldName(record.name)
-    if (this.#records.has(folded) || existsSync(record.netns))
+    if (this.#records.has(folded) || this.#isThere(record))
       throw new OvlError("name_taken", `cannot run ${record.name}: this node has a workload of that name`, {
         kind: "conflict",
         hint: `\`ovl rm ${record.name}\` removes it`,
@@ -272,6 +271,10 @@ export class WorkloadManager {
     else saveRecord(this.#options.runDir, record)
     const how = exitCode === null ? "" : ` with status ${exitCode}`
     this.#options.events.emit("workload_exited", `workload ${record.name} ended${how}`, { workload: record.name })
+  }
+
+  #isThere(record: WorkloadRecord): boolean {
+    return this.#options.kernel.identify(record.netns) !== null
   }
 
   #deleteNamespace(record: WorkloadRecord): void {

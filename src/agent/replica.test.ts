@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test"
+import type { Clock } from "../base/clock.ts"
+import { OvlError } from "../base/errors.ts"
+import { silentLog } from "../base/log.ts"
+import type { ChangeBatch } from "../model/catalog.ts"
+import type { Cluster } from "../registry/port.ts"
+import { Replica } from "./replica.ts"
+
+/** A clock that is turned by hand. */
+class HandClock implements Clock {
+  #timers: { at: number; callback: () => void }[] = []
+  #now = 0
+  now = () => this.#now
+  monotonic = () => this.#now
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#now + ms, callback }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer)
+    }
+  }
+  turn(ms: number): void {
+    this.#now += ms
+    for (const timer of this.#timers.filter((each) => each.at <= this.#now)) {
+      this.#timers = this.#timers.filter((each) => each !== timer)
+      timer.callback()
+    }
+  }
+}
+
+/** A cluster of which only `follow` is asked. */
+function stream() {
+  const follows: { from: number; send: (batch: ChangeBatch) => void; end: (error: OvlError) => void }[] = []
+  const cluster = {
+    follow: (from: number, send: (batch: ChangeBatch) => void, end: (error: OvlError) => void) => {
+      follows.push({ from, send, end })
+      return { close: () => {} }
+    },
+  } as unknown as Cluster
+  return { cluster, follows }
+}
+
+const batch = (revision: number, snapshot = false): ChangeBatch => ({ revision, snapshot, changes: [] })
+const lost = new OvlError("peer_closed", "gone", { kind: "unavailable" })
+
+function start() {
+  const clock = new HandClock()
+  const { cluster, follows } = stream()
+  const seen: number[] = []
+  const replica = new Replica({ cluster, clock, log: silentLog, onBatch: ({ revision }) => seen.push(revision) })
+  replica.start()
+  return { clock, follows, replica, seen }
+}
+
+test("a broken stream is taken up again after the last revision seen, later each time", () => {
+  const { clock, follows, replica } = start()
+  follows[0]?.send(batch(5, true))
+  follows[0]?.send(batch(6))
+  follows[0]?.end(lost)
+  expect(replica.following).toBe(false)
+  clock.turn(50)
+  expect(follows.map((each) => each.from)).toEqual([0, 6])
+  follows[1]?.end(lost)
+  clock.turn(50)
+  expect(follows.length).toBe(2)
+  clock.turn(50)
+  expect(follows.length).toBe(3)
+})
+
+test("whoever waits for a revision is woken by it, and not before", async () => {
+  const { follows, replica } = start()
+  let woken = false
+  const waiting = replica.waitFor(7).then(() => {
+    woken = true
+  })
+  follows[0]?.send(batch(6, true))
+  await Promise.resolve()
+  expect(woken).toBe(false)
+  follows[0]?.send(batch(7))
+  await waiting
+  expect(woken).toBe(true)
+})
+
+test("a wait has an end, and says how far this node is", async () => {
+  const { clock, follows, replica } = start()
+  follows[0]?.send(batch(3, true))
+  const waiting = replica.waitFor(9)
+  clock.turn(3_000)
+  expect(waiting).rejects.toMatchObject({ code: "replica_behind", kind: "unavailable" })
+  expect(waiting).rejects.toThrow("this node has only 3")
+})
+
+test("closing ends the waits and the stream", async () => {
+  const { follows, replica, seen } = start()
+  const waiting = replica.waitFor(9)
+  replica.close()
+  expect(waiting).rejects.toMatchObject({ code: "daemon_stopping" })
+  follows[0]?.send(batch(10, true))
+  expect(seen).toEqual([])
+})

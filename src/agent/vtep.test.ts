@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test"
+import type { HostFacts } from "../model/dataplane.ts"
+import { chooseVtep } from "./vtep.ts"
+
+const facts: HostFacts = {
+  links: [
+    { name: "lo", mtu: 65536, up: true },
+    { name: "eth0", mtu: 1500, up: true },
+    { name: "eth1", mtu: 9000, up: true },
+  ],
+  addresses: [
+    { device: "lo", address: "127.0.0.1/8" },
+    { device: "eth0", address: "10.0.0.5/24" },
+    { device: "eth1", address: "192.168.1.51/24" },
+    { device: "eth1", address: "fd00::51/64" },
+  ],
+  routes: [{ dst: "default", via: "192.168.1.1", device: "eth1" }],
+  forwarding: false,
+  forwardingDevices: [],
+  switchedDevices: [],
+}
+
+test("asked for: the address and its interface's MTU", () => {
+  expect(chooseVtep(facts, "10.0.0.5")).toEqual({ address: "10.0.0.5", mtu: 1500 })
+  expect(chooseVtep(facts, "127.0.0.1")).toEqual({ address: "127.0.0.1", mtu: 65536 })
+})
+
+test("not asked for: what the default route uses", () => {
+  expect(chooseVtep(facts, null)).toEqual({ address: "192.168.1.51", mtu: 9000 })
+})
+
+test("no default route: the first address that is not loopback", () => {
+  expect(chooseVtep({ ...facts, routes: [] }, null)).toEqual({ address: "10.0.0.5", mtu: 1500 })
+})
+
+test("no address at all, no such address, no address", () => {
+  expect(() => chooseVtep({ ...facts, addresses: [], routes: [] }, null)).toThrow("no interface has a usable one")
+  expect(() => chooseVtep(facts, "10.9.9.9")).toThrow("no interface of this host has it")
+  expect(() => chooseVtep(facts, "ten")).toThrow("it is no IP address")
+})
