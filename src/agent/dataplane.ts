@@ -47,6 +47,8 @@ export class DataPlane {
   #repairs = 0
   #lastReconcile: string | null = null
   #problems: string[] = []
+  /** What the last reconcile found that there should be; where it could not all be made, the rules still guard it. */
+  #wanted = { networks: false, egress: false }
   #cancelTimer: () => void = () => {}
 
   constructor(options: DataPlaneOptions) {
@@ -87,6 +89,7 @@ export class DataPlane {
     const view = this.#view(true)
     const wanted = localNetworkIds(this.#o.catalog, view)
     const egress = this.#attempt("egress", () => this.#desiredEgress(view)) ?? null
+    this.#wanted = { networks: wanted.size > 0, egress: egress !== null }
     this.#rules = null
     this.#attempt("firewall", () =>
       this.#ensureRules(this.#projection.networks.size + wanted.size > 0, egress !== null),
@@ -112,7 +115,7 @@ export class DataPlane {
     try {
       const operations = this.#projection.step(batch.changes)
       if (operations.length > 0) this.#o.kernel.apply(operations, "best-effort")
-      this.#ensureRules(this.#projection.networks.size > 0, this.#projection.egressAddress !== null)
+      this.#ensureRules(this.#hasNetworks, this.#hasEgress)
     } catch (error) {
       this.#o.log.error("cannot follow a change", { revision: batch.revision, why: asOvlError(error).message })
       this.reconcile()
@@ -126,7 +129,7 @@ export class DataPlane {
   attach(endpoints: readonly EndpointRecord[]): void {
     const { kernel } = this.#o
     for (const endpoint of endpoints) this.#attached.add(endpoint.id)
-    const egress = this.#projection.egressAddress !== null || endpoints.some((endpoint) => endpoint.egress !== null)
+    const egress = this.#hasEgress || endpoints.some((endpoint) => endpoint.egress !== null)
     try {
       this.#ensureRules(true, egress)
       const plan = planAttach({
@@ -143,7 +146,7 @@ export class DataPlane {
     } catch (error) {
       for (const endpoint of endpoints) this.#attached.delete(endpoint.id)
       this.#attempt("firewall", () =>
-        this.#ensureRules(this.#projection.networks.size > 0, this.#projection.egressAddress !== null),
+        this.#ensureRules(this.#hasNetworks, this.#hasEgress),
       )
       throw error
     }
@@ -191,6 +194,14 @@ export class DataPlane {
     for (const [id, { workload }] of ports)
       seen.set(id, this.#o.kernel.observeInterface(workload.netns, workload.ifname))
     return seen
+  }
+
+  get #hasNetworks(): boolean {
+    return this.#projection.networks.size > 0 || (this.#problems.length > 0 && this.#wanted.networks)
+  }
+
+  get #hasEgress(): boolean {
+    return this.#projection.egressAddress !== null || (this.#problems.length > 0 && this.#wanted.egress)
   }
 
   /** Makes the host's rules fit; costs nothing while what they depend on has not changed. */

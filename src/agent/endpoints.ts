@@ -66,7 +66,10 @@ export class Endpoints {
       })
     })
     if (new Set(networks).size < networks.length)
-      throw new OvlError("network_repeated", "a network is named twice", { kind: "invalid" })
+      throw new OvlError("network_repeated", `cannot join ${references.join(", ")}: a network is named twice`, {
+        kind: "invalid",
+        hint: "name each network once",
+      })
     return networks
   }
 

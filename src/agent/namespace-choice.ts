@@ -33,6 +33,7 @@ export function resolveNamespace(spec: AttachSpec, kernel: Pick<Kernel, "identif
   if (path.startsWith(`${NETNS_DIRECTORY}/1-`))
     throw new OvlError("netns_is_hidden", `cannot attach to ${path}: it is where ovl keeps a network`, {
       kind: "invalid",
+      hint: "name the namespace of a workload",
     })
   return { path, id }
 }
@@ -43,9 +44,16 @@ function netnsPath(text: string): string {
 
 function notNamespace(spec: AttachSpec, path: string): OvlError {
   if (existsSync(path))
-    return new OvlError("netns_invalid", `cannot attach to ${path}: it is not a network namespace`, { kind: "invalid" })
-  if (spec.pid !== undefined) return new OvlError("pid_not_found", `no process ${spec.pid}`, { kind: "not_found" })
-  return new OvlError("netns_not_found", `no namespace ${path}`, {
+    return new OvlError("netns_invalid", `cannot attach to ${path}: it is not a network namespace`, {
+      kind: "invalid",
+      hint: "`ip netns ls` lists the named ones; that of a process is given with --pid",
+    })
+  if (spec.pid !== undefined)
+    return new OvlError("pid_not_found", `cannot attach to pid ${spec.pid}: no process ${spec.pid}`, {
+      kind: "not_found",
+      hint: "`ps` lists the processes; the pid is the one that this host sees",
+    })
+  return new OvlError("netns_not_found", `cannot attach to ${path}: no namespace ${path}`, {
     kind: "not_found",
     hint: "`ip netns ls` lists the named ones",
   })
@@ -69,5 +77,8 @@ export function checkIfname(name: string, taken: readonly string[]): string {
 /** The first of eth0, eth1, ... that is free. */
 export function nextIfname(taken: readonly string[]): string {
   for (let n = 0; n < INTERFACES_PER_NAMESPACE_MAX; n++) if (!taken.includes(`eth${n}`)) return `eth${n}`
-  throw new OvlError("ifname_exhausted", "cannot name the interface: the namespace has too many", { kind: "conflict" })
+  throw new OvlError("ifname_exhausted", "cannot name the interface: the namespace has too many", {
+    kind: "conflict",
+    hint: "name it yourself with --ifname",
+  })
 }

@@ -1,6 +1,6 @@
 /** The local node: the agent's parts behind the port that the API serves. */
+import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
-import { KV_WAIT_MAX_MS, PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
@@ -12,15 +12,13 @@ import type { Store } from "../store/port.ts"
 import type { DataPlane } from "./dataplane.ts"
 import type { Endpoints } from "./endpoints.ts"
 import type { EventBus } from "./events.ts"
+import { ask } from "./forward.ts"
 import type { Identity } from "./identity.ts"
 import type { HttpMessage, HttpQuestion, LocalNode } from "./port.ts"
 import type { Replica } from "./replica.ts"
 import type { ServerLink } from "./server-link.ts"
 import { statusView } from "./status.ts"
 import type { WorkloadManager } from "./workload/manager.ts"
-
-/** The call by which a client hands an HTTP request to a server. */
-export const FORWARD_METHOD = "api/forward"
 
 export interface NodeParts {
   identity: Identity
@@ -34,6 +32,7 @@ export interface NodeParts {
   endpoints: Endpoints
   workloads: WorkloadManager
   events: EventBus
+  clock: Clock
   /** What `leave` does last: the kernel is emptied, the identity forgotten, the daemon ended. */
   afterLeaving: () => void
 }
@@ -157,13 +156,9 @@ export class Node implements LocalNode {
     return this.#p.events.listen(onEvent)
   }
 
-  async forward(question: HttpQuestion): Promise<HttpMessage> {
-    const { link } = this.#p
+  async forward(question: HttpQuestion, signal: AbortSignal): Promise<HttpMessage> {
+    const { link, clock } = this.#p
     if (!link) throw new OvlError("no_server", "cannot forward: this node is a server itself", { kind: "unavailable" })
-    const connection = await link.connection()
-    // A blocking query may rest for as long as Consul lets it; anything else is answered soon or not at all.
-    const blocking = /[?&]index=/.test(question.target)
-    const timeoutMs = PEER_CALL_TIMEOUT_MS + (blocking ? KV_WAIT_MAX_MS : 0)
-    return (await connection.call(FORWARD_METHOD, question, { timeoutMs })) as HttpMessage
+    return ask(await link.connection(), question, { signal, clock })
   }
 }

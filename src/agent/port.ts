@@ -14,7 +14,8 @@ import type { Store } from "../store/port.ts"
 export interface HttpMessage {
   status: number
   headers: [string, string][]
-  body: Uint8Array
+  /** A stream where it is long; it must be read to its end or cancelled. */
+  body: Uint8Array | ReadableStream<Uint8Array>
 }
 
 export interface HttpQuestion {
@@ -59,6 +60,9 @@ export interface LocalNode {
   /** Takes this node out of the cluster and its state out of the kernel; the daemon then ends. */
   leave(): Promise<void>
   events(onEvent: (event: EventView) => void): () => void
-  /** A client asks a server's HTTP application; rejects with `no_server` (unavailable). */
-  forward(question: HttpQuestion): Promise<HttpMessage>
+  /**
+   * A client asks a server's HTTP application. Rejects with `no_server` (unavailable); once `signal` is aborted, the
+   * server is told so and the call rejects.
+   */
+  forward(question: HttpQuestion, signal: AbortSignal): Promise<HttpMessage>
 }

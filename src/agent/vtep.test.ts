@@ -21,20 +21,26 @@ const facts: HostFacts = {
 }
 
 test("asked for: the address and its interface's MTU", () => {
-  expect(chooseVtep(facts, "10.0.0.5")).toEqual({ address: "10.0.0.5", mtu: 1500 })
-  expect(chooseVtep(facts, "127.0.0.1")).toEqual({ address: "127.0.0.1", mtu: 65536 })
+  expect(chooseVtep(facts, "10.0.0.5", null)).toEqual({ address: "10.0.0.5", mtu: 1500 })
+  expect(chooseVtep(facts, "127.0.0.1", null)).toEqual({ address: "127.0.0.1", mtu: 65536 })
 })
 
 test("not asked for: what the default route uses", () => {
-  expect(chooseVtep(facts, null)).toEqual({ address: "192.168.1.51", mtu: 9000 })
+  expect(chooseVtep(facts, null, null)).toEqual({ address: "192.168.1.51", mtu: 9000 })
+})
+
+test("known from before: kept while the host has it", () => {
+  expect(chooseVtep(facts, null, "10.0.0.5")).toEqual({ address: "10.0.0.5", mtu: 1500 })
+  expect(chooseVtep(facts, null, "10.0.0.6").address).toBe("192.168.1.51")
+  expect(chooseVtep(facts, "fd00::51", "10.0.0.5").address).toBe("fd00::51")
 })
 
 test("no default route: the first address that is not loopback", () => {
-  expect(chooseVtep({ ...facts, routes: [] }, null)).toEqual({ address: "10.0.0.5", mtu: 1500 })
+  expect(chooseVtep({ ...facts, routes: [] }, null, null)).toEqual({ address: "10.0.0.5", mtu: 1500 })
 })
 
 test("no address at all, no such address, no address", () => {
-  expect(() => chooseVtep({ ...facts, addresses: [], routes: [] }, null)).toThrow("no interface has a usable one")
-  expect(() => chooseVtep(facts, "10.9.9.9")).toThrow("no interface of this host has it")
-  expect(() => chooseVtep(facts, "ten")).toThrow("it is no IP address")
+  expect(() => chooseVtep({ ...facts, addresses: [], routes: [] }, null, null)).toThrow("no interface has a usable one")
+  expect(() => chooseVtep(facts, "10.9.9.9", null)).toThrow("no interface of this host has it")
+  expect(() => chooseVtep(facts, "ten", null)).toThrow("it is no IP address")
 })

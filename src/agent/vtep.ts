@@ -1,4 +1,7 @@
-/** Which address is this node's VTEP: the one that was asked for, else the one that the default route would use. */
+/**
+ * Which address is this node's VTEP: the one that was asked for, else the one it had before if the host still has it,
+ * else the one that the default route would use.
+ */
 import { OvlError } from "../base/errors.ts"
 import { isAddress } from "../model/cidr.ts"
 import type { HostFacts } from "../model/dataplane.ts"
@@ -10,8 +13,9 @@ export interface Vtep {
 }
 
 /** Errors: address_invalid (usage), address_unknown where the host has no such address, address_missing. */
-export function chooseVtep(facts: HostFacts, advertise: string | null): Vtep {
-  const address = advertise ?? defaultAddress(facts)
+export function chooseVtep(facts: HostFacts, advertise: string | null, known: string | null): Vtep {
+  const kept = known !== null && facts.addresses.some((each) => bare(each.address) === known) ? known : null
+  const address = advertise ?? kept ?? defaultAddress(facts)
   if (!isAddress(address))
     throw new OvlError("address_invalid", `cannot advertise ${address}: it is no IP address`, {
       kind: "usage",

@@ -13,6 +13,9 @@ export const VXLAN_OVERHEAD_V4_BYTES = 50
 export const VXLAN_OVERHEAD_V6_BYTES = 70
 /** Where servers listen for other nodes. */
 export const PEER_PORT = 8300
+/** Interface indexes of our ends of pairs begin here: no namespace comes so far by itself. */
+export const OVERLAY_PORT_INDEX_BASE = 100_000
+export const EGRESS_PORT_INDEX_BASE = 1_000_000
 /** The least an IPv4 link must carry (RFC 791). */
 export const MTU_MIN_BYTES = 68
 export const MTU_MAX_BYTES = 65_535
@@ -34,6 +37,8 @@ export const FRAME_MAX_BYTES = 16_777_216
 export const PEER_QUEUE_MAX_BYTES = 67_108_864
 export const PEER_CALL_TIMEOUT_MS = 3_000
 export const PEER_CONNECT_TIMEOUT_MS = 3_000
+/** A piece of a long HTTP answer on its way from a server to a client. */
+export const FORWARD_CHUNK_BYTES = 1_048_576
 /** Connections that have not yet shown a certificate, and how long one may stay so. */
 export const UNAUTHENTICATED_MAX = 64
 export const UNAUTHENTICATED_TIMEOUT_MS = 10_000
@@ -43,7 +48,7 @@ export const UNAUTHENTICATED_FRAME_MAX_BYTES = 65_536
 export const PEER_CONNECTIONS_MAX = 10_000
 /** Calls of one connection being worked on at once, and subscriptions open on it; one more is refused as busy. */
 export const PEER_CALLS_MAX = 4_096
-export const PEER_SUBSCRIPTIONS_MAX = 1_024
+export const PEER_SUBSCRIPTIONS_MAX = 32_768
 /** Both sides of a connection send at least this often; one that missed so many times in a row is dead. */
 export const PEER_KEEPALIVE_MS = 2_000
 export const PEER_SILENT_KEEPALIVES_MAX = 3
@@ -185,6 +190,23 @@ export const TOMBSTONES_MAX = 65_536
 export const TOMBSTONES_PER_COMMAND_MAX = 4_096
 /** Folders of a key, counted from its beginning, of which the store keeps the last change. */
 export const FOLDER_DEPTH_MAX = 32
+/** Sessions, their names, nodes and checks, and the longest that their keys stay locked after them: Consul's bound. */
+export const SESSIONS_MAX = 100_000
+export const SESSION_TEXT_MAX_BYTES = 1_024
+export const SESSION_CHECKS_MAX = 64
+export const SESSION_LOCK_DELAY_MAX_MS = 60_000
+/** Keys that may not be locked for a while after their session's end; when there are more, the oldest are free again. */
+export const LOCK_DELAYS_MAX = 100_000
+/** All that the verbs of one transaction read. */
+export const KV_RESULT_MAX_BYTES = 67_108_864
+/** Older states of the store that are kept for their readers at once, and for how long each. */
+export const STORE_VIEWS_MAX = 256
+export const STORE_VIEW_MAX_MS = 600_000
+/** A piece of a snapshot, and the longest header and row that one may have. */
+export const SNAPSHOT_CHUNK_BYTES = 65_536
+export const SNAPSHOT_ROW_MAX_BYTES = 2_097_152
+/** Keys that a command deletes in one go before the event loop gets a turn. */
+export const DELETE_SLICE_KEYS = 1_024
 /** Rows that a walk over the store reads at once. */
 export const STORE_PAGE_MAX_ROWS = 64
 /** Set aside on disk, and given up when it is full, so that deleting still works. */
@@ -246,3 +268,11 @@ export const LAB_CAPTURE_MAX_FRAMES = 16_384
 export const LAB_HTTP_MAX_BYTES = 1_048_576
 /** Room that must be free where the LMDB addon (3.5 MB) is unpacked. */
 export const UNPACK_MIN_BYTES = 8_388_608
+
+/** `ovl kv import`: what it reads, and what goes into one transaction (Consul takes 128 keys, and 524288 bytes of JSON). */
+export const KV_IMPORT_MAX_BYTES = 536_870_912
+export const KV_IMPORT_BATCH_MAX_KEYS = 128
+export const KV_IMPORT_BATCH_MAX_BYTES = 262_144
+/** Between two tries of `ovl kv watch` while no daemon answers: doubled each time. */
+export const KV_WATCH_RETRY_MIN_MS = 100
+export const KV_WATCH_RETRY_MAX_MS = 5_000

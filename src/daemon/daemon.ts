@@ -4,7 +4,7 @@
  */
 import { bootstrap } from "../agent/bootstrap.ts"
 import { bootId, defaultNodeName } from "../agent/host.ts"
-import { ensurePrivateDir, type Identity, saveIdentity } from "../agent/identity.ts"
+import { ensurePrivateDir, type Identity, loadIdentity, saveIdentity } from "../agent/identity.ts"
 import { acquireDaemonLock } from "../agent/lock.ts"
 import { Node } from "../agent/node.ts"
 import { kernelStateFile, prepareRunDir, socketPath } from "../agent/run-dir.ts"
@@ -15,6 +15,7 @@ import { parseHttpAddress } from "../api/address.ts"
 import { createApp } from "../api/app.ts"
 import { answerForwarded } from "../api/forward.ts"
 import { listenTcp, listenUnix } from "../api/listen.ts"
+import { AssertionError } from "../base/assert.ts"
 import { asOvlError } from "../base/errors.ts"
 import { FIRST_SYNC_WAIT_MS, NODE_HEARTBEAT_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
@@ -30,6 +31,7 @@ import { readyLine } from "./announce.ts"
 import { type Agent, assembleAgent } from "./assemble.ts"
 import { listenForPeers } from "./peers.ts"
 import { forgetNode } from "./take-down.ts"
+import { checkPorts } from "./ports.ts"
 import { Undo } from "./undo.ts"
 
 export interface DaemonOptions {
@@ -50,6 +52,9 @@ export interface DaemonOptions {
   log: Log
 }
 
+/** EX_SOFTWARE of sysexits(3): a service manager starts the daemon again. */
+const INTERNAL_ERROR_STATUS = 70
+
 /** It is ready. `done` resolves to the exit status when it has ended. */
 export interface Daemon {
   done: Promise<number>
@@ -62,7 +67,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     undo.all((error) => options.log.warn("cannot end something cleanly", { why: asOvlError(error).message }))
   const ended = Promise.withResolvers<number>()
   try {
-    await bringUp(options, undo, () => ended.resolve(0))
+    await bringUp(options, undo, (status) => ended.resolve(status))
   } catch (error) {
     await takeBack()
     throw error
@@ -76,18 +81,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-async function bringUp(options: DaemonOptions, undo: Undo, end: () => void): Promise<void> {
+async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number) => void): Promise<void> {
   const { log, runDir, dataDir } = options
   const bind = parseAddress(options.bind)
   const http = parseHttpAddress(options.http ?? "off")
   prepareRunDir(runDir)
   const lock = acquireDaemonLock(runDir)
   undo.add(() => lock.release())
-  undo.add(onSignals(end))
+  undo.add(onSignals(() => end(0)))
+  undo.add(onOwnMistakes(log, end))
   ensurePrivateDir(dataDir)
+  const role = loadIdentity(dataDir)?.role ?? (options.mode === "serve" ? "server" : "client")
+  await checkPorts([
+    ...(role === "server" ? [{ option: "--bind", ...bind } as const] : []),
+    ...(http ? [{ option: "--http", host: http.hostname, port: http.port } as const] : []),
+  ])
   const kernel = new LinuxKernel({ stateFile: kernelStateFile(runDir) })
   undo.add(() => kernel.close())
-  const vtep = chooseVtep(kernel.hostFacts(), options.advertise)
+  const vtep = chooseVtep(kernel.hostFacts(), options.advertise, loadIdentity(dataDir)?.address ?? null)
   const { identity, store } = await bootstrap({
     ...options,
     defaultName: defaultNodeName,
@@ -106,9 +117,18 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: () => void): Pro
   undo.add(() => agent.close())
   const afterLeaving = () => {
     undo.add(() => forgetNode({ runDir, dataDir, kernel }))
-    end()
+    end(0)
   }
-  const node = new Node({ ...agent, ...way, identity, store, runDir, version: VERSION, afterLeaving })
+  const node = new Node({
+    ...agent,
+    ...way,
+    identity,
+    store,
+    runDir,
+    version: VERSION,
+    clock: systemClock,
+    afterLeaving,
+  })
   const app = createApp(node, { log })
   if (way.local) {
     const answer = answerForwarded.bind(null, app)
@@ -218,5 +238,21 @@ function onSignals(end: () => void): () => void {
   for (const signal of signals) process.on(signal, end)
   return () => {
     for (const signal of signals) process.off(signal, end)
+  }
+}
+
+/**
+ * What was thrown where nobody catches it is a mistake of ours. One request that met it must not take the others down
+ * with it; a broken assumption must: the data plane goes on without the daemon, and with a wrong one it may not.
+ */
+function onOwnMistakes(log: Log, end: (status: number) => void): () => void {
+  const take = (thrown: unknown) => {
+    log.error("internal error", { why: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) })
+    if (thrown instanceof AssertionError) end(INTERNAL_ERROR_STATUS)
+  }
+  const kinds = ["uncaughtException", "unhandledRejection"] as const
+  for (const kind of kinds) process.on(kind, take)
+  return () => {
+    for (const kind of kinds) process.off(kind, take)
   }
 }

@@ -1,19 +1,19 @@
 /** The server's ear for other nodes: the cluster's calls, and the Consul requests that clients pass on. */
 import type { Identity } from "../agent/identity.ts"
-import { FORWARD_METHOD } from "../agent/node.ts"
+import { FORWARD_METHOD, FORWARD_MORE_METHOD, Forwarded } from "../agent/forward.ts"
 import type { HttpMessage, HttpQuestion } from "../agent/port.ts"
 import type { Log } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
 import type { LocalCluster } from "../registry/cluster-on-store.ts"
 import { clusterHandler } from "../registry/rpc-handler.ts"
-import type { PeerHandler, PeerListener } from "../transport/port.ts"
+import type { CallContext, PeerHandler, PeerListener } from "../transport/port.ts"
 import { listenTls } from "../transport/tls.ts"
 
 export interface PeersOptions {
   bind: { host: string; port: number }
   identity: Identity
   cluster: LocalCluster
-  answer: (question: HttpQuestion) => Promise<HttpMessage>
+  answer: (question: HttpQuestion, signal: AbortSignal) => Promise<HttpMessage>
   log: Log
 }
 
@@ -31,16 +31,20 @@ export function listenForPeers(options: PeersOptions): Promise<PeerListener> {
   })
 }
 
-/** The cluster's own calls, and one more: a member's HTTP request, put through this server's application. */
-function withForwarding(cluster: LocalCluster, answer: PeersOptions["answer"]): PeerHandler {
+/** The cluster's own calls, and a member's HTTP requests, put through this server's application. */
+export function withForwarding(cluster: LocalCluster, answer: PeersOptions["answer"]): PeerHandler {
   const handler = clusterHandler(cluster)
+  const forwarded = new Forwarded(answer)
+  const isMember = ({ peer }: CallContext) => peer !== null && cluster.isMember(peer.nodeId)
   return {
     ...handler,
-    call: (method, params, context) => {
-      const mayForward = context.peer !== null && cluster.isMember(context.peer.nodeId)
-      return method === FORWARD_METHOD && mayForward
-        ? answer(params as HttpQuestion)
-        : handler.call(method, params, context)
-    },
+    call: (method, params, context) =>
+      method === FORWARD_MORE_METHOD && isMember(context)
+        ? forwarded.more(params, context)
+        : handler.call(method, params, context),
+    subscribe: (method, params, context, publisher) =>
+      method === FORWARD_METHOD && isMember(context)
+        ? forwarded.subscribe(params, context, publisher)
+        : handler.subscribe(method, params, context, publisher),
   }
 }

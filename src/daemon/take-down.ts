@@ -2,7 +2,7 @@
  * `ovl down`: removes all that ovl put into this host, daemon alive or not. The cluster is not asked: it still knows the
  * node, whose next start frees what is gone and restores attached namespaces that are still there.
  */
-import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs"
+import { rmdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { runningDaemon } from "../agent/lock.ts"
 import { kernelStateFile, socketPath } from "../agent/run-dir.ts"
@@ -66,8 +66,14 @@ function forgetData(dataDir: string): void {
   removeIfEmpty(dataDir)
 }
 
+/** One that holds something else stays, and so does one that a file system is mounted on: that is not ovl's doing. */
 function removeIfEmpty(dir: string): void {
-  if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir)
+  try {
+    rmdirSync(dir)
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException
+    if (!["ENOENT", "ENOTEMPTY", "EBUSY", "EROFS"].includes(code)) throw error
+  }
 }
 
 async function stopDaemon(runDir: string, progress: (step: string) => void): Promise<void> {

@@ -57,9 +57,9 @@ export function request(
       link.set(batch, o.name, { alias: o.alias })
       return
     case "veth-add": {
-      const { name, mac, mtu } = o
+      const { name, index: ownIndex, mac, mtu } = o
       const peer = { name: o.peer.name, mac: o.peer.mac, mtu, namespace: descriptorOf(o.peer.ns) }
-      link.add(batch, { kind: "veth", name, mac, mtu, master: index, peer })
+      link.add(batch, { kind: "veth", name, index: ownIndex, mac, mtu, master: index, peer })
       // Of a hidden namespace IPv6 is off altogether.
       if (o.ns === HOST_NAMESPACE) setQuietIpv6(batch, name)
       link.set(batch, name, { alias: o.alias, up: true })

@@ -86,7 +86,7 @@ export function clientOf(places: LabPlaces, host: string): Client {
   return createClient({ socket: insideHost(places, host, `${HOST_RUN_DIR}/ovl.sock`) })
 }
 
-/** Resolves when the daemon answers. Errors: lab_node_failed, with the end of its log, when it ends or takes too long. */
+/** Resolves when the daemon answers. Errors: lab_node_failed, with the end of its log, when it ends or is too slow. */
 export async function daemonReady(places: LabPlaces, host: string): Promise<Client> {
   const until = performance.now() + LAB_READY_TIMEOUT_MS
   while (performance.now() < until && daemonPid(places, host) !== null) {

@@ -31,8 +31,8 @@ export async function labDown(lab: string, progress: Progress): Promise<void> {
 }
 
 /**
- * The node's own `ovl down`, run inside the host: it stops the daemon and the workloads, and empties the kernel. Where it
- * cannot, because the host is half made, there is little to take down, and it goes with the namespaces.
+ * The node's own `ovl down`, run inside the host: it stops the daemon and the workloads, and empties the kernel. Where
+ * it cannot, because the host is half made, there is little to take down, and it goes with the namespaces.
  */
 async function takeDownNode(places: LabPlaces, host: string): Promise<void> {
   if (isMountPoint(places.pin(host, "mnt"))) {

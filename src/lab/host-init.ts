@@ -1,7 +1,7 @@
 /**
- * `ovl __lab-host LAB HOST`: makes the mount and UTS namespaces of one lab host, in a process of its own, and holds them
- * until the lab has pinned them (the parent says so by closing standard input). Inside, the host has a /run and a /sys
- * of its own, and its own name.
+ * `ovl __lab-host LAB HOST`: makes the mount and UTS namespaces of one lab host, in a process of its own, and holds
+ * them until the lab has pinned them (the parent says so by closing standard input). Inside, the host has a /run and a
+ * /sys of its own, and its own name.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { LAB_PIN_ATTEMPTS_MAX } from "../base/limits.ts"
@@ -44,7 +44,7 @@ export async function holdLabHost(lab: string, host: string): Promise<number> {
 /**
  * Leaves for new mount and UTS namespaces. A mount namespace can be pinned only inside one that has a smaller id, which
  * keeps them from pinning each other in a ring; and Linux 6.18 gives ids to each processor in batches, so that a newer
- * namespace may have a smaller one. Then the rest of this processor's batch is used up: the next one is above all others.
+ * namespace may have a smaller one. Then the rest of this processor's batch is used up: the next is above all others.
  */
 function unshareForPinning(): void {
   const before = mountNamespaceId()

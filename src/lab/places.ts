@@ -1,5 +1,5 @@
 /**
- * Where a lab's things are. What pins its namespaces goes with a reboot, as the namespaces do; the nodes' data does not.
+ * Where a lab's things are. What pins its namespaces goes with a reboot, as they do; the nodes' data does not.
  *
  *     /run/ovl-lab/<lab>/ns/<host>.{net,mnt,uts}   pinned namespaces, on a private mount of their own
  *     /run/ovl-lab/<lab>/<host>.pid                the node's daemon
@@ -54,17 +54,18 @@ export class LabPlaces {
     return join(this.dataDir, `${host}.log`)
   }
 
-  /** The directory that the lab's lock is taken on. */
+  /** The directory that the lab's lock is taken on. Errors: lab_directory_failed. */
   makeRunDir(): void {
     makeRoot(LAB_RUN_ROOT)
-    mkdirSync(this.runDir, { recursive: true, mode: 0o700 })
+    makeDirectory(this.runDir)
   }
 
+  /** Errors: lab_directory_failed. */
   make(): void {
     this.makeRunDir()
-    mkdirSync(this.namespaces, { recursive: true, mode: 0o700 })
+    makeDirectory(this.namespaces)
     makeRoot(LAB_DATA_ROOT)
-    mkdirSync(this.dataDir, { recursive: true, mode: 0o700 })
+    makeDirectory(this.dataDir)
   }
 
   /** Removes the lab's folders, and with the last lab the roots, where they are ours. */
@@ -95,9 +96,21 @@ export class LabPlaces {
   }
 }
 
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new OvlError("lab_directory_failed", `cannot make ${path}: ${why}`, {
+      hint: "a lab needs room in /run and /var/lib",
+      cause: error,
+    })
+  }
+}
+
 function makeRoot(root: string): void {
   if (existsSync(root)) return
-  mkdirSync(root, { recursive: true, mode: 0o700 })
+  makeDirectory(root)
   writeFileSync(join(root, ROOT_MARK), "", { mode: 0o600 })
 }
 

@@ -69,6 +69,12 @@ export interface PortState {
   endpointId: string
   /** The near end: `veth2` in the hidden namespace, `ovl<12 digits>` on the egress bridge. */
   device: string
+  /**
+   * Interface index of the near end. Ours to choose, far above those that the kernel gives: where both ends of a pair
+   * happen to have the same index, the kernel takes up to a second to see that the link is up (linkwatch_urgent_event in
+   * net/core/link_watch.c), and the first packets are lost.
+   */
+  index: number
   /** Of the near end; the workload's own is in `workload`. */
   mac: string
   workload: InterfaceState

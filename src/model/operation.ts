@@ -47,6 +47,7 @@ export type Operation =
       op: "veth-add"
       ns: NamespacePath
       name: string
+      index: number
       mac: string
       mtu: number
       master: string
@@ -117,7 +118,8 @@ function renderIp(o: IpOperation): string {
       )
     case "veth-add":
       return (
-        `link add ${o.name} address ${o.mac} mtu ${o.mtu} master ${o.master} alias ${o.alias} up type veth peer ${o.peer.name} ` +
+        `link add ${o.name} index ${o.index} address ${o.mac} mtu ${o.mtu} master ${o.master} alias ${o.alias} up ` +
+        `type veth peer ${o.peer.name} ` +
         `netns ${shortNamespace(o.peer.ns)} address ${o.peer.mac} mtu ${o.mtu}`
       )
     case "link-set":

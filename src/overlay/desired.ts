@@ -2,7 +2,7 @@
  * What this node's kernel should hold, as a function of the catalog: for each network that has an endpoint here its
  * hidden namespace, ports and peers; the egress bridge; the host's rules. Nothing is remembered between two calls.
  */
-import { VXLAN_PORT } from "../base/limits.ts"
+import { EGRESS_PORT_INDEX_BASE, OVERLAY_PORT_INDEX_BASE, VXLAN_PORT } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
 import {
@@ -102,9 +102,11 @@ function bareAddress(withPrefix: string): string {
  */
 export function overlayPort(endpoint: EndpointRecord, mtu: number): PortState {
   const address = parseInterfaceAddress(endpoint.ip)
+  const place = address.address - subnetOf(address).address
   return {
     endpointId: endpoint.id,
-    device: `veth${address.address - subnetOf(address).address}`,
+    device: `veth${place}`,
+    index: OVERLAY_PORT_INDEX_BASE + place,
     mac: vethMac(endpoint.id),
     workload: {
       netns: endpoint.netns ?? "",
@@ -121,14 +123,16 @@ export function overlayPort(endpoint: EndpointRecord, mtu: number): PortState {
 export function egressPort(endpoint: EndpointRecord, mtu: number): PortState | null {
   const { egress } = endpoint
   if (egress === null) return null
+  const address = parseInterfaceAddress(egress.ip)
   return {
     endpointId: endpoint.id,
     device: egressDevice(endpoint.id),
+    index: EGRESS_PORT_INDEX_BASE + address.address - subnetOf(address).address,
     mac: vethMac(`egress/${endpoint.id}`),
     workload: {
       netns: endpoint.netns ?? "",
       ifname: egress.ifname,
-      mac: macOfIpv4(parseInterfaceAddress(egress.ip).address),
+      mac: macOfIpv4(address.address),
       mtu,
       addresses: [egress.ip],
       routes: [{ dst: "default", via: egress.gateway }],

@@ -43,7 +43,7 @@ describe("a network", () => {
       "bridge -n 1-249690033b link set dev vxlan1 learning off flood on isolated off",
       "bridge -n 1-249690033b fdb replace 02:42:0a:41:0a:03 dev vxlan1 dst 192.168.1.52 self permanent",
       "ip -n 1-249690033b neigh replace 10.65.10.3 lladdr 02:42:0a:41:0a:03 dev vxlan1 nud permanent",
-      `ip -n 1-249690033b link add veth2 address ${NETWORK.ports.get(LOCAL.id)?.mac} mtu 1450 master br0 alias ovl:W1 up type veth peer eth0 netns w1 address 02:42:0a:41:0a:02 mtu 1450`,
+      `ip -n 1-249690033b link add veth2 index 100002 address ${NETWORK.ports.get(LOCAL.id)?.mac} mtu 1450 master br0 alias ovl:W1 up type veth peer eth0 netns w1 address 02:42:0a:41:0a:02 mtu 1450`,
       "bridge -n 1-249690033b link set dev veth2 learning off flood off isolated off",
       "bridge -n 1-249690033b fdb replace 02:42:0a:41:0a:02 dev veth2 master static",
       "ip -n w1 link set eth0 alias ovl:W1 addrgenmode none up",

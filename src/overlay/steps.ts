@@ -161,11 +161,11 @@ export function addEndpoint(ns: NamespacePath, port: PortState, egress: PortStat
 }
 
 function addPair(ns: NamespacePath, master: string, flags: PortFlags, port: PortState): Operation[] {
-  const { workload, device: name } = port
+  const { workload, device: name, index } = port
   const alias = mark(port.endpointId)
   const peer = { ns: workload.netns, name: workload.ifname, mac: workload.mac }
   return [
-    { op: "veth-add", ns, name, mac: port.mac, mtu: workload.mtu, master, alias, peer },
+    { op: "veth-add", ns, name, index, mac: port.mac, mtu: workload.mtu, master, alias, peer },
     { op: "port-set", ns, name, ...flags },
     { op: "fdb-replace", ns, name, mac: workload.mac, dst: null },
   ]

@@ -236,7 +236,7 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
       reconcile()
       const port = wanted().ports.values().next().value
       if (!port) throw new Error("the fixture has a port")
-      const second = { ...port, endpointId: "f".repeat(64), device: "veth77" }
+      const second = { ...port, endpointId: "f".repeat(64), device: "veth77", index: port.index + 1 }
       expect(codeOf(() => kernel.apply(addPort(HIDDEN, second), "all-or-nothing"))).toBe("ifname_taken")
       const lost = { ...second, workload: { ...port.workload, netns: "/run/netns/nowhere" } }
       expect(codeOf(() => kernel.apply(addPort(HIDDEN, lost), "all-or-nothing"))).toBe("netns_not_found")

@@ -101,6 +101,25 @@ describeAsRoot("a daemon that is killed", () => {
     one.exec("red_n1", `ping -c1 -W1 ${OUTSIDE}`)
   })
 
+  test("where somebody else has taken a name, it says so, goes on guarding, and repairs when the name is free", async () => {
+    const before = kernelText(one)
+    const port = `ovl${one.endpoint("red_n1").id.slice(0, 12)}`
+    await one.stop("SIGKILL")
+    one.machine.run(`ip link del ${port}`)
+    one.machine.run(`ip link add ${port} type bridge`)
+    await one.resume()
+    const status = one.status()
+    expect([status.health, status.kernel.inSync]).toEqual(["degraded", false])
+    expect(status.problems[0]).toMatchObject({ code: "kernel_not_in_sync", message: expect.stringContaining(port) })
+    two.ovl("run -d --network green --name passing")
+    two.ovl("rm --force passing")
+    expect(rulesOf(one)).toBe(JSON.stringify((JSON.parse(before) as unknown[]).at(-1)))
+    one.machine.run(`ip link del ${port}`)
+    await until(() => one.try("status").status === 0, "it repairs by itself")
+    expect(kernelText(one)).toBe(before)
+    one.exec("red_n1", `ping -c1 -W1 ${OUTSIDE}`)
+  })
+
   test("a client without its server keeps the data plane, says so, and goes on when it is back", async () => {
     await one.stop("SIGKILL")
     await two.stop("SIGKILL")
@@ -436,8 +455,12 @@ function kernelText(node: TestNode): string {
     .filter((name) => name !== "guest")
     .map((name) => [name, shape(node, name), addresses(node, name), machine.run(`ip -n ${name} route`)])
   const rows = hiddenNamespaces(node).sort().map((name) => [name, remote(node, name), neighbourRows(node, name)])
-  const rules = machine.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'")
-  return JSON.stringify([shape(node, null), addresses(node, null), inside, rows, rules.split("\n")], null, 1)
+  const rules = JSON.parse(rulesOf(node)) as string[]
+  return JSON.stringify([shape(node, null), addresses(node, null), inside, rows, rules], null, 1)
+}
+
+function rulesOf(node: TestNode): string {
+  return JSON.stringify(node.machine.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'").split("\n"))
 }
 
 /** Names of ports are the program's choice, and so not compared. */

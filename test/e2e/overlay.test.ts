@@ -230,6 +230,36 @@ describeAsRoot("right after the answer", () => {
   })
 })
 
+describeAsRoot("a narrower underlay", () => {
+  let cluster: TestCluster
+  beforeAll(async () => {
+    cluster = await TestCluster.start({ nodes: ["n1", "n2"], start: false })
+  })
+  afterAll(() => cluster.close())
+
+  test("of one node decides for all: frames of full size pass between the hosts", async () => {
+    const [one, two] = cluster.nodes as [TestNode, TestNode]
+    two.machine.run("ip link set eth0 mtu 1400")
+    await one.serve()
+    await two.join(one)
+    one.ovl("network create red --subnet 10.65.10.0/24")
+    one.ovl("run -d --network red --name a")
+    two.ovl("run -d --network red --name b")
+    for (const [node, name, egress] of [
+      [one, "a", 1500],
+      [two, "b", 1400],
+    ] as const) {
+      const mtus = links(node, `ovl-${name}`).map((link) => `${link.ifname} ${link.mtu}`)
+      expect(mtus.slice(1)).toEqual(["eth0 1350", `eth1 ${egress}`])
+      expect(links(node, node.hidden("red")).slice(1).map((link) => link.mtu)).toEqual([1350, 1350, 1350])
+    }
+    one.exec("a", `ping -c1 -W1 -M do -s ${1350 - 28} b`)
+    expect(one.try(["exec", "a", "ping", "-c1", "-W1", "-M", "do", "-s", String(1351 - 28), "b"]).status).not.toBe(0)
+    const refused = one.try("--json network create wide --mtu 1400")
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringMatching(/mtu/)])
+  })
+})
+
 function remoteRows(node: TestNode, network: string): string[] {
   return fdbRows(node, node.hidden(network)).filter((row) => row.includes("192.168."))
 }

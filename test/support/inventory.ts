@@ -23,7 +23,7 @@ export function inventory(machine: Machine, directories: readonly string[]): str
 }
 
 /** The kernel cannot take back the number by which it knows another namespace's end of a cable. */
-const LINKS = `ip -d -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+/@/; s/link-netnsid [0-9]+//; s/(gc|hello|tcn|topology_change)_timer +[0-9.]+//g' | sort`
+const LINKS = `ip -d -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+/@/; s/link-netnsid [0-9]+//; s/[a-z_]+_timer +[0-9.]+//g' | sort`
 const SYSCTLS = `sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6|bridge|netfilter)\\.' \
   | grep -vE 'tcp_mem|udp_mem|nf_conntrack_(count|buckets)|random|stable_secret' | sort`
 /** A namespace's number, and that of a mount's peers, say nothing. */

@@ -199,13 +199,15 @@ export class Machine {
 
   /** Runs a program to its end, whatever that is. */
   try(command: Words, options: CommandOptions = {}): Done {
-    const child = Bun.spawnSync(this.#enter(command), {
+    // A watchdog on the machine itself: ending `nsenter` would leave the program running.
+    const watchdog = `timeout --foreground -s KILL ${(options.timeoutMs ?? COMMAND_TIMEOUT_MS) / 1000}`
+    const started = performance.now()
+    const child = Bun.spawnSync(this.#enter([...words(watchdog), ...words(command)]), {
       env: { ...this.env, ...options.env },
       stdin: options.input === undefined ? "ignore" : Buffer.from(options.input),
-      timeout: options.timeoutMs ?? COMMAND_TIMEOUT_MS,
-      killSignal: "SIGKILL",
     })
-    if (child.exitedDueToTimeout) throw new Error(`${this.name}: ${words(command).join(" ")}: took too long`)
+    if (performance.now() - started >= (options.timeoutMs ?? COMMAND_TIMEOUT_MS))
+      throw new Error(`${this.name}: ${words(command).join(" ")}: took too long`)
     return {
       status: exitStatus({
         exitCode: child.exitCode,

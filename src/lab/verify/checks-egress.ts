@@ -74,7 +74,7 @@ function sendFrom(from: EgressDoor, mac: string, destination: string, text: stri
   from.tap.send(udpFrame({ mac, sourceMac: from.mac, source: from.ip, destination, port: PROBE_PORT, text }))
 }
 
-/** Straight to the neighbour's MAC, and by way of the gateway. The control goes by the gateway to the outside and back. */
+/** Straight to the neighbour's MAC, and by way of the gateway. The control goes to the outside and back. */
 async function neighboursApart(scene: Scene, findings: Findings): Promise<void> {
   using taps = new Taps()
   const doors = openDoors(scene, taps)

@@ -131,7 +131,11 @@ function devices(
   findings.expectRows(BRIDGE_NAME, gateways, wanted)
   const vxlan = links.find((each) => each.name === VXLAN_NAME)?.vxlan
   const text = vxlan
-    ? `id ${vxlan.vni} local ${vxlan.local} dstport ${vxlan.port} ${vxlan.learning ? "learning" : "nolearning"} ${vxlan.proxy ? "proxy" : "noproxy"}`
+    ? [
+        `id ${vxlan.vni} local ${vxlan.local} dstport ${vxlan.port}`,
+        vxlan.learning ? "learning" : "nolearning",
+        vxlan.proxy ? "proxy" : "noproxy",
+      ].join(" ")
     : "missing"
   const expected = `id ${network.vni} local ${host.vtep} dstport ${VXLAN_PORT} nolearning proxy`
   findings.expect(text === expected, `${VXLAN_NAME} ${text}`, `${VXLAN_NAME} is ${text}, not ${expected}`)

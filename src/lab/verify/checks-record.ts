@@ -1,4 +1,4 @@
-/** What stands beside the data plane: each node's health, and the networks' records as a reader of Consul finds them. */
+/** Beside the data plane: each node's health, and the networks' records as a reader of Consul finds them. */
 import { DOCKER_RECORD_FLAGS, dockerRecordKey, dockerRecordsPrefix } from "../../model/record.ts"
 import type { Check, Findings } from "./check.ts"
 import { httpGet } from "./http.ts"

@@ -17,8 +17,8 @@ export interface Responder {
 }
 
 /**
- * Answers every question that comes to `address` in the namespace with `<name> <asker's address> <question>`; it is also
- * what the answers come from, so a host with several wants the one that is asked. Errors: probe_failed.
+ * Answers every question that comes to `address` in the namespace with `<name> <asker's address> <question>`; it is
+ * also what the answers come from, so a host with several wants the one that is asked. Errors: probe_failed.
  */
 export async function respond(netns: string, name: string, address = "0.0.0.0"): Promise<Responder> {
   const answer = (socket: Socket, question: Buffer, port: number, asker: string) =>

@@ -1,4 +1,4 @@
-/** What the checks look at: the lab's nodes, networks and workloads as the API tells, and the way into each namespace. */
+/** What the checks look at: nodes, networks and workloads as the API tells, and the way into each namespace. */
 import { OvlError } from "../../base/errors.ts"
 import type { Client } from "../../client/client.ts"
 import type { EndpointView } from "../../model/endpoint.ts"
