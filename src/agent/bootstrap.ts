@@ -19,6 +19,7 @@ import { NODES_PREFIX } from "../registry/keys.ts"
 import type { JoinAnswer, JoinRequest } from "../registry/port.ts"
 import { openEmbeddedStore } from "../store/embedded.ts"
 import type { Store } from "../store/port.ts"
+import { formatAddress } from "../transport/address.ts"
 import { requestJoin } from "../transport/join.ts"
 import { type Identity, loadIdentity, saveIdentity } from "./identity.ts"
 
@@ -85,7 +86,7 @@ async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
         id: randomHex(options.random, 64),
         name,
         address: options.address,
-        peerAddress: peerAddress(options.address, options.peerPort),
+        peerAddress: formatAddress({ host: options.address, port: options.peerPort }),
         version: options.version,
         underlayMtu: options.underlayMtu,
         bootId: options.bootId,
@@ -105,7 +106,7 @@ async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
       recoveryEpoch: cluster.recoveryEpoch,
       kvPrefix: cluster.kvPrefix,
       address: options.address,
-      servers: [peerAddress(options.address, options.peerPort)],
+      servers: [formatAddress({ host: options.address, port: options.peerPort })],
       certPem: await signRequest(authority, request.csrPem, subject),
       keyPem: request.keyPem,
       caPem: authority.certPem,
@@ -140,7 +141,7 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     bootId: options.bootId,
   }
   const answer = (await requestJoin({
-    servers: options.servers.map(withPort),
+    servers: options.servers.map(withPeerPort),
     token: options.token,
     request: { ...request },
     clock: options.clock,
@@ -154,7 +155,7 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     recoveryEpoch: answer.recoveryEpoch,
     kvPrefix: answer.kvPrefix,
     address: options.address,
-    servers: [...new Set([...answer.servers, ...options.servers.map(withPort)])],
+    servers: [...new Set([...answer.servers, ...options.servers.map(withPeerPort)])],
     certPem: answer.certPem,
     keyPem: key.keyPem,
     caPem: answer.caPem,
@@ -164,13 +165,8 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
 }
 
 /** A server that was named without a port listens where servers do unless told otherwise. */
-function withPort(server: string): string {
-  if (isIPv6(server)) return peerAddress(server, PEER_PORT)
-  return /:\d+$/.test(server) ? server : peerAddress(server, PEER_PORT)
-}
-
-function peerAddress(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`
+export function withPeerPort(server: string): string {
+  return !isIPv6(server) && /:\d+$/.test(server) ? server : formatAddress({ host: server, port: PEER_PORT })
 }
 
 function openStore(options: BootstrapOptions): Promise<Store> {

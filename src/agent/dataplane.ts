@@ -35,6 +35,8 @@ export interface DataPlaneOptions {
   log: Log
   /** Told how many operations a reconcile found necessary, and what they were. */
   onRepair: (plan: string, count: number) => void
+  /** Called after each look at all that the kernel holds. */
+  onReconciled: () => void
 }
 
 export class DataPlane {
@@ -90,9 +92,8 @@ export class DataPlane {
     const wanted = localNetworkIds(this.#o.catalog, view)
     const egress = this.#attempt("egress", () => this.#desiredEgress(view)) ?? null
     this.#wanted = { networks: wanted.size > 0, egress: egress !== null }
-    this.#rules = null
     this.#attempt("firewall", () =>
-      this.#ensureRules(this.#projection.networks.size + wanted.size > 0, egress !== null),
+      this.#repairRules(this.#projection.networks.size + wanted.size > 0, egress !== null),
     )
     for (const hidden of this.#attempt("namespaces", () => this.#o.kernel.listHidden()) ?? [])
       if (hidden.networkId === null || !wanted.has(hidden.networkId))
@@ -105,6 +106,7 @@ export class DataPlane {
     this.#lastReconcile = new Date(this.#o.clock.now()).toISOString()
     const next = this.#problems.length > 0 ? RECONCILE_RETRY_MS : RECONCILE_INTERVAL_MS
     this.#cancelTimer = this.#o.clock.after(next, () => this.reconcile())
+    this.#o.onReconciled()
   }
 
   /** Follows one batch of changes, which the catalog holds already. */
@@ -145,9 +147,7 @@ export class DataPlane {
       plan.note()
     } catch (error) {
       for (const endpoint of endpoints) this.#attached.delete(endpoint.id)
-      this.#attempt("firewall", () =>
-        this.#ensureRules(this.#hasNetworks, this.#hasEgress),
-      )
+      this.#attempt("firewall", () => this.#ensureRules(this.#hasNetworks, this.#hasEgress))
       throw error
     }
   }
@@ -204,16 +204,27 @@ export class DataPlane {
     return this.#projection.egressAddress !== null || (this.#problems.length > 0 && this.#wanted.egress)
   }
 
-  /** Makes the host's rules fit; costs nothing while what they depend on has not changed. */
-  #ensureRules(networks: boolean, egress: boolean): void {
+  /** Makes the host's rules fit; costs nothing while what they depend on has not changed. True if it wrote. */
+  #ensureRules(networks: boolean, egress: boolean): boolean {
     const { catalog, kernel } = this.#o
     const members = networks ? [...catalog.nodes.values()].map((node) => `${node.state} ${node.address}`).join() : ""
     const key = `${networks} ${egress} ${members}`
-    if (key === this.#rules) return
+    if (key === this.#rules) return false
     const facts = kernel.hostFacts()
     const bridge = egress ? { address: this.egressAddress(), forwarding: forwardingDevices(facts) } : null
-    kernel.applyFirewall(desiredFirewall(catalog, networks, bridge, facts))
+    const wrote = kernel.applyFirewall(desiredFirewall(catalog, networks, bridge, facts))
     this.#rules = key
+    return wrote
+  }
+
+  /** Looks at the rules themselves: somebody may have changed them. */
+  #repairRules(networks: boolean, egress: boolean): void {
+    const before = this.#rules
+    this.#rules = null
+    const wrote = this.#ensureRules(networks, egress)
+    if (!wrote || before === null || before !== this.#rules) return
+    this.#repairs++
+    this.#o.onRepair("iptables-restore --noflush", 1)
   }
 
   #repair(operations: Operation[]): void {

@@ -157,11 +157,14 @@ export class Endpoints {
   }
 
   /**
-   * After a start: what was being attached when the last daemon ended, and endpoints whose namespace is gone, are given
-   * up; the caller of the one never had an answer, the other has nobody to use it.
+   * Gives up endpoints whose namespace is gone, as nobody can use them, and after a start (`starting`) also what was being
+   * attached when the last daemon ended: its caller never had an answer. A workload that `run` made ends otherwise.
    */
-  async freeWhatIsGone(): Promise<void> {
-    const gone = this.#own().filter((each) => each.state !== "up" || !this.#o.dataplane.isPresent(each))
+  async freeWhatIsGone(starting: boolean): Promise<void> {
+    const half = (each: EndpointRecord) => starting && each.state !== "up"
+    const vanished = (each: EndpointRecord) =>
+      each.state === "up" && (starting || each.origin === "attach") && !this.#o.dataplane.isPresent(each)
+    const gone = this.#own().filter((each) => half(each) || vanished(each))
     if (gone.length === 0) return
     await this.#remove(gone)
     for (const each of gone)

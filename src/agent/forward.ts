@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
-import { FORWARD_CHUNK_BYTES, KV_WAIT_MAX_MS, PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
+import { FORWARD_CHUNK_BYTES, KV_WAIT_LONGEST_MS, PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
 import type { CallContext, PeerConnection, Publisher } from "../transport/port.ts"
 import type { HttpMessage, HttpQuestion } from "./port.ts"
 
@@ -46,7 +46,7 @@ export function ask(
   const id = `${LIFE}.${asked++}`
   // A blocking query may rest for as long as Consul lets it; anything else is answered soon or not at all.
   const blocking = /[?&]index=/.test(question.target)
-  const timeoutMs = PEER_CALL_TIMEOUT_MS + (blocking ? KV_WAIT_MAX_MS : 0)
+  const timeoutMs = PEER_CALL_TIMEOUT_MS + (blocking ? KV_WAIT_LONGEST_MS : 0)
   return new Promise((resolve, reject) => {
     const params: Asked = { id, question }
     const over = (error?: OvlError) => {
@@ -88,12 +88,18 @@ function pieces(connection: PeerConnection, id: string, first: Uint8Array, over:
   })
 }
 
+/** Answers what the member `asker`, by its name, has forwarded; `signal` is aborted when nobody waits for it any more. */
+export type AnswerForwarded = (
+  question: HttpQuestion,
+  about: { asker: string; signal: AbortSignal },
+) => Promise<HttpMessage>
+
 /** The server's side: what members ask, answered by `answer`; each of them can only go on with what it asked itself. */
 export class Forwarded {
-  readonly #answer: (question: HttpQuestion, signal: AbortSignal) => Promise<HttpMessage>
+  readonly #answer: AnswerForwarded
   readonly #open = new Map<string, PieceReader>()
 
-  constructor(answer: (question: HttpQuestion, signal: AbortSignal) => Promise<HttpMessage>) {
+  constructor(answer: AnswerForwarded) {
     this.#answer = answer
   }
 
@@ -112,7 +118,8 @@ export class Forwarded {
       this.#open.delete(key)
     })
     const send = async () => {
-      const { status, headers, body } = await this.#answer(question, stop.signal)
+      const asker = peer?.name ?? ""
+      const { status, headers, body } = await this.#answer(question, { asker, signal: stop.signal })
       const reader = body instanceof Uint8Array ? null : new PieceReader(body)
       const piece = reader ? await reader.next() : { body: body as Uint8Array, more: false }
       if (stop.signal.aborted) return void reader?.cancel()

@@ -122,11 +122,11 @@ export class Node implements LocalNode {
 
   async status(): Promise<StatusView> {
     let info: ClusterInfo | null = null
-    let why: string | null = this.#p.link?.problem ?? null
+    let refusal: OvlError | null = null
     try {
       info = await this.#p.cluster.info()
     } catch (error) {
-      why = asOvlError(error).message
+      refusal = asOvlError(error)
     }
     return statusView({
       nodeId: this.id,
@@ -134,7 +134,7 @@ export class Node implements LocalNode {
       info,
       clusterId: this.#p.identity.clusterId,
       kernel: this.#p.dataplane.health(),
-      serverProblem: why,
+      refusal,
     })
   }
 

@@ -51,6 +51,10 @@ export function planAttach(task: AttachTask): AttachPlan {
     operations.push(...addEndpoint(netns, port, egress))
     notes.push(() => task.projection.notePorts(endpoint, port.device, egress?.device ?? null))
   }
+  const [first] = task.endpoints
+  // In the same visit: a workload that `run` made was given nothing but its namespace yet.
+  if (first?.origin === "run" && first.netns !== null)
+    operations.push({ op: "link-set", ns: first.netns, name: "lo", up: true })
   const note = () => {
     for (const each of notes) each()
   }

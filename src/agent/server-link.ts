@@ -34,16 +34,12 @@ export class ServerLink {
     return this.#connection !== null
   }
 
-  /** Why no server is connected, in a sentence; null while one is, or before the first try. */
-  get problem(): string | null {
-    return this.#connection ? null : (this.#lastError?.message ?? null)
-  }
-
   /** The standing connection, or a new one. Rejects with `no_server` (unavailable). */
   connection(): Promise<PeerConnection> {
     if (this.#connection) return Promise.resolve(this.#connection)
     if (this.#connecting) return this.#connecting
-    if (this.#closed || this.#options.clock.monotonic() < this.#pausedUntil) return Promise.reject(this.#noServer())
+    if (this.#closed || this.#options.clock.monotonic() < this.#pausedUntil)
+      return Promise.reject(this.#refusal() ?? this.#noServer())
     this.#connecting = this.#connect().finally(() => {
       this.#connecting = null
     })
@@ -67,7 +63,7 @@ export class ServerLink {
       }
     }
     this.#pausedUntil = this.#options.clock.monotonic() + SERVER_LINK_PAUSE_MS
-    throw this.#noServer()
+    throw this.#refusal() ?? this.#noServer()
   }
 
   #adopt(connection: PeerConnection): PeerConnection {
@@ -83,6 +79,11 @@ export class ServerLink {
       if (error) this.#lastError = error
     })
     return connection
+  }
+
+  /** A server that was reached and says that this node is none of its cluster: that is no absence. */
+  #refusal(): OvlError | null {
+    return this.#lastError?.kind === "forbidden" ? this.#lastError : null
   }
 
   #noServer(): OvlError {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { OvlError } from "../base/errors.ts"
 import { Catalog } from "../model/catalog.ts"
 import type { NodeRecord } from "../model/node.ts"
 import { type StatusFacts, statusView } from "./status.ts"
@@ -38,7 +39,7 @@ function facts(change: Partial<StatusFacts> = {}, alive: string[] = ["s1", "c1"]
     info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [] },
     clusterId: "c",
     kernel: { inSync: true, lastReconcile: null, repairs: 0, problems: [] },
-    serverProblem: null,
+    refusal: null,
     ...change,
   }
 }
@@ -52,10 +53,19 @@ test("all well: ok, no problems, the leader by name", () => {
 })
 
 test("no server: degraded, and the reason is told", () => {
-  const status = statusView(facts({ info: null, serverProblem: "connection refused" }))
+  const status = statusView(
+    facts({ info: null, refusal: new OvlError("no_server", "connection refused", { kind: "unavailable" }) }),
+  )
   expect(status.health).toBe("degraded")
   expect(status.problems.map((each) => each.code)).toEqual(["no_leader"])
   expect(status.problems[0]?.message).toContain("connection refused")
+})
+
+test("a cluster that refuses this node is told apart from one that is away", () => {
+  const refusal = new OvlError("not_member", "node c1: no member of the cluster any more", { kind: "forbidden" })
+  const status = statusView(facts({ info: null, refusal }))
+  expect(status.health).toBe("degraded")
+  expect(status.problems.map((each) => each.code)).toEqual(["not_member"])
 })
 
 test("kernel not in sync: degraded", () => {

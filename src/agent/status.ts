@@ -1,4 +1,5 @@
 /** `ovl status`: this node's and the cluster's health first, then facts. */
+import type { OvlError } from "../base/errors.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { Problem, StatusView } from "../model/node.ts"
 import { nodeView } from "../model/views.ts"
@@ -19,8 +20,8 @@ export interface StatusFacts {
   info: ClusterInfo | null
   clusterId: string
   kernel: KernelHealth
-  /** Why no server answers, where that is known. */
-  serverProblem: string | null
+  /** What asking the cluster came to, where it did not answer. */
+  refusal: OvlError | null
 }
 
 /** Pure: what the contract calls `status`. `degraded` means no leader, this kernel not in sync, or a voter lost. */
@@ -64,13 +65,20 @@ export function statusView(facts: StatusFacts): StatusView {
   }
 }
 
-function serverProblems(facts: StatusFacts): Problem[] {
-  if (facts.info?.leader) return []
-  const why = facts.serverProblem ? `: ${facts.serverProblem}` : ""
+function serverProblems({ info, refusal }: StatusFacts): Problem[] {
+  if (info?.leader) return []
+  if (refusal?.kind === "forbidden")
+    return [
+      {
+        code: refusal.code,
+        message: `the cluster refuses this node: ${refusal.message}`,
+        hint: "if it was removed: `ovl down --all` clears it, then `ovl join` with a new token",
+      },
+    ]
   return [
     {
       code: "no_leader",
-      message: `no server of the cluster answers${why}`,
+      message: refusal?.message ?? "the cluster has no leader",
       hint: "the data plane goes on; start a server again, or check the way to it",
     },
   ]

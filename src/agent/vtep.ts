@@ -3,12 +3,14 @@
  * else the one that the default route would use.
  */
 import { OvlError } from "../base/errors.ts"
+import { ETHERNET_MTU_BYTES, MTU_MAX_BYTES } from "../base/limits.ts"
 import { isAddress } from "../model/cidr.ts"
 import type { HostFacts } from "../model/dataplane.ts"
+import { underlayMtu } from "../overlay/egress.ts"
 
 export interface Vtep {
   address: string
-  /** MTU of its interface in bytes. */
+  /** What the underlay carries, in bytes. */
   mtu: number
 }
 
@@ -21,14 +23,12 @@ export function chooseVtep(facts: HostFacts, advertise: string | null, known: st
       kind: "usage",
       hint: "give an address of this host, such as --advertise 192.168.1.51",
     })
-  const holder = facts.addresses.find((each) => bare(each.address) === address)
-  const link = facts.links.find((each) => each.name === holder?.device)
-  if (!link)
+  if (!facts.addresses.some((each) => bare(each.address) === address))
     throw new OvlError("address_unknown", `cannot advertise ${address}: no interface of this host has it`, {
       kind: "invalid",
       hint: `this host has ${facts.addresses.map((each) => bare(each.address)).join(", ") || "no address"}`,
     })
-  return { address, mtu: link.mtu }
+  return { address, mtu: Math.min(underlayMtu(facts, address) ?? ETHERNET_MTU_BYTES, MTU_MAX_BYTES) }
 }
 
 function defaultAddress(facts: HostFacts): string {

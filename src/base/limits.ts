@@ -18,6 +18,8 @@ export const OVERLAY_PORT_INDEX_BASE = 100_000
 export const EGRESS_PORT_INDEX_BASE = 1_000_000
 /** The least an IPv4 link must carry (RFC 791). */
 export const MTU_MIN_BYTES = 68
+/** What an Ethernet carries unless it is told otherwise. */
+export const ETHERNET_MTU_BYTES = 1_500
 export const MTU_MAX_BYTES = 65_535
 
 export const NAME_MAX_CHARS = 63
@@ -147,6 +149,24 @@ export const SOCKET_PATH_MAX_BYTES = 107
 /** Consul's blocking queries: the wait when none is asked for, and the longest that may be asked for. */
 export const KV_WAIT_DEFAULT_MS = 300_000
 export const KV_WAIT_MAX_MS = 600_000
+/** The same with the sixteenth that is added at most, so that not all come back together. */
+export const KV_WAIT_LONGEST_MS = 637_500
+/** Requests that wait for a change, all together; and the answers that those who wake at once share. */
+export const HTTP_WAITERS_MAX = 100_000
+export const SHARED_ANSWERS_MAX_BYTES = 16_777_216
+/** Headers of answers that are kept ready for those who ask again. */
+export const KEPT_HEADERS_MAX = 1_024
+/** A listing is sent in pieces of about this size, and read from the store so many keys at once. */
+export const LISTING_PIECE_BYTES = 262_144
+export const LISTING_PAGE_MAX_KEYS = 1_024
+/** Consul's limits of a transaction: its operations, and (unlike Consul's, with room for base64) its body. */
+export const TXN_OPERATIONS_MAX = 128
+export const TXN_BODY_MAX_BYTES = 12_582_912
+/** The longest body that a client node passes on to a server: less than a frame. */
+export const FORWARD_BODY_MAX_BYTES = 12_582_912
+/** Consul's session_ttl_min, and the longest that a session may live without renewal. */
+export const SESSION_TTL_MIN_MS = 10_000
+export const SESSION_TTL_MAX_MS = 86_400_000
 /** Segments of a KV path in which `..` is looked for before Bun resolves it away. */
 export const KV_DOT_SEGMENTS_MAX = 16
 /** Events that may wait for one slow reader of the event stream before it is cut off. */
@@ -158,6 +178,8 @@ export const LOG_CHUNK_BYTES = 65_536
 export const LOG_POLL_MS = 200
 /** What a follower remembers of its last piece, to find its place again after the log dropped its older half. */
 export const LOG_REMEMBERED_BYTES = 256
+/** Descriptors that a daemon asks the kernel for: one for each of HTTP_WAITERS_MAX, and room beside them. */
+export const OPEN_FILES_WANTED = 131_072
 /** The longest that `stop` may be asked to wait before it kills. */
 export const STOP_GRACE_MAX_MS = 3_600_000
 
@@ -245,6 +267,8 @@ export const FIRST_SYNC_WAIT_MS = 3_000
 export const DAEMON_STOP_TIMEOUT_MS = 5_000
 /** Changes of names that come within this time are written into the workloads' hosts files at once. */
 export const NAMES_REFRESH_MS = 10
+/** Where writing them takes long, the next time comes so many times as long later at the soonest: a tenth of the time at most. */
+export const NAMES_REFRESH_PAUSE_FACTOR = 10
 
 /** How long a lab waits for a node's daemon, and what it was told, to be ready; and for what it ends to be gone. */
 export const LAB_READY_TIMEOUT_MS = 15_000

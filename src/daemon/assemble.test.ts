@@ -143,7 +143,7 @@ describe("a new daemon over an old kernel", () => {
     h1.agent.close()
     h1.kernel.performed.length = 0
     const again = await start(h1.id, "h1", h1.kernel)
-    await again.agent.endpoints.freeWhatIsGone()
+    await again.agent.endpoints.freeWhatIsGone(true)
     await again.agent.workloads.resume()
     expect(renderPlan(h1.kernel.performed)).toBe("")
     expect(again.agent.workloads.list().map((each) => [each.name, each.status])).toEqual([["w1", "running"]])
@@ -167,6 +167,20 @@ describe("a new daemon over an old kernel", () => {
     )
   })
 
+  test("gives up an attached namespace that is gone, without a restart", async () => {
+    const [h1, h2] = await twoNodes()
+    await cluster.createNetwork({ name: "red" })
+    h1.kernel.apply([{ op: "netns-add", ns: "/run/netns/web" }], "best-effort")
+    await h1.agent.endpoints.attach({ network: "red", netns: "web", name: "web" })
+    await h2.agent.workloads.run({ networks: ["red"], name: "w2", detach: true })
+    expect(rows(h2).length).toBe(2)
+    h1.kernel.apply([{ op: "netns-del", ns: "/run/netns/web" }], "best-effort")
+    h1.agent.dataplane.reconcile()
+    await Bun.sleep(20)
+    expect([...h1.agent.replica.catalog.endpoints.values()].map((each) => each.name)).toEqual(["w2"])
+    expect(rows(h2)).toEqual([])
+  })
+
   test("frees what was being attached when the old one died, and what has lost its namespace", async () => {
     const [h1] = await twoNodes()
     const { network } = await cluster.createNetwork({ name: "red" })
@@ -184,7 +198,7 @@ describe("a new daemon over an old kernel", () => {
         origin: "attach",
       },
     ])
-    await h1.agent.endpoints.freeWhatIsGone()
+    await h1.agent.endpoints.freeWhatIsGone(true)
     expect(h1.agent.replica.catalog.endpoints.size).toBe(0)
     expect(h1.kernel.listHidden()).toEqual([])
   })

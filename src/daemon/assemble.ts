@@ -6,7 +6,8 @@ import { tellChanges } from "../agent/change-events.ts"
 import type { Identity } from "../agent/identity.ts"
 import { Replica } from "../agent/replica.ts"
 import { WorkloadManager } from "../agent/workload/manager.ts"
-import { NAMES_REFRESH_MS } from "../base/limits.ts"
+import { asOvlError } from "../base/errors.ts"
+import { NAMES_REFRESH_MS, NAMES_REFRESH_PAUSE_FACTOR } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Kernel } from "../kernel/port.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
@@ -37,6 +38,7 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
   const events = new EventBus(systemClock, log)
   const synced = Promise.withResolvers<void>()
   let cancelNames: (() => void) | null = null
+  let namesPauseMs = NAMES_REFRESH_MS
   const staleNames = new Set<string>()
   const replica = new Replica({ cluster, clock: systemClock, log, onBatch })
   const { catalog } = replica
@@ -46,7 +48,12 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
     nodeId,
     clock: systemClock,
     log,
-    onRepair: (plan, count) => events.emit("repaired", `repaired ${count} kernel objects`, { plan: plan.trim() }),
+    onRepair: (plan, count) =>
+      events.emit("repaired", `repaired ${count} kernel objects`, { plan: plan.trim().replaceAll("\n", "; ") }),
+    onReconciled: () => {
+      const failed = (error: unknown) => log.warn("cannot free what is gone yet", { why: asOvlError(error).message })
+      if (replica.following) endpoints.freeWhatIsGone(false).catch(failed)
+    },
   })
   const endpoints = new Endpoints({
     cluster,
@@ -86,10 +93,12 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
       if (change.type === "endpoint")
         for (const id of change.value ? [change.value.networkId] : catalog.networks.keys()) staleNames.add(id)
     if (staleNames.size === 0) return
-    cancelNames ??= systemClock.after(NAMES_REFRESH_MS, () => {
+    cancelNames ??= systemClock.after(namesPauseMs, () => {
       cancelNames = null
+      const start = systemClock.monotonic()
       workloads.refreshNames(staleNames)
       staleNames.clear()
+      namesPauseMs = Math.max(NAMES_REFRESH_MS, (systemClock.monotonic() - start) * NAMES_REFRESH_PAUSE_FACTOR)
     })
   }
 

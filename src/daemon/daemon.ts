@@ -2,7 +2,7 @@
  * The daemon: the one place where the real adapters are put together. It comes up in an order in which every step can
  * be undone, and is ready when its socket answers; going down it leaves the data plane as it is.
  */
-import { bootstrap } from "../agent/bootstrap.ts"
+import { bootstrap, withPeerPort } from "../agent/bootstrap.ts"
 import { bootId, defaultNodeName } from "../agent/host.ts"
 import { ensurePrivateDir, type Identity, loadIdentity, saveIdentity } from "../agent/identity.ts"
 import { acquireDaemonLock } from "../agent/lock.ts"
@@ -21,12 +21,13 @@ import { FIRST_SYNC_WAIT_MS, NODE_HEARTBEAT_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { VERSION } from "../base/version.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
+import { raiseOpenFiles } from "../linux/limits.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
 import { type LocalCluster, openCluster } from "../registry/cluster-on-store.ts"
 import type { Cluster } from "../registry/port.ts"
 import { remoteCluster } from "../registry/rpc-remote.ts"
 import type { Store } from "../store/port.ts"
-import { parseAddress } from "../transport/address.ts"
+import { formatAddress, parseAddress } from "../transport/address.ts"
 import { readyLine } from "./announce.ts"
 import { type Agent, assembleAgent } from "./assemble.ts"
 import { listenForPeers } from "./peers.ts"
@@ -83,6 +84,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number) => void): Promise<void> {
   const { log, runDir, dataDir } = options
+  const files = raiseOpenFiles()
+  if (files.short) log.warn("open files are limited, and so are waiting requests", { limit: files.limit })
   const bind = parseAddress(options.bind)
   const http = parseHttpAddress(options.http ?? "off")
   prepareRunDir(runDir)
@@ -111,7 +114,7 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
     random: systemRandom,
   })
   if (store) undo.add(() => store.close())
-  const way = openWay(identity, store, log)
+  const way = openWay(identity, store, options.servers, log)
   undo.add(way.close)
   const agent = assembleAgent({ identity, runDir, kernel, cluster: way.cluster, log })
   undo.add(() => agent.close())
@@ -161,13 +164,14 @@ interface Way {
   close: () => void
 }
 
-function openWay(identity: Identity, store: Store | null, log: Log): Way {
+function openWay(identity: Identity, store: Store | null, named: string[], log: Log): Way {
   if (store) {
     const local = openCluster({ store, clock: systemClock, random: systemRandom, log, self: identity.nodeId })
     return { cluster: local, local, link: null, close: () => local.close() }
   }
   const link = new ServerLink({
-    servers: () => identity.servers,
+    // Those named on the command line are no duty of a node that resumes, but they may be the only ones that are left.
+    servers: () => [...new Set([...identity.servers, ...named.map(withPeerPort)])],
     credentials: { cert: identity.certPem, key: identity.keyPem, ca: identity.caPem },
     expect: { clusterId: identity.clusterId, recoveryEpoch: identity.recoveryEpoch },
     clock: systemClock,
@@ -193,7 +197,7 @@ async function firstSync(
   const settle = agent.synced.then(async () => {
     await node.cluster.heartbeat(node.id)
     await reportFacts(node, vtep, identity, options)
-    await agent.endpoints.freeWhatIsGone()
+    await agent.endpoints.freeWhatIsGone(true)
     await agent.workloads.resume()
   })
   const failed = settle.catch((error) =>
@@ -206,7 +210,14 @@ async function firstSync(
 async function reportFacts(node: Node, vtep: Vtep, identity: Identity, options: DaemonOptions): Promise<void> {
   const known = node.catalog.nodes.get(node.id)
   if (!known) return
-  const facts = { address: vtep.address, underlayMtu: vtep.mtu, version: VERSION, bootId: bootId() }
+  const port = identity.role === "server" ? parseAddress(options.bind).port : null
+  const facts = {
+    address: vtep.address,
+    peerAddress: port === null ? null : formatAddress({ host: vtep.address, port }),
+    underlayMtu: vtep.mtu,
+    version: VERSION,
+    bootId: bootId(),
+  }
   const changed = (Object.keys(facts) as (keyof typeof facts)[]).some((key) => known[key] !== facts[key])
   if (changed) await node.waitFor((await node.cluster.updateNode(node.id, facts)).revision)
   const { servers } = await node.cluster.info()

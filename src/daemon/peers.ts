@@ -1,7 +1,6 @@
 /** The server's ear for other nodes: the cluster's calls, and the Consul requests that clients pass on. */
 import type { Identity } from "../agent/identity.ts"
-import { FORWARD_METHOD, FORWARD_MORE_METHOD, Forwarded } from "../agent/forward.ts"
-import type { HttpMessage, HttpQuestion } from "../agent/port.ts"
+import { type AnswerForwarded, FORWARD_METHOD, FORWARD_MORE_METHOD, Forwarded } from "../agent/forward.ts"
 import type { Log } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
 import type { LocalCluster } from "../registry/cluster-on-store.ts"
@@ -13,7 +12,7 @@ export interface PeersOptions {
   bind: { host: string; port: number }
   identity: Identity
   cluster: LocalCluster
-  answer: (question: HttpQuestion, signal: AbortSignal) => Promise<HttpMessage>
+  answer: AnswerForwarded
   log: Log
 }
 
@@ -32,7 +31,7 @@ export function listenForPeers(options: PeersOptions): Promise<PeerListener> {
 }
 
 /** The cluster's own calls, and a member's HTTP requests, put through this server's application. */
-export function withForwarding(cluster: LocalCluster, answer: PeersOptions["answer"]): PeerHandler {
+export function withForwarding(cluster: LocalCluster, answer: AnswerForwarded): PeerHandler {
   const handler = clusterHandler(cluster)
   const forwarded = new Forwarded(answer)
   const isMember = ({ peer }: CallContext) => peer !== null && cluster.isMember(peer.nodeId)

@@ -2,15 +2,12 @@
  * The contract's JSON out of the records of a catalog: references by id become names, and what is derived (an MTU, who
  * is alive) is worked out. Pure, so that every node shows the same.
  */
-import { MTU_MIN_BYTES, VXLAN_OVERHEAD_V4_BYTES, VXLAN_OVERHEAD_V6_BYTES } from "../base/limits.ts"
+import { ETHERNET_MTU_BYTES, MTU_MIN_BYTES, VXLAN_OVERHEAD_V4_BYTES, VXLAN_OVERHEAD_V6_BYTES } from "../base/limits.ts"
 import type { Catalog } from "./catalog.ts"
 import { isIpv6 } from "./cidr.ts"
 import type { EndpointRecord, EndpointView } from "./endpoint.ts"
 import type { NetworkRecord, NetworkView } from "./network.ts"
 import type { NodeRecord, NodeView } from "./node.ts"
-
-/** Ethernet's MTU: for a cluster of which no member is known. */
-const ETHERNET_MTU_BYTES = 1500
 
 /** The outer headers of a frame between VTEPs of this node's address family, in bytes. */
 export function vxlanOverhead(node: Pick<NodeRecord, "address">): number {

@@ -80,7 +80,9 @@ function connect({ connection, clock }: RemoteClusterOptions): Promise<PeerConne
       settled(resolve),
       settled((thrown: unknown) => {
         const error = asOvlError(thrown)
-        reject(error.code === "no_server" ? error : noServer(error.message, thrown))
+        // A server that refuses this node is there.
+        const told = error.code === "no_server" || error.kind === "forbidden"
+        reject(told ? error : noServer(error.message, thrown))
       }),
     )
   })

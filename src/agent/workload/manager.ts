@@ -2,6 +2,7 @@
  * The workloads that `run` made on this node: a pinned network namespace each, on one or more networks, with a command
  * or none. A workload outlives the daemon; what the daemon must know of it stands in the run directory.
  */
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Clock } from "../../base/clock.ts"
 import { asOvlError, OvlError } from "../../base/errors.ts"
@@ -17,8 +18,8 @@ import { foldName } from "../../model/names.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../model/workload.ts"
 import type { Endpoints } from "../endpoints.ts"
 import type { EventBus } from "../events.ts"
-import { readIfThere, rewriteInPlace } from "../files.ts"
-import { hostsText, resolvConfText } from "./etc-files.ts"
+import { rewriteInPlace } from "../files.ts"
+import { HostsTexts, resolvConfText } from "./etc-files.ts"
 import { isProcessIn, processesIn } from "../../linux/namespace-processes.ts"
 import { deleteRecord, loadRecords, readExit, saveRecord, WorkloadPaths, type WorkloadRecord } from "./record.ts"
 import { startSupervisor } from "./supervisor-start.ts"
@@ -166,11 +167,11 @@ export class WorkloadManager {
 
   /** Rewrites /etc/hosts of every workload on one of these networks. */
   refreshNames(networkIds: ReadonlySet<string>): void {
+    const texts = new HostsTexts(this.#options.catalog)
     for (const record of this.#records.values()) {
       if (record.status !== "running" || !record.networks.some((network) => networkIds.has(network.id))) continue
       const paths = new WorkloadPaths(this.#options.runDir, record.name)
-      if (readIfThere(paths.hosts) === null) continue
-      rewriteInPlace(paths.hosts, hostsText(record, this.#options.catalog), 0o644)
+      if (existsSync(paths.hosts)) rewriteInPlace(paths.hosts, texts.of(record), 0o644)
     }
   }
 
@@ -216,13 +217,7 @@ export class WorkloadManager {
     // The record first: after a crash it tells which namespace to remove.
     saveRecord(this.#options.runDir, record)
     const ns = record.netns
-    this.#options.kernel.apply(
-      [
-        { op: "netns-add", ns },
-        { op: "link-set", ns, name: "lo", up: true },
-      ],
-      "all-or-nothing",
-    )
+    this.#options.kernel.apply([{ op: "netns-add", ns }], "all-or-nothing")
     await this.#options.endpoints.createForWorkload({
       workload: record.name,
       networks: this.#options.endpoints.resolveNetworks(record.networks.map((network) => network.id)),
@@ -244,7 +239,7 @@ export class WorkloadManager {
 
   #writeEtcFiles(record: WorkloadRecord): void {
     const paths = new WorkloadPaths(this.#options.runDir, record.name)
-    rewriteInPlace(paths.hosts, hostsText(record, this.#options.catalog), 0o644)
+    rewriteInPlace(paths.hosts, new HostsTexts(this.#options.catalog).of(record), 0o644)
     rewriteInPlace(paths.hostnameFile, `${record.hostname}\n`, 0o644)
     rewriteInPlace(paths.resolvConf, resolvConfText(), 0o644)
   }
