@@ -30,6 +30,7 @@ const SYMBOLS = {
   sethostname: { args: ["ptr", "u64"], returns: "i32" },
   execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   kill: { args: ["i32", "i32"], returns: "i32" },
+  prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   signal: { args: ["i32", "ptr"], returns: "ptr" },
   sigemptyset: { args: ["ptr"], returns: "i32" },
@@ -193,6 +194,7 @@ export const O_CREAT = 0o100
 export const O_EXCL = 0o200
 export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
+export const O_PATH = 0o10000000
 const F_SETFD = 2
 const F_GETFL = 3
 const F_SETFL = 4
@@ -309,6 +311,21 @@ export function kill(pid: number, signal: number): boolean {
   const errno = lastErrno()
   if (errnoName(errno) === "ESRCH") return false
   throw new LinuxError(`kill ${pid}`, errno)
+}
+
+const RLIMIT_NOFILE = 7
+
+/** `RLIMIT_NOFILE` of this program: how many descriptors it may open, and up to where it may raise that itself. */
+export function openFilesLimit(): { soft: number; hard: number } {
+  const limit = new BigUint64Array(2)
+  check(libc().calls.prlimit(0, RLIMIT_NOFILE, null, limit), "prlimit RLIMIT_NOFILE")
+  return { soft: Number(limit[0]), hard: Number(limit[1]) }
+}
+
+/** False where the kernel does not allow it: more than `hard`, without CAP_SYS_RESOURCE or beyond fs.nr_open. */
+export function trySetOpenFilesLimit({ soft, hard }: { soft: number; hard: number }): boolean {
+  const limit = new BigUint64Array([BigInt(soft), BigInt(hard)])
+  return libc().calls.prlimit(0, RLIMIT_NOFILE, limit, null) === 0
 }
 
 export function prctl(option: number, a = 0, b = 0, c = 0, d = 0): number {

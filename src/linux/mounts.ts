@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs"
 import { isErrno } from "./errno.ts"
 import {
+  close,
   MNT_DETACH,
+  mount,
   MS_BIND,
   MS_NODEV,
   MS_NOEXEC,
@@ -13,10 +15,12 @@ import {
   MS_REMOUNT,
   MS_SHARED,
   MS_SLAVE,
-  mount,
+  O_CLOEXEC,
+  O_PATH,
+  open,
   statfs,
-  UMOUNT_NOFOLLOW,
   umount2,
+  UMOUNT_NOFOLLOW,
 } from "./libc.ts"
 
 /** `ST_NOEXEC` of statvfs(3). */
@@ -115,9 +119,24 @@ export function listMounts(pid?: number): Mount[] {
   return parseMountinfo(readFileSync(`/proc/${pid ?? "thread-self"}/mountinfo`, "utf8"))
 }
 
-/** True if something is mounted exactly at this absolute path. */
+/**
+ * True if something is mounted exactly at this absolute path and can be seen there. A mount that another one covers is
+ * still in the list of mounts, so it is not the list that is asked but the file: of which mount is it (proc_pid_fdinfo(5))?
+ */
 export function isMountPoint(path: string): boolean {
-  return listMounts().some((one) => one.target === path)
+  let fd: number
+  try {
+    fd = open(path, O_PATH | O_CLOEXEC)
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return false
+    throw error
+  }
+  try {
+    const id = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, "utf8"))?.[1]
+    return listMounts().some((one) => one.id === Number(id) && one.target === path)
+  } finally {
+    close(fd)
+  }
 }
 
 /** True if programs and libraries below this directory cannot be executed. */
