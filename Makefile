@@ -36,13 +36,8 @@ lab:
 	$(call need-root,network namespaces$(comma) links and firewall rules)
 	@$(INSTALL) lab
 	@$(BUN) scripts/build.ts
-	@dist/ovl lab up
+	@dist/ovl lab up -q
 	@dist/ovl lab verify
-	@echo "The lab is up. Try next:"
-	@echo "  dist/ovl lab exec swarm-02 -- ovl exec namespace_03 ping -c1 namespace_01"
-	@echo "  dist/ovl lab exec swarm-01 -- ovl network inspect red --kernel"
-	@echo "  dist/ovl lab exec swarm-01 -- sh          a shell on a node of the lab"
-	@echo "  dist/ovl lab down                         takes it away without a trace"
 
 test:
 	@$(INSTALL) test

@@ -1,5 +1,15 @@
 /** Small files written so that a reader or a crash meets the old content or the new, never half of it. */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
 import { dirname } from "node:path"
 
 /** Writes beside, syncs, renames, syncs the directory (a rename is durable only then). Throws the system's error. */
@@ -32,9 +42,7 @@ export function writeFileAtomic(path: string, text: string, mode: number): void 
  */
 export function rewriteInPlace(path: string, text: string, mode: number): void {
   if (readIfThere(path) === text) return
-  const file = openSync(path, "a+", mode)
-  closeSync(file)
-  const out = openSync(path, "r+")
+  const out = openSync(path, constants.O_RDWR | constants.O_CREAT, mode)
   try {
     const bytes = Buffer.from(text)
     writeSync(out, bytes, 0, bytes.length, 0)

@@ -29,7 +29,7 @@ export interface Asking {
 export function refuseForeign(listener: Listener, headers: Headers): void {
   if (listener.kind !== "tcp") return
   const host = headers.get("host") ?? ""
-  if (!isAddressOrLoopbackName(host)) {
+  if (host !== acceptedHost && !isAddressOrLoopbackName(host)) {
     throw new OvlError(
       "host_refused",
       `request refused: its Host ${JSON.stringify(host)} is neither an address nor localhost`,
@@ -39,6 +39,7 @@ export function refuseForeign(listener: Listener, headers: Headers): void {
       },
     )
   }
+  acceptedHost = host
   const origin = headers.get("origin")
   if (origin !== null && !isOwnOrigin(origin, listener.scheme, host)) {
     throw new OvlError("origin_refused", `request refused: its Origin ${JSON.stringify(origin)} is not this host`, {
@@ -47,6 +48,9 @@ export function refuseForeign(listener: Listener, headers: Headers): void {
     })
   }
 }
+
+/** The one that came last: mostly it comes again. */
+let acceptedHost = "localhost"
 
 /**
  * Lets a request pass or throws: `token_missing` (unauthorized) without a token, `token_role` (forbidden) where its
@@ -61,7 +65,7 @@ export async function authorize(
 ): Promise<void> {
   const needed = tokenNeeded(listener, requirement, asking.method)
   if (needed === "none") return
-  const token = listener.kind === "peer" ? null : presentedToken(asking)
+  const token = presentedToken(asking)
   if (token === null) {
     throw new OvlError("token_missing", "not permitted: this needs a token, or the Unix socket", {
       kind: "unauthorized",
@@ -81,9 +85,10 @@ export async function authorize(
 }
 
 function tokenNeeded(listener: Listener, requirement: Requirement, method: string): "none" | "any" | "server" {
-  if (listener.kind === "unix") return "none"
+  // A member asks for somebody whom it has judged itself, by these very rules.
+  if (listener.kind !== "tcp") return "none"
   if (requirement !== "open") return requirement === "read" ? "any" : "server"
-  if (listener.kind === "peer" || listener.loopback) return "none"
+  if (listener.loopback) return "none"
   return method === "GET" || method === "HEAD" || method === "OPTIONS" ? "any" : "server"
 }
 

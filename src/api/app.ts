@@ -6,8 +6,12 @@ import { Hono } from "hono"
 import type { LocalNode } from "../agent/port.ts"
 import type { Log } from "../base/log.ts"
 import { authorize, type Requirement, refuseForeign } from "./access.ts"
+import type { ConsulContext } from "./consul/call.ts"
 import { answerConsul } from "./consul/dispatch.ts"
-import { type AppEnv, type Bindings, pathOf } from "./context.ts"
+import { answerFast } from "./consul/fast.ts"
+import { type ConsulSettings, DEFAULT_SETTINGS } from "./consul/settings.ts"
+import { Waits } from "./consul/waits.ts"
+import { type AppEnv, type Application, type Bindings, pathOf } from "./context.ts"
 import { errorAnswer, methodNotAllowed, pathUnknown } from "./errors.ts"
 import { openApiRoute } from "./openapi.ts"
 import type { Route } from "./route.ts"
@@ -15,12 +19,25 @@ import { OWN_ROUTES } from "./routes/table.ts"
 
 export interface AppOptions {
   log: Log
+  consul?: Partial<ConsulSettings>
+  /** Given where somebody else wants to see who waits. */
+  waits?: Waits
 }
 
-export function createApp(node: LocalNode, { log }: AppOptions): Hono<AppEnv> {
+/** The Hono application, and before it the short way for single keys of Consul's KV. */
+export function createApp(node: LocalNode, { log, consul = {}, waits = new Waits() }: AppOptions): Application {
+  const context: ConsulContext = { node, settings: { ...DEFAULT_SETTINGS, ...consul }, waits }
+  const hono = createHono(context, log)
+  return {
+    fetch: (request, bindings) => answerFast(context, log, request, bindings) ?? hono.fetch(request, bindings),
+  }
+}
+
+function createHono(consul: ConsulContext, log: Log): Hono<AppEnv> {
+  const { node } = consul
   // The path as it came: Hono would decode parts of it, and a key must be decoded exactly once.
   const app = new Hono<AppEnv>({ getPath: (_request, options) => pathOf(options!.env!.target) })
-  app.all("/v1/*", (context) => answerConsul(node, log, context.req.raw, context.env))
+  app.all("/v1/*", (context) => answerConsul(consul, log, context.req.raw, context.env))
   for (const [path, routes] of byPath([...OWN_ROUTES, openApiRoute])) {
     app.all(path, async ({ req, env }) => {
       const method = req.raw.method === "HEAD" ? "GET" : req.raw.method

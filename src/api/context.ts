@@ -3,11 +3,11 @@
  * before anything was decoded. The listener says both; nothing in the request can.
  */
 
-/** `peer` is a request that another node forwarded over mutual TLS. */
+/** `peer` is a request that another node, of this name, forwarded over mutual TLS. */
 export type Listener =
   | { kind: "unix" }
   | { kind: "tcp"; loopback: boolean; scheme: "http" | "https" }
-  | { kind: "peer" }
+  | { kind: "peer"; node: string }
 
 export interface Bindings {
   listener: Listener

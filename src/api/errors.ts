@@ -21,8 +21,13 @@ export function consulErrorAnswer(thrown: unknown, log: Log): Response {
   const error = asOvlError(thrown)
   reportInternal(error, log)
   if (error.kind === "unauthorized") return consulText(403, `Permission denied: ${error.message}`)
-  return consulText(error.kind === "unavailable" ? 500 : error.httpStatus, error.message)
+  if (error.kind === "unavailable") return consulText(500, NO_LEADER.has(error.code) ? "No cluster leader" : error.message)
+  // Consul knows no 422.
+  return consulText(error.kind === "invalid" ? 400 : error.httpStatus, error.message)
 }
+
+/** Nobody decides, or nobody who does can be reached: what clients look for in the text before they try again. */
+const NO_LEADER = new Set(["no_server", "not_leader", "no_leader", "peer_closed", "peer_timeout"])
 
 /** A Consul error: text without a line end (C7). */
 export function consulText(status: number, text: string, headers: Record<string, string> = {}): Response {

@@ -79,6 +79,9 @@ export const PROGRAMMED_WAIT_MS = 2_000
 export const WATCH_HISTORY_MAX_EVENTS = 16_384
 /** Commands that share one commit. */
 export const COMMIT_BATCH_MAX_COMMANDS = 256
+/** One command alone is committed on the spot where it is no larger and commits have not taken longer of late. */
+export const COMMIT_INLINE_MAX_BYTES = 65_536
+export const COMMIT_INLINE_MAX_MS = 2
 /** Commands waiting for the next commit before new ones are refused as busy. */
 export const COMMIT_QUEUE_MAX_COMMANDS = 8_192
 
@@ -221,9 +224,9 @@ export const SESSION_LOCK_DELAY_MAX_MS = 60_000
 export const LOCK_DELAYS_MAX = 100_000
 /** All that the verbs of one transaction read. */
 export const KV_RESULT_MAX_BYTES = 67_108_864
-/** Older states of the store that are kept for their readers at once, and for how long each. */
-export const STORE_VIEWS_MAX = 256
-export const STORE_VIEW_MAX_MS = 600_000
+/** Older states of the store that are kept for their readers at once, and for how long one that nobody reads. */
+export const STORE_VIEWS_MAX = 64
+export const STORE_VIEW_IDLE_MS = 60_000
 /** A piece of a snapshot, and the longest header and row that one may have. */
 export const SNAPSHOT_CHUNK_BYTES = 65_536
 export const SNAPSHOT_ROW_MAX_BYTES = 2_097_152
@@ -293,10 +296,23 @@ export const LAB_HTTP_MAX_BYTES = 1_048_576
 /** Room that must be free where the LMDB addon (3.5 MB) is unpacked. */
 export const UNPACK_MIN_BYTES = 8_388_608
 
-/** `ovl kv import`: what it reads, and what goes into one transaction (Consul takes 128 keys, and 524288 bytes of JSON). */
+/** `ovl kv import`: what it reads, and the keys and values of one transaction: as base64 far below TXN_BODY_MAX_BYTES. */
 export const KV_IMPORT_MAX_BYTES = 536_870_912
-export const KV_IMPORT_BATCH_MAX_KEYS = 128
-export const KV_IMPORT_BATCH_MAX_BYTES = 262_144
+export const KV_IMPORT_BATCH_MAX_BYTES = 4_194_304
 /** Between two tries of `ovl kv watch` while no daemon answers: doubled each time. */
 export const KV_WATCH_RETRY_MIN_MS = 100
 export const KV_WATCH_RETRY_MAX_MS = 5_000
+
+/** Ticks of the consensus core (one is 50 ms) between heartbeats, and until a silent leader is given up. */
+export const RAFT_HEARTBEAT_TICKS = 1
+export const RAFT_ELECTION_TICKS = 6
+/** Entries in one append to a follower, and the window of what is on its way to it unacknowledged. */
+export const RAFT_APPEND_MAX_BYTES = 1_048_576
+export const RAFT_INFLIGHT_MAX_MESSAGES = 64
+export const RAFT_INFLIGHT_MAX_BYTES = 4_194_304
+/** Committed entries handed out to be applied and not yet applied. */
+export const RAFT_APPLY_MAX_BYTES = 16_777_216
+/** Proposed and not yet committed: more is refused as busy. */
+export const RAFT_UNCOMMITTED_MAX_BYTES = 16_777_216
+/** Reads that wait for their confirmation by a quorum at once. */
+export const RAFT_READS_MAX = 16_384

@@ -5,6 +5,15 @@
  */
 import type { Context } from "./context.ts"
 
+/**
+ * What a value stands for, where there is a rule for it (`checks.ts`). `new network` is a name to be given; `network`
+ * one that was given before, or an id.
+ */
+export type Held =
+  | `new ${"network" | "workload" | "node"}`
+  | ("network" | "workload" | "endpoint" | "node" | "token" | "lab" | "host")
+  | ("address" | "mac" | "ifname" | "key" | "uint64")
+
 interface OptionCommon {
   /** One letter: `d` for `-d`. */
   short?: string
@@ -15,6 +24,7 @@ interface OptionCommon {
   unavailable?: boolean
   /** Has neither a variable nor a key: `--help`. */
   lineOnly?: boolean
+  holds?: Held
 }
 
 /** On or off; `--no-<name>` turns off what a variable or the configuration file turned on. */
@@ -63,6 +73,7 @@ export interface Argument {
   required: boolean
   /** `one`, `many` (all that follow), or `command`: the rest of the line, options and all, untouched. */
   takes: "one" | "many" | "command"
+  holds?: Held
 }
 export type ArgumentTable = Readonly<Record<string, Argument>>
 
@@ -89,7 +100,14 @@ export interface Example {
 }
 
 /** The tasks by which the first help page groups commands, in its order. */
-export const TASKS = ["See it work", "Run a node", "Networks", "Workloads on this node", "Look closer"] as const
+export const TASKS = [
+  "See it work",
+  "Run a node",
+  "Networks",
+  "Workloads on this node",
+  "Keys and values",
+  "Look closer",
+] as const
 export type Task = (typeof TASKS)[number]
 
 export interface Command<O extends OptionTable = OptionTable, A extends ArgumentTable = ArgumentTable> {

@@ -20,6 +20,7 @@ export interface Settings {
 export interface World {
   io: Io
   now(): number
+  sleep(ms: number): Promise<void>
   openClient(socket: string): Promise<Client>
 }
 
@@ -69,6 +70,10 @@ export class Context<O extends OptionTable = OptionTable, A extends ArgumentTabl
   /** The present, in milliseconds since the epoch. */
   now(): number {
     return this.#world.now()
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.#world.sleep(ms)
   }
 
   /** Data, as it is. */

@@ -47,10 +47,10 @@ function token(
 ): string {
   const context = { origins } as unknown as DaemonContext
   const io = {
-    readStdin: () => "from-stdin\n",
+    readStdin: () => Buffer.from("from-stdin\n"),
     readFile: (path: string) => {
       if (path === "missing") throw Object.assign(new Error(), { code: "ENOENT" })
-      return path === "empty" ? "\n" : "from-file\n"
+      return Buffer.from(path === "empty" ? "\n" : "from-file\n")
     },
   } as unknown as Io
   try {

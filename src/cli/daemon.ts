@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net"
 import { OvlError } from "../base/errors.ts"
-import { TOKEN_TEXT_MAX_BYTES } from "../base/limits.ts"
+import { JOIN_SERVERS_MAX, TOKEN_TEXT_MAX_BYTES } from "../base/limits.ts"
 import { lineLog } from "../base/log.ts"
 import type { OptionTable, OptionValues } from "./command.ts"
 import type { Context } from "./context.ts"
@@ -24,7 +24,13 @@ export const DATA_DIR_OPTION = {
 
 /** In the configuration file they stand at the top: they describe the node. */
 export const DAEMON_OPTIONS = {
-  name: { kind: "text", value: "NAME", config: "name", description: "The node's name (default: the host's)" },
+  name: {
+    kind: "text",
+    value: "NAME",
+    config: "name",
+    description: "The node's name (default: the host's)",
+    holds: "new node",
+  },
   advertise: {
     kind: "text",
     value: "ADDR",
@@ -65,7 +71,7 @@ export type DaemonContext = Pick<Context, "io" | "settings" | "origins" | "line"
 /** Runs the daemon to its end and resolves to the exit status. */
 export async function runDaemon(context: DaemonContext, request: DaemonRequest): Promise<number> {
   const { mode, options } = request
-  await checkOptions(context, options)
+  checkOptions(context, options)
   requireRoot(context.io, mode, "to make namespaces and interfaces")
   const { loadIdentity } = await import("../agent/identity.ts")
   const resumes = loadIdentity(options["data-dir"]) !== null
@@ -100,24 +106,32 @@ function logLevel(context: DaemonContext): "debug" | "info" | "warn" {
   return context.settings.quiet ? "warn" : "info"
 }
 
-async function checkOptions(context: DaemonContext, options: DaemonValues): Promise<void> {
+function checkOptions(context: DaemonContext, options: DaemonValues): void {
   if (context.origins.socket === "line")
     throw usageError(
       "socket_not_chosen",
       "--socket: a daemon's socket is always ovl.sock in its run directory",
       "choose the directory with --run-dir",
     )
-  if (options.http !== "off") addressAndPort("--http", options.http)
-  addressAndPort("--bind", options.bind)
+  if (options.http !== "off") checkListener("--http", options.http, 0)
+  checkListener("--bind", options.bind, 1)
   if (options.advertise !== undefined && isIP(options.advertise) === 0)
     throw usageError(
       "option_value_invalid",
       `--advertise: "${options.advertise}" is not an IP address`,
       "write the address alone, such as 192.168.1.51",
     )
-  if (options.name === undefined) return
-  const { checkName } = await import("../model/names.ts")
-  checkName(options.name, "node")
+}
+
+/** Where to listen is an address, not a name that may stand for several. */
+function checkListener(given: string, text: string, leastPort: number): void {
+  const { address } = addressAndPort(given, text, leastPort)
+  if (isIP(address) !== 0 || address === "localhost") return
+  throw usageError(
+    "option_value_invalid",
+    `${given}: "${address}" is not an IP address`,
+    "write it as 127.0.0.1:8500 or [::1]:8500",
+  )
 }
 
 function checkJoin({ servers, token }: DaemonRequest): void {
@@ -127,6 +141,8 @@ function checkJoin({ servers, token }: DaemonRequest): void {
       "join: SERVER is missing",
       "name a server of the cluster: ovl join 192.168.1.51",
     )
+  if (servers.length > JOIN_SERVERS_MAX)
+    throw usageError("servers_too_many", `join: ${servers.length} servers`, `name ${JOIN_SERVERS_MAX} at most`)
   for (const server of servers) checkServer(server)
   if (token !== null) return
   throw usageError(
@@ -138,8 +154,9 @@ function checkJoin({ servers, token }: DaemonRequest): void {
 
 /** An address or host name, with or without a port. */
 function checkServer(server: string): void {
-  if (isIP(server) !== 0 || /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,253})$/.test(server)) return
-  addressAndPort("SERVER", server)
+  const isName = /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,253})$/.test(server) && !/^[\d.]+$/.test(server)
+  if (isIP(server) !== 0 || isName) return
+  addressAndPort("SERVER", server, 1)
 }
 
 /** The reader of a token that was given as text, as a file, or as `-` for standard input. */
@@ -159,7 +176,7 @@ export function tokenReader(
   return token === "-" ? (io) => tokenText(io.readStdin(TOKEN_TEXT_MAX_BYTES), "standard input") : () => token
 }
 
-function readTokenFile(io: Io, file: string): string {
+function readTokenFile(io: Io, file: string): Uint8Array {
   try {
     return io.readFile(file, TOKEN_TEXT_MAX_BYTES)
   } catch (error) {
@@ -171,8 +188,8 @@ function readTokenFile(io: Io, file: string): string {
   }
 }
 
-function tokenText(text: string, source: string): string {
-  const token = text.trim()
+function tokenText(bytes: Uint8Array, source: string): string {
+  const token = new TextDecoder().decode(bytes).trim()
   if (token !== "") return token
   throw usageError(
     "token_missing",

@@ -2,6 +2,7 @@
  * The caller's side of the program: its streams, environment and rights. The real ones are here; tests have their own.
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs"
+import { basename, delimiter, join, relative } from "node:path"
 
 export interface Io {
   env: Record<string, string | undefined>
@@ -11,9 +12,15 @@ export interface Io {
   stdoutIsTerminal: boolean
   stderrIsTerminal: boolean
   stdinIsTerminal: boolean
+  /** Characters in a line of the terminal that stdout is. */
+  stdoutColumns: number
   /** Everything that standard input holds, up to `maxBytes`. */
-  readStdin(maxBytes: number): string
-  readFile(path: string, maxBytes: number): string
+  readStdin(maxBytes: number): Uint8Array
+  readFile(path: string, maxBytes: number): Uint8Array
+  /** Runs a program with these bytes as its standard input and resolves to its exit status; 127 where there is none. */
+  runProgram(words: readonly string[], stdin: Uint8Array, env: Record<string, string>): Promise<number>
+  /** Path by which the caller can start this program; plain `ovl` where its shell finds that. */
+  programName(): string
   cwd(): string
   isRoot: boolean
 }
@@ -41,6 +48,9 @@ export const realIo: Io = {
   get stdinIsTerminal() {
     return isTerminal(0)
   },
+  get stdoutColumns() {
+    return process.stdout.columns || COLUMNS_UNKNOWN
+  },
   readStdin: (maxBytes) => readAll(0, maxBytes),
   readFile: (path, maxBytes) => {
     const file = openSync(path, "r")
@@ -50,9 +60,14 @@ export const realIo: Io = {
       closeSync(file)
     }
   },
+  runProgram,
+  programName: () => programName(process.env.PATH ?? ""),
   cwd: () => process.cwd(),
   isRoot: process.geteuid?.() === 0,
 }
+
+/** A terminal that does not say how wide it is. */
+const COLUMNS_UNKNOWN = 80
 
 /** Major number of /dev/null and its like (Documentation/admin-guide/devices.txt). */
 const MEMORY_DEVICES = 1
@@ -69,7 +84,8 @@ function isTerminal(fd: number): boolean {
   return process.getBuiltinModule("node:tty").isatty(fd)
 }
 
-const FULL_PIPE_PAUSE_MS = 5
+/** Between two tries at a non-blocking pipe that is full, or empty. */
+const PIPE_PAUSE_MS = 5
 
 /** Writes all of it before it returns, so that nothing is lost when the program ends right after. */
 function writeAll(fd: number, chunk: string | Uint8Array): void {
@@ -82,18 +98,64 @@ function writeAll(fd: number, chunk: string | Uint8Array): void {
       const code = (error as NodeJS.ErrnoException).code
       if (code === "EPIPE") throw new BrokenPipe()
       if (code !== "EAGAIN") throw error
-      Bun.sleepSync(FULL_PIPE_PAUSE_MS)
+      Bun.sleepSync(PIPE_PAUSE_MS)
     }
   }
 }
 
-function readAll(fd: number, maxBytes: number): string {
-  const buffer = Buffer.alloc(maxBytes)
+const READ_PIECE_BYTES = 65_536
+
+function readAll(fd: number, maxBytes: number): Uint8Array {
+  const pieces: Buffer[] = []
   let length = 0
   while (length < maxBytes) {
-    const count = readSync(fd, buffer, length, maxBytes - length, null)
+    const piece = Buffer.allocUnsafe(Math.min(READ_PIECE_BYTES, maxBytes - length))
+    const count = readSome(fd, piece)
     if (count === 0) break
+    pieces.push(piece.subarray(0, count))
     length += count
   }
-  return buffer.toString("utf8", 0, length)
+  return Buffer.concat(pieces, length)
+}
+
+/** Standard input may be a pipe that somebody else made non-blocking. */
+function readSome(fd: number, into: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, into, 0, into.length, null)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error
+      Bun.sleepSync(PIPE_PAUSE_MS)
+    }
+  }
+}
+
+/** What shells answer for a program that is not there. */
+const PROGRAM_MISSING = 127
+
+async function runProgram(words: readonly string[], stdin: Uint8Array, env: Record<string, string>): Promise<number> {
+  try {
+    const child = Bun.spawn([...words], {
+      stdin,
+      stdout: "inherit",
+      stderr: "inherit",
+      env: { ...process.env, ...env },
+    })
+    return await child.exited
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return PROGRAM_MISSING
+    throw error
+  }
+}
+
+const NAME = "ovl"
+
+/** From source there is no such program; then its usual name stands for it. */
+function programName(path: string): string {
+  const self = process.execPath
+  if (basename(self) !== NAME) return NAME
+  const found = path.split(delimiter).map((dir) => join(dir, NAME))
+  if (found.includes(self)) return NAME
+  const near = relative(process.cwd(), self)
+  return near.startsWith("..") ? self : near.includes("/") ? near : `./${near}`
 }

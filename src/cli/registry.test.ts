@@ -8,9 +8,10 @@ import { positionalsBeforeCommand, splitLine, tablesOf } from "./words.ts"
 /** The list of section 3 of the contract, verb by verb. */
 const BUILT = `serve, join, leave, down, status, node ls, node inspect, node rm, token create, token ls, token rm,
 network create, network ls, network inspect, network rm, run, exec, ps, logs, stop, rm, attach, detach,
-endpoint ls, endpoint inspect, version, lab up, lab ls, lab exec, lab verify, lab down`
-const LATER = `network prune, network connect, network disconnect, kv get, kv put, kv del, kv ls, kv watch,
-snapshot save, snapshot restore, snapshot inspect, raft ls, raft transfer, raft rm, raft recover,
+endpoint ls, endpoint inspect, version, kv get, kv put, kv del, kv ls, kv watch, kv export, kv import,
+snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down`
+const LATER = `network prune, network connect, network disconnect,
+raft ls, raft transfer, raft rm, raft recover,
 ping, trace, capture, doctor, events, metrics, graph, completion`
 
 function names(list: string): string[] {
@@ -50,6 +51,11 @@ const OPTIONS: Record<string, string> = {
   rm: "force",
   attach: "network netns pid name ifname ip egress",
   "endpoint ls": "network",
+  "kv get": "raw detailed recurse keys separator base64",
+  "kv put": "flags cas modify-index acquire release session base64",
+  "kv del": "recurse cas modify-index",
+  "kv ls": "recurse limit after",
+  "kv watch": "recurse",
   "lab up": "name",
   "lab down": "all",
 }

@@ -11,6 +11,13 @@ import { endpointInspect } from "./commands/endpoint/inspect.ts"
 import { endpointLs } from "./commands/endpoint/ls.ts"
 import { exec } from "./commands/exec.ts"
 import { join } from "./commands/join.ts"
+import { kvDel } from "./commands/kv/del.ts"
+import { kvExport } from "./commands/kv/export.ts"
+import { kvGet } from "./commands/kv/get.ts"
+import { kvImport } from "./commands/kv/import.ts"
+import { kvLs } from "./commands/kv/ls.ts"
+import { kvPut } from "./commands/kv/put.ts"
+import { kvWatch } from "./commands/kv/watch.ts"
 import { labDown } from "./commands/lab/down.ts"
 import { labExec } from "./commands/lab/exec.ts"
 import { labLs } from "./commands/lab/ls.ts"
@@ -30,6 +37,9 @@ import { ps } from "./commands/ps.ts"
 import { rm } from "./commands/rm.ts"
 import { run } from "./commands/run.ts"
 import { serve } from "./commands/serve.ts"
+import { snapshotInspect } from "./commands/snapshot/inspect.ts"
+import { snapshotRestore } from "./commands/snapshot/restore.ts"
+import { snapshotSave } from "./commands/snapshot/save.ts"
 import { status } from "./commands/status.ts"
 import { stop } from "./commands/stop.ts"
 import { tokenCreate } from "./commands/token/create.ts"
@@ -46,6 +56,8 @@ export const COMMANDS: readonly Command[] = [
   ...[serve, join, leave, down, tokenCreate, tokenLs, tokenRm],
   ...[networkCreate, networkLs, networkInspect, networkRm, endpointLs, endpointInspect],
   ...[run, exec, ps, logs, stop, rm, attach, detach],
+  ...[kvGet, kvPut, kvDel, kvLs, kvWatch, kvExport, kvImport],
+  ...[snapshotSave, snapshotRestore, snapshotInspect],
   ...[status, nodeLs, nodeInspect, nodeRm, version],
   ...NOT_AVAILABLE,
 ]

@@ -10,7 +10,7 @@ import { Context, type Settings, type World } from "./context.ts"
 import { DEFAULT_CONFIG, GLOBAL_OPTIONS, type GlobalValues } from "./globals.ts"
 import { helpPage, verbPage } from "./help.ts"
 import { BrokenPipe } from "./io.ts"
-import { bindArguments, resolveOptions } from "./parse.ts"
+import { type BoundArguments, bindArguments, resolveOptions } from "./parse.ts"
 import { configKeys, findVerb, VERSION_COMMAND } from "./registry.ts"
 import { styleFor } from "./render/style.ts"
 import { errorText } from "./report.ts"
@@ -60,12 +60,14 @@ async function runVerb(command: Command, line: SplitLine, world: World): Promise
   const globals = resolveOptions(GLOBAL_OPTIONS, null, line.options, env, configuration)
   const own = resolveOptions(command.options, command, line.options, env, configuration)
   refuseUnavailable(command, own.values)
+  const args = bindArguments(command, line)
+  await refuseWrong(command, own.values, args)
   const settings = settingsOf(globals.values as GlobalValues)
   const context = new Context<OptionTable>({
     command,
     options: own.values as Context["options"],
     origins: { ...globals.origins, ...own.origins },
-    arguments: bindArguments(command, line) as Context["arguments"],
+    arguments: args as Context["arguments"],
     settings,
     world,
     style: styleFor(world.io.stdoutIsTerminal, settings.noColor, env),
@@ -108,6 +110,15 @@ function refuseUnavailable(command: Command, options: Record<string, unknown>): 
     const given = Array.isArray(value) ? value.length > 0 : value !== false && value !== undefined
     if (given) throw notAvailable(`${nameOf(command)} --${name}`)
   }
+}
+
+/** Values that are wrong in themselves, where the verb says what they hold. */
+async function refuseWrong(command: Command, options: Record<string, unknown>, args: BoundArguments): Promise<void> {
+  const tables = [command.options, command.arguments]
+  if (!tables.some((table) => Object.values(table).some((each) => each.holds !== undefined))) return
+  const { checkValues } = await import("./checks.ts")
+  checkValues(command.arguments, args)
+  checkValues(command.options, options)
 }
 
 /** Options before the verb and after it; of the same one, the later counts. */

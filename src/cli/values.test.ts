@@ -77,8 +77,9 @@ test("choices", () => {
 })
 
 test("addresses with a port", () => {
-  expect(addressAndPort("--http", "127.0.0.1:8500")).toEqual({ address: "127.0.0.1", port: 8500 })
-  expect(addressAndPort("--http", "[::1]:0")).toEqual({ address: "::1", port: 0 })
+  expect(addressAndPort("--http", "127.0.0.1:8500", 1)).toEqual({ address: "127.0.0.1", port: 8500 })
+  expect(addressAndPort("--http", "[::1]:0", 0)).toEqual({ address: "::1", port: 0 })
   for (const wrong of ["8500", "127.0.0.1", "127.0.0.1:", "1.2.3.4:65536", "::1:8500", "1.2.3.4:http"])
-    expect(() => addressAndPort("--http", wrong)).toThrow(`--http: "${wrong}" is not ADDR:PORT`)
+    expect(() => addressAndPort("--http", wrong, 0)).toThrow(`--http: "${wrong}" is not ADDR:PORT`)
+  expect(() => addressAndPort("--bind", "0.0.0.0:0", 1)).toThrow('--bind: "0.0.0.0:0" is not ADDR:PORT')
 })

@@ -108,10 +108,10 @@ export function durationText(ms: number): string {
 }
 
 /** Splits `127.0.0.1:8500` or `[::1]:8500`. Throws `option_value_invalid`. */
-export function addressAndPort(given: string, text: string): { address: string; port: number } {
+export function addressAndPort(given: string, text: string, leastPort: number): { address: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
-  if (!match || port > 65_535)
+  if (!match || port < leastPort || port > 65_535)
     throw wrong(given, `"${text}" is not ADDR:PORT`, "write it as 127.0.0.1:8500 or [::1]:8500")
   return { address: match[1] ?? match[2]!, port }
 }

@@ -5,5 +5,6 @@ import { realIo } from "./io.ts"
 export const realWorld: World = {
   io: realIo,
   now: () => Date.now(),
+  sleep: (ms) => Bun.sleep(ms),
   openClient: async (socket) => (await import("../client/client.ts")).createClient({ socket }),
 }

@@ -9,15 +9,19 @@ import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import { ask, type DaemonAddress, pieces, type Question } from "./connection.ts"
 import type { EventView } from "../model/event.ts"
 import { parseEvents } from "./events.ts"
+import { KvClient } from "./kv.ts"
 
 export type { DaemonAddress } from "./connection.ts"
 
 /** All calls reject with OvlError: what the daemon answers, or `no_daemon`, `socket_forbidden`, `connection_lost`. */
 export class Client {
   readonly #address: DaemonAddress
+  /** The key-value store, and its snapshots. */
+  readonly kv: KvClient
 
   constructor(address: DaemonAddress) {
     this.#address = address
+    this.kv = new KvClient(address)
   }
 
   networks(): Promise<NetworkView[]> {

@@ -8,40 +8,71 @@ import { type ErrorBody, OvlError } from "../base/errors.ts"
 export type DaemonAddress = { socket: string } | { url: string; token?: string; ca?: string }
 
 export interface Question {
-  method: "GET" | "POST" | "DELETE"
+  method: "GET" | "POST" | "PUT" | "DELETE"
   /** Path and query, encoded. */
   target: string
   /** Sent as JSON. */
   body?: unknown
+  /** Sent as they are. */
+  bytes?: Uint8Array | Blob | ReadableStream<Uint8Array>
   signal?: AbortSignal
 }
 
 /** What Bun's fetch takes beyond the standard. `timeout: false`: a daemon may be silent for as long as the work takes. */
 type BunFetchOptions = RequestInit & { unix?: string; timeout?: false; tls?: { ca: string } }
 
-/**
- * The answer to one question, where it is a success. Errors: what the daemon answers; no_daemon (unavailable) where
- * nobody does, socket_forbidden (forbidden), connection_lost (unavailable) where it broke off.
- */
+/** The answer to one question, where it is a success. Errors: what the daemon answers, and those of `send`. */
 export async function ask(address: DaemonAddress, question: Question): Promise<Response> {
-  const { method, target, body, signal } = question
+  const response = await send(address, question)
+  if (!response.ok) throw await refused(response, nameOf(address))
+  return response
+}
+
+/**
+ * Whatever is answered to one question. Errors: no_daemon (unavailable) where nobody answers, socket_forbidden
+ * (forbidden), connection_lost (unavailable) where it broke off.
+ */
+export async function send(address: DaemonAddress, question: Question): Promise<Response> {
+  const { method, target, body, bytes, signal } = question
+  refuseDots(target)
   const headers: Record<string, string> = {}
   const options: BunFetchOptions = { method, headers, signal, timeout: false }
   if (body !== undefined) {
     headers["Content-Type"] = "application/json"
     options.body = JSON.stringify(body)
   }
+  if (bytes !== undefined) options.body = bytes as BodyInit
   if ("socket" in address) options.unix = address.socket
   else {
     if (address.token !== undefined) headers.Authorization = `Bearer ${address.token}`
     if (address.ca !== undefined) options.tls = { ca: address.ca }
   }
   const base = "socket" in address ? "http://localhost" : address.url.replace(/\/$/, "")
-  const response = await fetch(base + target, options).catch((thrown) => {
+  return fetch(base + target, options).catch((thrown) => {
     throw signal?.aborted ? thrown : unreachable(address, thrown)
   })
-  if (!response.ok) throw await refused(response, nameOf(address))
-  return response
+}
+
+/** The whole body of an answer. Errors: connection_lost (unavailable). */
+export async function bodyOf(address: DaemonAddress, response: Response): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (thrown) {
+    throw lost(address, thrown)
+  }
+}
+
+/** Every URL parser takes `.` and `..` for directions, encoded or not, so things of that name cannot be asked for. */
+function refuseDots(target: string): void {
+  const dots = target
+    .split("?", 1)[0]!
+    .split("/")
+    .find((part) => part === "." || part === "..")
+  if (dots === undefined) return
+  throw new OvlError("name_invalid", `name ${JSON.stringify(dots)}: malformed`, {
+    kind: "usage",
+    hint: "dots alone are no name",
+  })
 }
 
 /** The answer's body piece by piece; leaving the loop ends the request. Errors: connection_lost (unavailable). */
@@ -56,6 +87,15 @@ export async function* pieces(address: DaemonAddress, question: Question): Async
     throw thrown instanceof OvlError ? thrown : unreachable(address, thrown)
   } finally {
     stop.abort()
+  }
+}
+
+/** The body of an answer as it comes. Errors: connection_lost (unavailable). */
+export async function* chunksOf(address: DaemonAddress, response: Response): AsyncGenerator<Uint8Array> {
+  try {
+    if (response.body) yield* response.body
+  } catch (thrown) {
+    throw lost(address, thrown)
   }
 }
 
@@ -94,13 +134,7 @@ function unreachable(address: DaemonAddress, thrown: unknown): OvlError {
       cause: thrown,
     })
   }
-  if (code === "ECONNRESET") {
-    return new OvlError("connection_lost", `the daemon at ${where} broke off: it may have ended`, {
-      kind: "unavailable",
-      hint: "whether the request was carried out is not known; ask `ovl status`",
-      cause: thrown,
-    })
-  }
+  if (code === "ECONNRESET") return lost(address, thrown)
   return new OvlError("no_daemon", `cannot reach the daemon at ${where}: ${WHY[code] ?? message}`, {
     kind: "unavailable",
     hint:
@@ -108,5 +142,13 @@ function unreachable(address: DaemonAddress, thrown: unknown): OvlError {
         ? "start it with `ovl serve` or `ovl join`, or name its socket with --socket"
         : "start it with `ovl serve` or `ovl join`, or check the address",
     cause: thrown,
+  })
+}
+
+function lost(address: DaemonAddress, cause: unknown): OvlError {
+  return new OvlError("connection_lost", `the daemon at ${nameOf(address)} broke off: it may have ended`, {
+    kind: "unavailable",
+    hint: "whether the request was carried out is not known; ask `ovl status`",
+    cause,
   })
 }

@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts"
 import { OvlError } from "../base/errors.ts"
 import { COUNTER_MAX } from "./keys.ts"
-import type { Entry } from "./port.ts"
+import type { Entry, Session } from "./port.ts"
 
 /** Entry: one byte of version (high half) and of what follows (low half), create and modify revision, then that. */
 const ENTRY_VERSION = 0x10
@@ -90,10 +90,40 @@ export function encodeLease(lease: LeaseRecord): Uint8Array {
   return row
 }
 
+/** Leases and sessions share a table, as no id may name both. */
+export function isLeaseRow(row: Uint8Array): boolean {
+  return row[0] === LEASE_VERSION
+}
+
 export function decodeLease(id: string, row: Uint8Array): LeaseRecord {
   if (row.length < 13 || row[0] !== LEASE_VERSION) throw corrupt(`lease ${quote(id)}`)
   const view = viewOf(row)
   return { grantRevision: getCounter(view, 1), ttlMs: getCounter(view, 7) }
+}
+
+const SESSION_VERSION = 0x20
+const utf8 = new TextEncoder()
+const utf8Text = new TextDecoder()
+
+/** Sessions are few and rarely read one by one: JSON will do, with its fields always in this order. */
+export function encodeSession(session: Session): Uint8Array {
+  const { id, name, node, behavior, lockDelayMs, ttl, ttlMs, checks, createRevision, modRevision } = session
+  const fields = { id, name, node, behavior, lockDelayMs, ttl, ttlMs, checks, createRevision, modRevision }
+  const text = utf8.encode(JSON.stringify(fields))
+  const row = new Uint8Array(1 + text.length)
+  row[0] = SESSION_VERSION
+  row.set(text, 1)
+  return row
+}
+
+/** Throws `data_corrupt`. */
+export function decodeSession(id: string, row: Uint8Array): Session {
+  if (row[0] !== SESSION_VERSION) throw corrupt(`session ${quote(id)}`)
+  try {
+    return JSON.parse(utf8Text.decode(row.subarray(1))) as Session
+  } catch {
+    throw corrupt(`session ${quote(id)}`)
+  }
 }
 
 /** What the state machine remembers between two commands, in one row of `meta`. */

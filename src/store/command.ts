@@ -5,25 +5,38 @@
  */
 import { OvlError } from "../base/errors.ts"
 import {
+  COMMIT_BATCH_MAX_BYTES,
   LEASE_ID_MAX_BYTES,
   LEASE_TTL_MAX_MS,
   LEASE_TTL_MIN_MS,
+  SESSION_CHECKS_MAX,
+  SESSION_LOCK_DELAY_MAX_MS,
+  SESSION_TEXT_MAX_BYTES,
   STORE_KEY_MAX_BYTES,
   STORE_VALUE_MAX_BYTES,
   TRANSACTION_MAX_BYTES,
   TRANSACTION_PARTS_MAX,
 } from "../base/limits.ts"
 import { isByteString } from "./keys.ts"
-import type { Compare, Operation, Transaction } from "./port.ts"
+import type { Compare, KvVerb, Operation, SessionSpec, Transaction } from "./port.ts"
+import type { RestoreSource } from "./restore.ts"
+import { onlyReads } from "./verbs.ts"
 
 /** `at`: milliseconds since the epoch, as the proposer's clock had it. */
 export type Command =
   | { type: "transaction"; at: number; compare: Compare[]; operations: Operation[] }
+  | { type: "kv"; at: number; verbs: KvVerb[] }
   /** Always changes the lease, so that an expiry that is under way misses one granted anew. */
   | { type: "grant"; at: number; lease: string; ttlMs: number }
   | { type: "revoke"; at: number; lease: string }
-  /** Leases that ran out, each with the grant that is meant. */
-  | { type: "expire"; at: number; leases: { id: string; grantRevision: number }[] }
+  | { type: "open"; at: number; session: SessionSpec }
+  | { type: "end"; at: number; session: string }
+  /** A node failed: its sessions that have `serfHealth` among their checks end. */
+  | { type: "invalidate"; at: number; node: string }
+  /** Leases and sessions that ran out, each with the revision that made the one that is meant. */
+  | { type: "expire"; at: number; holders: { id: string; grantRevision: number }[] }
+  /** Names a snapshot that every member that applies this has, checked. */
+  | { type: "restore"; at: number; source: RestoreSource }
 
 /** Bytes that every command is counted with beside its keys and values. */
 const COMMAND_BYTES = 64
@@ -34,6 +47,8 @@ export interface Sized {
   bytes: number
   /** False for what only takes away: that is tried even when the disk is full. */
   growing: boolean
+  /** It touches no more keys than it names, so applying it takes no time worth mentioning. */
+  brief: boolean
 }
 
 /** Checks a transaction. Throws `store_invalid` (invalid) and `transaction_too_large`, `value_too_large` (too_large). */
@@ -48,7 +63,34 @@ export function transactionCommand(transaction: Transaction, at: number): Sized 
   if (bytes > TRANSACTION_MAX_BYTES)
     throw tooLarge("transaction_too_large", `${bytes} bytes of keys and values, ${TRANSACTION_MAX_BYTES} are allowed`)
   const growing = operations.some((operation) => operation.op === "put")
-  return { command: { type: "transaction", at, compare, operations }, bytes, growing }
+  const brief = operations.every((operation) => operation.op !== "deletePrefix")
+  return { command: { type: "transaction", at, compare, operations }, bytes, growing, brief }
+}
+
+const GROWING_VERBS: ReadonlySet<KvVerb["verb"]> = new Set<KvVerb["verb"]>(["set", "cas", "lock", "unlock"])
+
+/** Checks Consul's verbs. Throws as `transactionCommand` does. */
+export function kvCommand(verbs: KvVerb[], at: number): Sized {
+  const bytes = verbsBytes(verbs)
+  const growing = verbs.some(({ verb }) => GROWING_VERBS.has(verb))
+  const brief = verbs.every(({ verb }) => verb !== "delete-tree" && verb !== "get-tree")
+  return { command: { type: "kv", at, verbs }, bytes, growing, brief }
+}
+
+/** Checks verbs that are to be answered without a command. Throws as `transactionCommand` does, for those that write too. */
+export function checkReading(verbs: KvVerb[]): void {
+  verbsBytes(verbs)
+  const writing = verbs.find((verb) => !onlyReads(verb))
+  if (writing) throw invalid(`${writing.verb} does not only read`)
+}
+
+function verbsBytes(verbs: KvVerb[]): number {
+  if (verbs.length > TRANSACTION_PARTS_MAX)
+    throw tooLarge("transaction_too_large", `more than ${TRANSACTION_PARTS_MAX} verbs`)
+  const bytes = verbs.reduce((sum, verb) => sum + verbBytes(verb), COMMAND_BYTES)
+  if (bytes > TRANSACTION_MAX_BYTES)
+    throw tooLarge("transaction_too_large", `${bytes} bytes of keys and values, ${TRANSACTION_MAX_BYTES} are allowed`)
+  return bytes
 }
 
 /** Checks a grant. Throws `lease_invalid` (invalid). */
@@ -60,16 +102,54 @@ export function grantCommand(lease: string, ttlMs: number, at: number): Sized {
       `grant lease: a time to live of ${ttlMs} ms is not between ${LEASE_TTL_MIN_MS} and ${LEASE_TTL_MAX_MS} ms`,
       { kind: "invalid" },
     )
-  return { command: { type: "grant", at, lease, ttlMs }, bytes: COMMAND_BYTES + lease.length, growing: true }
+  const bytes = COMMAND_BYTES + lease.length
+  return { command: { type: "grant", at, lease, ttlMs }, bytes, growing: true, brief: true }
 }
 
 export function revokeCommand(lease: string, at: number): Sized {
   checkLease(lease)
-  return { command: { type: "revoke", at, lease }, bytes: COMMAND_BYTES + lease.length, growing: false }
+  return ending({ type: "revoke", at, lease })
 }
 
-export function expireCommand(leases: { id: string; grantRevision: number }[], at: number): Sized {
-  return { command: { type: "expire", at, leases }, bytes: COMMAND_BYTES * (1 + leases.length), growing: false }
+export function expireCommand(holders: { id: string; grantRevision: number }[], at: number): Sized {
+  return { ...ending({ type: "expire", at, holders }), bytes: COMMAND_BYTES * (1 + holders.length) }
+}
+
+/** Checks a session. Throws `session_invalid` (invalid). */
+export function openCommand(spec: SessionSpec, at: number): Sized {
+  const { id, name, node, behavior, lockDelayMs, ttl, ttlMs, checks } = spec
+  if (id === "" || id.length > LEASE_ID_MAX_BYTES || !isByteString(id))
+    throw sessionInvalid(`its id must have 1 to ${LEASE_ID_MAX_BYTES} bytes`)
+  if (behavior !== "release" && behavior !== "delete") throw sessionInvalid(`its behavior is ${behavior}`)
+  if (ttlMs !== 0 && !(Number.isInteger(ttlMs) && ttlMs >= LEASE_TTL_MIN_MS && ttlMs <= LEASE_TTL_MAX_MS))
+    throw sessionInvalid(`${ttlMs} ms to live is not between ${LEASE_TTL_MIN_MS} and ${LEASE_TTL_MAX_MS} ms`)
+  if (!(lockDelayMs >= 0)) throw sessionInvalid(`its lock-delay is ${lockDelayMs} ms`)
+  const texts = [name, node, ttl, ...checks]
+  if (checks.length > SESSION_CHECKS_MAX || texts.some((text) => text.length > SESSION_TEXT_MAX_BYTES))
+    throw sessionInvalid(
+      `more than ${SESSION_CHECKS_MAX} checks, or a text longer than ${SESSION_TEXT_MAX_BYTES} bytes`,
+    )
+  const delay = Math.min(Math.ceil(lockDelayMs), SESSION_LOCK_DELAY_MAX_MS)
+  const session = { id, name, node, behavior, lockDelayMs: delay, ttl, ttlMs, checks: [...checks] }
+  const bytes = COMMAND_BYTES + id.length + texts.reduce((sum, text) => sum + text.length, 0)
+  return { command: { type: "open", at, session }, bytes, growing: true, brief: true }
+}
+
+export function endCommand(session: string, at: number): Sized {
+  return ending({ type: "end", at, session })
+}
+
+export function invalidateCommand(node: string, at: number): Sized {
+  return ending({ type: "invalidate", at, node })
+}
+
+/** It weighs as much as a commit may, so that it has one to itself. */
+export function restoreCommand(source: RestoreSource, at: number): Sized {
+  return { command: { type: "restore", at, source }, bytes: COMMIT_BATCH_MAX_BYTES, growing: true, brief: false }
+}
+
+function ending(command: Command): Sized {
+  return { command, bytes: COMMAND_BYTES + LEASE_ID_MAX_BYTES, growing: false, brief: false }
 }
 
 function compareBytes(condition: Compare): number {
@@ -102,6 +182,14 @@ function operationBytes(operation: Operation): number {
   return operation.key.length + operation.value.length
 }
 
+function verbBytes(verb: KvVerb): number {
+  if (verb.verb === "delete-tree") return operationBytes({ op: "deletePrefix", prefix: verb.key, except: verb.except })
+  if (verb.verb === "get-tree") checkPrefix(verb.key)
+  else checkKey(verb.key)
+  if (!("value" in verb)) return verb.key.length
+  return operationBytes({ op: "put", key: verb.key, value: verb.value, flags: verb.flags })
+}
+
 function checkKey(key: string): void {
   if (key === "") throw invalid("a key is empty")
   checkPrefix(key)
@@ -116,6 +204,10 @@ function checkPrefix(prefix: string): void {
 function checkLease(id: string): void {
   if (id === "" || id.length > LEASE_ID_MAX_BYTES || !isByteString(id))
     throw new OvlError("lease_invalid", `lease id: it must have 1 to ${LEASE_ID_MAX_BYTES} bytes`, { kind: "invalid" })
+}
+
+function sessionInvalid(why: string): OvlError {
+  return new OvlError("session_invalid", `open session: ${why}`, { kind: "invalid" })
 }
 
 function invalid(why: string): OvlError {

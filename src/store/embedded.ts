@@ -26,7 +26,7 @@ export async function openEmbeddedStore({ dir, clock, log, ...machine }: Embedde
   try {
     return new StoreEngine({
       backend,
-      consensus: (revision, onApplied) => new SingleServer(backend, revision, onApplied, machine),
+      consensus: (revision, onApplied) => new SingleServer({ backend, revision, onApplied, clock, machine }),
       clock,
       log,
     })

@@ -4,27 +4,54 @@
  * to them; neither shows through.
  */
 import type { Clock } from "../base/clock.ts"
+import { assert } from "../base/assert.ts"
 import { OvlError } from "../base/errors.ts"
-import { LEASES_MAX } from "../base/limits.ts"
+import { LEASES_MAX, SESSIONS_MAX } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Backend } from "./backend.ts"
-import { expireCommand, grantCommand, revokeCommand, type Sized, transactionCommand } from "./command.ts"
+import {
+  endCommand,
+  expireCommand,
+  grantCommand,
+  invalidateCommand,
+  kvCommand,
+  openCommand,
+  restoreCommand,
+  revokeCommand,
+  type Sized,
+  transactionCommand,
+} from "./command.ts"
 import type { Consensus, OnApplied } from "./consensus.ts"
+import { Holders } from "./holders.ts"
 import type { Applied } from "./kv.ts"
-import { type Expired, LeaseClocks } from "./leases.ts"
+import type { Expired } from "./leases.ts"
 import type {
-  Entry,
+  KvOptions,
+  KvResult,
+  KvVerb,
   Lease,
-  Range,
+  Session,
+  SessionSpec,
+  SnapshotExport,
+  SnapshotInfo,
+  SnapshotScope,
   Store,
   StoreStatus,
   Transaction,
   TransactionResult,
+  View,
+  Wait,
+  WaitTarget,
   Watch,
   WatchBatch,
 } from "./port.ts"
 import { Reader } from "./reader.ts"
+import { refused, StateReads, withoutKey } from "./reads.ts"
 import { storeClosed } from "./single.ts"
+import { exportChunks } from "./snapshot-export.ts"
+import { receiveSnapshot } from "./snapshot-import.ts"
+import { Views } from "./views.ts"
+import { Waits } from "./waits.ts"
 import { Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
@@ -35,61 +62,49 @@ export interface EngineOptions {
   log: Log
 }
 
-export class StoreEngine implements Store {
+export class StoreEngine extends StateReads implements Store {
   readonly #backend: Backend
   readonly #consensus: Consensus
   readonly #clock: Clock
   readonly #log: Log
-  readonly #reader: Reader
   readonly #watchers: Watchers
-  readonly #leases: LeaseClocks
-  #revision: number
-  #closing: Promise<void> | null = null
+  readonly #waits = new Waits()
+  readonly #views: Views
+  readonly #holders: Holders
+  readonly #state: { revision: number; closing: Promise<void> | null; restoring: boolean }
 
   constructor({ backend, consensus, clock, log }: EngineOptions) {
+    const reader = new Reader(backend.tables)
+    const state = { revision: reader.header().revision, closing: null, restoring: false }
+    super(
+      reader,
+      () => state.revision,
+      () => checkOpen(state),
+    )
+    this.#state = state
     this.#backend = backend
     this.#clock = clock
     this.#log = log
-    this.#reader = new Reader(backend.tables)
-    this.#revision = this.#reader.header().revision
-    this.#watchers = new Watchers(this.#revision)
-    this.#leases = new LeaseClocks(clock, (leases) => void this.#expire(leases))
-    this.#consensus = consensus(this.#revision, (batch) => this.#applied(batch))
-    for (const { id, ttlMs, grantRevision } of this.#reader.leases()) this.#leases.start(id, ttlMs, grantRevision)
-  }
-
-  get revision(): number {
-    return this.#revision
+    this.#watchers = new Watchers(state.revision)
+    this.#views = new Views(backend, clock)
+    this.#holders = new Holders(clock, (holders) => void this.#expire(holders))
+    this.#consensus = consensus(state.revision, (batch) => this.#applied(batch))
+    for (const { id, ttlMs, grantRevision } of reader.leases()) this.#holders.start(id, { ttlMs, grantRevision }, false)
+    for (const { id, ttlMs, createRevision } of reader.sessions())
+      this.#holders.start(id, { ttlMs, grantRevision: createRevision }, true)
   }
 
   status(): StoreStatus {
     return this.#consensus.status()
   }
 
-  get(key: string): Entry | undefined {
-    this.#checkOpen()
-    return this.#reader.entry(key)
-  }
-
-  range(prefix: string, options: { after?: string; limit?: number } = {}): Range {
-    this.#checkOpen()
-    const limit = options.limit ?? Number.POSITIVE_INFINITY
-    const entries: Entry[] = []
-    const from = options.after === undefined ? prefix : `${options.after}\0`
-    for (const entry of this.#reader.entries(prefix, from)) {
-      if (entries.length >= limit) return { entries, more: true, revision: this.#revision }
-      entries.push(entry)
-    }
-    return { entries, more: false, revision: this.#revision }
-  }
-
-  lastChange(prefix: string): number {
-    this.#checkOpen()
-    return this.#reader.lastChange(prefix)
-  }
-
   barrier(): Promise<void> {
     return this.#consensus.barrier()
+  }
+
+  view(): View {
+    checkOpen(this.#state)
+    return this.#views.open(this.revision)
   }
 
   async transact(transaction: Transaction): Promise<TransactionResult> {
@@ -101,7 +116,27 @@ export class StoreEngine implements Store {
         return { succeeded: false, revision, failed: outcome.failed, changed: transaction.operations.map(() => 0) }
       case "lease_unknown":
         throw leaseUnknown(outcome.lease)
+      default:
+        throw unexpected(outcome)
     }
+  }
+
+  async kv(verbs: KvVerb[], { root = "" }: KvOptions = {}): Promise<KvResult> {
+    const empty = withoutKey(verbs, root)
+    if (empty.length > 0) return refused(empty, this.revision, root)
+    const proposal = kvCommand(verbs, this.#now())
+    // Whether a key may be locked is the leader's to say, before the others hear of it (CONSUL-API, S12).
+    if (verbs.some(({ verb }) => verb === "lock")) {
+      await this.#holders.ended()
+      const delayed = verbs.flatMap((verb, index) =>
+        verb.verb === "lock" && this.#holders.isDelayed(verb.key) ? [{ index, code: "delayed" as const, verb }] : [],
+      )
+      if (delayed.length > 0) return refused(delayed, this.revision, root)
+    }
+    const { revision, outcome } = await this.#consensus.propose(proposal)
+    if (outcome.type !== "kv") throw unexpected(outcome)
+    if (outcome.problems.length > 0) return refused(outcome.problems, revision, root)
+    return { ok: true, revision, results: outcome.results }
   }
 
   watch(
@@ -110,20 +145,27 @@ export class StoreEngine implements Store {
     onBatch: (batch: WatchBatch) => void,
     onEnd: (error: OvlError) => void,
   ): Watch {
-    this.#checkOpen()
+    checkOpen(this.#state)
     return this.#watchers.add(prefix, fromRevision, onBatch, onEnd)
   }
 
+  waitFor(target: WaitTarget, wake: () => void): Wait {
+    checkOpen(this.#state)
+    return this.#waits.add(target, wake)
+  }
+
   async grantLease(id: string, ttlMs: number): Promise<Lease> {
-    if (this.#leases.size >= LEASES_MAX && !this.#leases.has(id))
+    if (this.session(id))
+      throw new OvlError("lease_invalid", `grant lease: ${id} is a session's id`, { kind: "invalid" })
+    if (this.#holders.leases >= LEASES_MAX && !this.#holders.hasLease(id))
       throw new OvlError("store_busy", `grant lease: there are ${LEASES_MAX} leases already`, { kind: "unavailable" })
     await this.#consensus.propose(grantCommand(id, ttlMs, this.#now()))
     return { id, ttlMs }
   }
 
   async renewLease(id: string): Promise<Lease> {
-    this.#checkOpen()
-    const lease = this.#leases.renew(id)
+    checkOpen(this.#state)
+    const lease = this.#holders.renewLease(id)
     if (!lease) throw leaseUnknown(id)
     return lease
   }
@@ -133,24 +175,67 @@ export class StoreEngine implements Store {
   }
 
   leases(): Lease[] {
-    return this.#leases.list()
+    return this.#holders.listLeases()
+  }
+
+  async createSession(spec: SessionSpec): Promise<Session> {
+    if (this.#holders.sessions >= SESSIONS_MAX)
+      throw new OvlError("store_busy", `open session: there are ${SESSIONS_MAX} already`, { kind: "unavailable" })
+    const { outcome } = await this.#consensus.propose(openCommand(spec, this.#now()))
+    if (outcome.type === "session") return outcome.session
+    throw new OvlError("session_exists", `open session: there is one with the id ${spec.id}`, { kind: "conflict" })
+  }
+
+  async destroySession(id: string): Promise<void> {
+    if (id !== "") await this.#end(endCommand(id, this.#now()))
+  }
+
+  async renewSession(id: string): Promise<Session> {
+    const session = this.session(id)
+    if (session && this.#holders.renewSession(id)) return session
+    throw new OvlError("session_unknown", `session ${id}: there is none, or it has ended`, { kind: "not_found" })
+  }
+
+  async invalidateNode(node: string): Promise<number> {
+    const { outcome } = await this.#end(invalidateCommand(node, this.#now()))
+    return outcome.type === "done" ? outcome.changed[0]! : 0
+  }
+
+  exportSnapshot(scope: SnapshotScope): SnapshotExport {
+    checkOpen(this.#state)
+    const state = this.#views.open(this.revision)
+    return { revision: state.revision, chunks: exportChunks(state, scope, this.#now()) }
+  }
+
+  async importSnapshot(chunks: AsyncIterable<Uint8Array>, scope: SnapshotScope): Promise<SnapshotInfo> {
+    checkOpen(this.#state)
+    if (this.#state.restoring)
+      throw new OvlError("store_busy", "restore: another one is under way", { kind: "unavailable" })
+    this.#state.restoring = true
+    const scratch = this.#backend.scratch()
+    try {
+      const source = await receiveSnapshot(chunks, scope, scratch)
+      await this.#end(restoreCommand(source, this.#now()))
+      return source.info
+    } finally {
+      scratch.discard()
+      this.#state.restoring = false
+    }
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    this.#state.closing ??= this.#close()
+    return this.#state.closing
   }
 
   async #close(): Promise<void> {
-    this.#leases.close()
+    this.#holders.close()
     await this.#consensus.close()
-    this.#leases.close()
+    this.#holders.close()
     this.#watchers.close(storeClosed())
+    this.#waits.wakeEveryone()
+    this.#views.close()
     await this.#backend.close()
-  }
-
-  #checkOpen(): void {
-    if (this.#closing) throw storeClosed()
   }
 
   #now(): number {
@@ -160,31 +245,54 @@ export class StoreEngine implements Store {
   /** The effects of one commit, which is durable now. */
   #applied(batch: Applied[]): void {
     const last = batch.at(-1)
-    if (last) this.#revision = last.revision
-    for (const { revision, changed, events, leases } of batch) {
-      if (!changed) continue
-      for (const { id, lease } of leases) {
-        if (lease) this.#leases.start(id, lease.ttlMs, lease.grantRevision)
-        else this.#leases.end(id)
+    if (last) this.#state.revision = last.revision
+    for (const applied of batch) {
+      if (!applied.changed) continue
+      this.#holders.applied(applied)
+      if (applied.wide) {
+        this.#watchers.breakOff(applied.revision)
+        this.#waits.wakeEveryone()
+        continue
       }
+      const { revision, events, holders } = applied
       if (events.length > 0) this.#watchers.publish({ revision, events })
+      const sessions = holders.filter((change) => change.session).map(({ id }) => id)
+      this.#waits.publish(events, sessions)
     }
   }
 
-  async #expire(leases: Expired): Promise<void> {
-    if (this.#closing) return
-    const proposal: Sized = expireCommand(leases, this.#now())
+  /** A command that may end sessions: who wants to lock a key meanwhile waits for what it frees. */
+  #end(proposal: Sized): Promise<Applied> {
+    const proposed = this.#consensus.propose(proposal)
+    this.#holders.ending(proposed)
+    return proposed
+  }
+
+  async #expire(holders: Expired): Promise<void> {
+    if (this.#state.closing) return
+    const proposal = expireCommand(holders, this.#now())
+    const about = { count: holders.length, first: holders[0]?.id }
     try {
-      await this.#consensus.propose(proposal)
-      this.#log.info("leases expired", { count: leases.length, first: leases[0]?.id })
+      await this.#end(proposal)
+      this.#log.info("leases expired", about)
     } catch (thrown) {
-      if (this.#closing) return
-      this.#log.warn("leases expired, but that could not be written", { error: String(thrown), first: leases[0]?.id })
-      this.#leases.retry(leases)
+      if (this.#state.closing) return
+      this.#log.warn("leases expired, but that could not be written", { ...about, error: String(thrown) })
+      this.#holders.retry(holders)
     }
   }
 }
 
+function checkOpen({ closing }: { closing: Promise<void> | null }): void {
+  if (closing) throw storeClosed()
+}
+
 function leaseUnknown(id: string): OvlError {
   return new OvlError("lease_unknown", `lease ${id}: there is none, or it has expired`, { kind: "not_found" })
+}
+
+/** The state machine answers each kind of command with its own kinds of outcome. */
+function unexpected(outcome: Applied["outcome"]): Error {
+  assert(false, `an outcome of another command: ${outcome.type}`)
+  return new Error(outcome.type)
 }

@@ -23,7 +23,7 @@ function commands(): Command[] {
       i % 3 === 2 ? { op: "delete", key } : { op: "put", key, value: Uint8Array.of(i), lease: i % 4 === 0 ? "l" : null }
     list.push({ type: "transaction", at: i + 2, compare: [], operations: [operation] })
   }
-  list.push({ type: "expire", at: 100, leases: [{ id: "l", grantRevision: 1 }] })
+  list.push({ type: "expire", at: 100, holders: [{ id: "l", grantRevision: 1 }] })
   list.push({ type: "transaction", at: 101, compare: [], operations: [{ op: "deletePrefix", prefix: "" }] })
   return list
 }
@@ -90,10 +90,10 @@ test("an expiry names the grant that it means", () => {
   const machine = new Machine(memoryTables())
   machine.apply({ type: "grant", at: 1, lease: "l", ttlMs: 1_000 })
   machine.apply({ type: "grant", at: 2, lease: "l", ttlMs: 2_000 })
-  const late = machine.apply({ type: "expire", at: 3, leases: [{ id: "l", grantRevision: 1 }] })
+  const late = machine.apply({ type: "expire", at: 3, holders: [{ id: "l", grantRevision: 1 }] })
   expect(late).toMatchObject({ changed: false, revision: 2 })
-  const right = machine.apply({ type: "expire", at: 4, leases: [{ id: "l", grantRevision: 2 }] })
-  expect(right).toMatchObject({ changed: true, revision: 3, leases: [{ id: "l", lease: null }] })
+  const right = machine.apply({ type: "expire", at: 4, holders: [{ id: "l", grantRevision: 2 }] })
+  expect(right).toMatchObject({ changed: true, revision: 3, holders: [{ id: "l", session: false, present: null }] })
 })
 
 test("a key with thousands of folders costs no more than its first ones", () => {

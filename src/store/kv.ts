@@ -1,30 +1,37 @@
 /**
- * The state machine: keys with values, leases that hold some of them, one revision for all. It is pure and deterministic:
- * the same commands, in the same order, leave the same bytes in the tables of any member, whatever batches they came in.
- * A command that changes something makes one new revision, and all that it changed carries it; one that changes nothing
- * makes none. Applying a command that `command.ts` let through never fails: what may turn out wrong only here - a compare
- * that does not hold, a lease that is gone - is an outcome.
+ * The state machine: keys with values, leases and sessions that hold some of them, one revision for all. It is pure and
+ * deterministic: the same commands, in the same order, leave the same bytes in the tables of any member, whatever batches
+ * they came in. A command that changes something makes one new revision, and all that it changed carries it; one that
+ * changes nothing makes none. Applying a command that `command.ts` let through never fails: what may turn out wrong only
+ * here - a compare that does not hold, a lease that is gone - is an outcome.
  */
-import { TOMBSTONES_MAX } from "../base/limits.ts"
-import { encodeEntry, encodeHeader, encodeLease, type Header } from "./codec.ts"
+import { DELETE_SLICE_KEYS, TOMBSTONES_MAX, WATCH_HISTORY_MAX_EVENTS } from "../base/limits.ts"
+import { encodeEntry, encodeHeader, encodeLease, encodeRevision, encodeSession, type Header } from "./codec.ts"
 import type { Command } from "./command.ts"
-import { History } from "./tombstones.ts"
-import { heldPrefix, HEADER_KEY, Reader } from "./reader.ts"
 import { successor } from "./keys.ts"
 import { LongTable } from "./longkeys.ts"
-import type { Compare, Entry, Operation, WatchEvent } from "./port.ts"
+import type { Compare, Entry, KvVerb, Operation, Session, SessionSpec, WatchEvent } from "./port.ts"
+import { HEADER_KEY, heldPrefix, Reader, SESSIONS_KEY } from "./reader.ts"
+import { type RestoreSource, restoreSteps } from "./restore.ts"
 import type { Tables } from "./tables.ts"
+import { History } from "./tombstones.ts"
+import { evaluate, type Problem, sameBytes } from "./verbs.ts"
 
 /** What became of a command. Compares are all checked first, then the leases that its puts name, then it is done. */
 export type Outcome =
   | { type: "done"; changed: number[] }
   | { type: "compare_failed"; failed: number }
   | { type: "lease_unknown"; lease: string }
+  | { type: "kv"; results: { index: number; entry: Entry }[]; problems: Problem[] }
+  | { type: "session_exists" }
+  | { type: "session"; session: Session }
 
-export interface LeaseChange {
+/** What has become of a lease or a session. */
+export interface HolderChange {
   id: string
-  /** Null: the lease is gone. */
-  lease: { ttlMs: number; grantRevision: number } | null
+  session: boolean
+  /** Null: it is gone. A `ttlMs` of 0 never ends. */
+  present: { ttlMs: number; grantRevision: number } | null
 }
 
 /** The effect of one command. */
@@ -35,7 +42,11 @@ export interface Applied {
   outcome: Outcome
   /** The keys that it changed, each once, as they are after it. */
   events: WatchEvent[]
-  leases: LeaseChange[]
+  /** It changed so many that they are not listed: `events` is empty. */
+  wide: boolean
+  holders: HolderChange[]
+  /** Keys that sessions lost by ending, and for how long nobody may lock them. */
+  freed: { key: string; lockDelayMs: number }[]
 }
 
 const DONE: Outcome = { type: "done", changed: [] }
@@ -55,7 +66,9 @@ export class Machine extends Reader {
   readonly #history: History
   #dirty = false
   #events = new Map<string, Entry | null>()
-  #leases: LeaseChange[] = []
+  #wide = false
+  #holders: HolderChange[] = []
+  #freed: { key: string; lockDelayMs: number }[] = []
 
   constructor(tables: Tables, options: MachineOptions = {}) {
     super(tables)
@@ -67,19 +80,32 @@ export class Machine extends Reader {
   }
 
   apply(command: Command): Applied {
-    const revision = this.#header.revision + 1
+    const steps = this.steps(command)
+    for (;;) {
+      const step = steps.next()
+      if (step.done) return step.value
+    }
+  }
+
+  /** As `apply`, but pauses after every DELETE_SLICE_KEYS keys that it removes or restores. */
+  *steps(command: Command): Generator<void, Applied> {
     this.#events = new Map()
-    this.#leases = []
-    const outcome = this.#run(command, revision)
-    const changed = this.#events.size > 0 || this.#leases.length > 0
+    this.#wide = false
+    this.#holders = []
+    this.#freed = []
+    const revision = this.#nextRevision(command)
+    const outcome = yield* this.#run(command, revision)
+    const changed = this.#wide || this.#events.size > 0 || this.#holders.length > 0
     if (changed) {
       this.#header.revision = revision
       this.#header.time = command.at
+      if (this.#holders.some((change) => change.session)) this.#tables.meta.put(SESSIONS_KEY, encodeRevision(revision))
       this.#history.settle(revision)
       this.#dirty = true
     }
-    const events = [...this.#events].map(([key, entry]) => ({ key, entry }))
-    return { revision: this.#header.revision, changed, outcome, events, leases: this.#leases }
+    const events = this.#wide ? [] : Array.from(this.#events, ([key, entry]) => ({ key, entry }))
+    const { revision: last } = this.#header
+    return { revision: last, changed, outcome, events, wide: this.#wide, holders: this.#holders, freed: this.#freed }
   }
 
   /** Writes what is written once for the whole run: the header, and the last change of each folder. */
@@ -90,30 +116,63 @@ export class Machine extends Reader {
     this.#dirty = false
   }
 
-  #run(command: Command, revision: number): Outcome {
+  /** A restore's is above that of the snapshot too, whose revisions its keys may carry. */
+  #nextRevision(command: Command): number {
+    const { revision } = this.#header
+    return 1 + (command.type === "restore" ? Math.max(revision, command.source.info.revision) : revision)
+  }
+
+  *#run(command: Command, revision: number): Generator<void, Outcome> {
     switch (command.type) {
       case "transaction":
-        return this.#transaction(command.compare, command.operations, revision)
+        return yield* this.#transaction(command.compare, command.operations, revision)
+      case "kv":
+        return yield* this.#verbs(command.verbs, revision)
       case "grant":
         this.#putLease(command.lease, command.ttlMs, revision)
         return DONE
       case "revoke":
-        if (this.lease(command.lease)) this.#endLease(command.lease, revision)
+        if (this.lease(command.lease)) yield* this.#endLease(command.lease, revision)
         return DONE
       case "expire":
-        for (const { id, grantRevision } of command.leases)
-          if (this.lease(id)?.grantRevision === grantRevision) this.#endLease(id, revision)
+        yield* this.#expire(command.holders, revision)
+        return DONE
+      case "open":
+        return this.#openSession(command.session, revision)
+      case "end": {
+        const session = this.session(command.session)
+        if (session) yield* this.#endSession(session, revision)
+        return DONE
+      }
+      case "invalidate":
+        return { type: "done", changed: [yield* this.#invalidate(command.node, revision)] }
+      case "restore":
+        yield* this.#restore(command.source, revision)
         return DONE
     }
   }
 
-  #transaction(compare: Compare[], operations: Operation[], revision: number): Outcome {
+  *#transaction(compare: Compare[], operations: Operation[], revision: number): Generator<void, Outcome> {
     const failed = compare.findIndex((condition) => !this.#holds(condition))
     if (failed >= 0) return { type: "compare_failed", failed }
     for (const operation of operations)
       if (operation.op === "put" && typeof operation.lease === "string" && !this.lease(operation.lease))
         return { type: "lease_unknown", lease: operation.lease }
-    return { type: "done", changed: operations.map((operation) => this.#operate(operation, revision)) }
+    const changed: number[] = []
+    for (const operation of operations) changed.push(yield* this.#operate(operation, revision))
+    return { type: "done", changed }
+  }
+
+  *#verbs(verbs: KvVerb[], revision: number): Generator<void, Outcome> {
+    const { results, problems, staging } = evaluate(this, verbs, revision)
+    if (problems.length > 0) return { type: "kv", results: [], problems }
+    for (const { prefix, except } of staging.wipes) yield* this.#removePrefix(prefix, except, revision)
+    for (const [key, entry] of staging.changes) {
+      const before = this.entry(key)
+      if (entry) this.#write(entry, before?.lease ?? null)
+      else if (before) this.#remove(before, revision)
+    }
+    return { type: "kv", results, problems }
   }
 
   #holds(condition: Compare): boolean {
@@ -123,7 +182,7 @@ export class Machine extends Reader {
     return (entry?.modRevision ?? 0) === condition.modRevision
   }
 
-  #operate(operation: Operation, revision: number): number {
+  *#operate(operation: Operation, revision: number): Generator<void, number> {
     switch (operation.op) {
       case "put":
         return this.#put(operation, revision)
@@ -133,7 +192,7 @@ export class Machine extends Reader {
         return entry ? 1 : 0
       }
       case "deletePrefix":
-        return this.#removePrefix(operation.prefix, operation.except ?? [], revision)
+        return yield* this.#removePrefix(operation.prefix, operation.except ?? [], revision)
     }
   }
 
@@ -161,17 +220,25 @@ export class Machine extends Reader {
     }
     this.#history.touch(key)
     // The caller's bytes may change later; those of the row are ours.
-    this.#events.set(key, { ...entry, value: row.subarray(row.length - entry.value.length) })
+    this.#event(key, { ...entry, value: row.subarray(row.length - entry.value.length) })
   }
 
   #remove(entry: Entry, revision: number): void {
     this.#entries.delete(entry.key)
     if (entry.lease !== null) this.#held.delete(heldPrefix(entry.lease) + entry.key)
     this.#history.bury(entry.key, revision)
-    this.#events.set(entry.key, null)
+    this.#event(entry.key, null)
   }
 
-  #removePrefix(prefix: string, except: string[], revision: number): number {
+  #event(key: string, entry: Entry | null): void {
+    if (this.#wide) return
+    this.#events.set(key, entry)
+    if (this.#events.size <= WATCH_HISTORY_MAX_EVENTS) return
+    this.#wide = true
+    this.#events = new Map()
+  }
+
+  *#removePrefix(prefix: string, except: string[], revision: number): Generator<void, number> {
     let count = 0
     let from: string | null = prefix
     while (from !== null) {
@@ -180,7 +247,7 @@ export class Machine extends Reader {
         spared = except.find((kept) => entry.key.startsWith(kept))
         if (spared !== undefined) break
         this.#remove(entry, revision)
-        count++
+        if (++count % DELETE_SLICE_KEYS === 0) yield
       }
       from = spared === undefined ? null : successor(spared)
     }
@@ -190,23 +257,77 @@ export class Machine extends Reader {
   #putLease(id: string, ttlMs: number, revision: number): void {
     const lease = { ttlMs, grantRevision: revision }
     this.#tables.leases.put(id, encodeLease(lease))
-    this.#leases.push({ id, lease })
+    this.#holders.push({ id, session: false, present: lease })
+  }
+
+  *#expire(holders: { id: string; grantRevision: number }[], revision: number): Generator<void, void> {
+    for (const { id, grantRevision } of holders) {
+      if (this.lease(id)?.grantRevision === grantRevision) yield* this.#endLease(id, revision)
+      const session = this.session(id)
+      if (session?.createRevision === grantRevision) yield* this.#endSession(session, revision)
+    }
   }
 
   /** Removes a lease, and the keys that it holds with it. */
-  #endLease(id: string, revision: number): void {
-    const prefix = heldPrefix(id)
-    for (const row of this.#held.rows(prefix, successor(prefix))) {
-      const entry = this.entry(row.key.slice(prefix.length))
-      if (entry) this.#remove(entry, revision)
-    }
+  *#endLease(id: string, revision: number): Generator<void, void> {
+    yield* this.#letGo(id, (entry) => this.#remove(entry, revision))
     this.#tables.leases.delete(id)
-    this.#leases.push({ id, lease: null })
+    this.#holders.push({ id, session: false, present: null })
   }
-}
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
+  #openSession(spec: SessionSpec, revision: number): Outcome {
+    if (this.tables.leases.get(spec.id)) return { type: "session_exists" }
+    const session: Session = { ...spec, createRevision: revision, modRevision: revision }
+    this.#putSession(session)
+    return { type: "session", session }
+  }
+
+  #putSession(session: Session): void {
+    const { id, ttlMs, createRevision } = session
+    this.#tables.leases.put(id, encodeSession(session))
+    this.#holders.push({ id, session: true, present: { ttlMs, grantRevision: createRevision } })
+  }
+
+  *#endSession({ id, behavior, lockDelayMs }: Session, revision: number): Generator<void, void> {
+    yield* this.#letGo(id, (entry) => {
+      if (behavior === "delete") this.#remove(entry, revision)
+      else this.#write({ ...entry, lease: null, modRevision: revision }, id)
+      if (lockDelayMs > 0) this.#freed.push({ key: entry.key, lockDelayMs })
+    })
+    this.#tables.leases.delete(id)
+    this.#holders.push({ id, session: true, present: null })
+  }
+
+  *#letGo(id: string, letGo: (entry: Entry) => void): Generator<void, void> {
+    let count = 0
+    for (const key of this.heldBy(id)) {
+      const entry = this.entry(key)
+      if (entry) letGo(entry)
+      if (++count % DELETE_SLICE_KEYS === 0) yield
+    }
+  }
+
+  *#invalidate(node: string, revision: number): Generator<void, number> {
+    let count = 0
+    for (const session of this.sessions()) {
+      if (session.node !== node || !session.checks.includes("serfHealth")) continue
+      yield* this.#endSession(session, revision)
+      count++
+    }
+    return count
+  }
+
+  /** Makes what lies in the source's scope, and the sessions, what they were in the snapshot. */
+  *#restore(source: RestoreSource, revision: number): Generator<void, void> {
+    // Whoever watches or waits looks anew, and a revision is made even where nothing differs.
+    this.#wide = true
+    yield* restoreSteps(this, source, revision, {
+      write: (entry, before) => this.#write(entry, before?.lease ?? null),
+      remove: (entry) => this.#remove(entry, revision),
+      putSession: (session) => this.#putSession(session),
+      endSession: (session) => this.#endSession(session, revision),
+    })
+    for (const area of source.scope.areas) this.#history.raise(area, revision)
+    this.#tables.meta.put(SESSIONS_KEY, encodeRevision(revision))
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * The clocks of leases. A lease lives in the state; when it was last renewed is known here only, on the member that
+ * The clocks of leases, and of sessions, which run as theirs do. A lease lives in the state; when it was last renewed is known here only, on the member that
  * leads. A lease that was not renewed for its time to live, and a little grace, is handed to `onExpired`, which proposes
  * its end. Whoever becomes the keeper of the clocks - after a restart, say - gives every lease its full time again.
  */
@@ -9,6 +9,7 @@ import type { Lease } from "./port.ts"
 
 interface Timed {
   id: string
+  session: boolean
   ttlMs: number
   grantRevision: number
   /** On the monotonic clock. */
@@ -34,17 +35,13 @@ export class LeaseClocks {
     this.#onExpired = onExpired
   }
 
-  get size(): number {
-    return this.#leases.size
-  }
-
   has(id: string): boolean {
     return this.#leases.has(id)
   }
 
   /** A lease was granted, or was found when the store was opened: its time begins now. */
-  start(id: string, ttlMs: number, grantRevision: number): void {
-    const lease: Timed = { id, ttlMs, grantRevision, deadline: this.#deadline(ttlMs), ending: false }
+  start(id: string, ttlMs: number, grantRevision: number, session: boolean): void {
+    const lease: Timed = { id, session, ttlMs, grantRevision, deadline: this.#deadline(ttlMs), ending: false }
     this.#leases.set(id, lease)
     this.#wake(lease.deadline)
   }
@@ -55,9 +52,9 @@ export class LeaseClocks {
   }
 
   /** The lease as it goes on, or null where there is none, or none any more. */
-  renew(id: string): Lease | null {
+  renew(id: string, session: boolean): Lease | null {
     const lease = this.#leases.get(id)
-    if (!lease || lease.ending) return null
+    if (lease?.session !== session || lease.ending) return null
     lease.deadline = this.#deadline(lease.ttlMs)
     return { id, ttlMs: lease.ttlMs }
   }
@@ -72,8 +69,10 @@ export class LeaseClocks {
     this.#wake(deadline)
   }
 
+  /** Leases proper. */
   list(): Lease[] {
-    return Array.from(this.#leases.values(), ({ id, ttlMs }) => ({ id, ttlMs }))
+    const leases = [...this.#leases.values()].filter(({ session }) => !session)
+    return leases.map(({ id, ttlMs }) => ({ id, ttlMs }))
   }
 
   close(): void {

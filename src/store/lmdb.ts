@@ -6,7 +6,9 @@
 import { open, type RootDatabase } from "lmdb"
 import { OvlError } from "../base/errors.ts"
 import type { Log } from "../base/log.ts"
-import type { Backend } from "./backend.ts"
+import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import type { Backend, Scratch } from "./backend.ts"
 import { explainFileError, holdDirectory, storeFull, type StoreDirectory } from "./directory.ts"
 import { checkDataFile, dataForeign } from "./inspect.ts"
 import { DiskSpace } from "./space.ts"
@@ -31,7 +33,12 @@ const BINARY = { keyEncoding: "binary", encoding: "binary" } as const
 type Db = RootDatabase<Uint8Array, Uint8Array>
 /** What lmdb-js has, and its types leave out. */
 interface Pinned {
+  use(): void
   done(): void
+}
+/** What reads and writes of lmdb-js look at to find out whether they belong to a write transaction. */
+interface Environment {
+  writeTxn: unknown
 }
 type RangeOf = (options: object) => Iterable<{ key: Uint8Array; value: Uint8Array }>
 
@@ -62,6 +69,7 @@ class LmdbTables implements LmdbBackend {
   readonly #directory: StoreDirectory
   readonly #space: DiskSpace
   readonly #root: Db
+  readonly #databases: Record<TableName, Db>
   readonly #writeTables: Tables
   #pinned: Pinned
 
@@ -78,7 +86,9 @@ class LmdbTables implements LmdbBackend {
       ...BINARY,
     }) as Db
     try {
+      rmSync(join(directory.path, "scratch"), { force: true })
       const databases = openTables(this.#root, directory, existing)
+      this.#databases = databases
       this.#pinned = this.#pin()
       this.#writeTables = eachTable((name) => new LmdbTable(databases[name]))
       this.tables = eachTable((name) => new LmdbReadTable(databases[name], () => this.#pinned))
@@ -92,26 +102,65 @@ class LmdbTables implements LmdbBackend {
     return this.#space.refusal()
   }
 
-  async commit<T>(work: (tables: Tables) => T): Promise<T> {
+  async commit<T>(work: (tables: Tables, pause: () => Promise<void>) => T | Promise<T>): Promise<T> {
     let result: T
     try {
       // A child transaction, because a plain one would keep what was written before an error was thrown in it.
-      result = await this.#root.childTransaction(() => work(this.#writeTables))
+      result = await this.#root.childTransaction(() => work(this.#writeTables, () => this.#pause()) as T)
     } catch (thrown) {
-      silenceCommitError(thrown)
-      if (thrown instanceof OvlError) throw thrown
-      if (this.#space.wasFull()) throw storeFull(this.#directory.path)
-      throw new OvlError("store_failed", `write to the store: the disk refused it: ${String(thrown)}`, {
-        kind: "unavailable",
-        hint: "look at the kernel's log for errors of the disk below the data directory",
-        cause: thrown,
-      })
+      throw this.#explain(thrown)
     }
+    this.#committed()
+    return result
+  }
+
+  commitNow<T>(work: (tables: Tables) => T): T {
+    let result: T
+    try {
+      result = this.#root.transactionSync(() => work(this.#writeTables))
+    } catch (thrown) {
+      throw this.#explain(thrown)
+    }
+    this.#committed()
+    return result
+  }
+
+  keep(): { tables: ReadTables; release(): void } {
+    const pinned = this.#pinned
+    pinned.use()
+    const tables = eachTable((name) => new LmdbReadTable(this.#databases[name], () => pinned))
+    return { tables, release: () => pinned.done() }
+  }
+
+  scratch(): Scratch {
+    return new ScratchFile(join(this.#directory.path, "scratch"), (thrown) => this.#explain(thrown))
+  }
+
+  #committed(): void {
     const before = this.#pinned
     this.#pinned = this.#pin()
     before.done()
     this.#space.recover()
-    return result
+  }
+
+  /** Whoever reads in the meantime reads the last commit: lmdb-js would give him the write transaction instead. */
+  async #pause(): Promise<void> {
+    const environment = (this.#root as unknown as { env: Environment }).env
+    const { writeTxn } = environment
+    environment.writeTxn = null
+    await new Promise((resolve) => setImmediate(resolve))
+    environment.writeTxn = writeTxn
+  }
+
+  #explain(thrown: unknown): OvlError {
+    silenceCommitError(thrown)
+    if (thrown instanceof OvlError) return thrown
+    if (this.#space.wasFull()) return storeFull(this.#directory.path)
+    return new OvlError("store_failed", `write to the store: the disk refused it: ${String(thrown)}`, {
+      kind: "unavailable",
+      hint: "look at the kernel's log for errors of the disk below the data directory",
+      cause: thrown,
+    })
   }
 
   clusterId(): string | null {
@@ -184,15 +233,21 @@ function bytesOf(key: string): Buffer {
 
 function page(db: Db, from: string, to: string | null, limit: number, more: object): Row[] {
   const rows: Row[] = []
-  const end = to === null ? {} : { end: bytesOf(to) }
-  for (const { key, value } of rangeOf(db)({
-    start: from === "" ? Buffer.of(0) : bytesOf(from),
-    limit,
-    ...end,
-    ...more,
-  }))
-    rows.push({ key: Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1"), value })
+  for (const { key, value } of rangeOf(db)(rangeOptions(from, to, limit, more))) rows.push({ key: textOf(key), value })
   return rows
+}
+
+function pageKeys(db: Db, from: string, to: string | null, limit: number, more: object): string[] {
+  return Array.from(db.getKeys(rangeOptions(from, to, limit, more)), textOf)
+}
+
+function rangeOptions(from: string, to: string | null, limit: number, more: object): object {
+  const end = to === null ? {} : { end: bytesOf(to) }
+  return { start: from === "" ? Buffer.of(0) : bytesOf(from), limit, ...end, ...more }
+}
+
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1")
 }
 
 class LmdbReadTable implements ReadTable {
@@ -210,6 +265,10 @@ class LmdbReadTable implements ReadTable {
 
   page(from: string, to: string | null, limit: number): Row[] {
     return page(this.#db, from, to, limit, { transaction: this.#pinned() })
+  }
+
+  pageKeys(from: string, to: string | null, limit: number): string[] {
+    return pageKeys(this.#db, from, to, limit, { transaction: this.#pinned() })
   }
 }
 
@@ -229,12 +288,59 @@ class LmdbTable implements Table {
     return page(this.#db, from, to, limit, {})
   }
 
+  pageKeys(from: string, to: string | null, limit: number): string[] {
+    return pageKeys(this.#db, from, to, limit, {})
+  }
+
   put(key: string, value: Uint8Array): void {
     void this.#db.put(bytesOf(key), value)
   }
 
   delete(key: string): void {
     void this.#db.remove(bytesOf(key))
+  }
+}
+
+/** A file that means nothing after a restart; the one that was left by a crash is written over. */
+class ScratchFile implements Scratch {
+  readonly #path: string
+  readonly #fd: number
+  readonly #explain: (thrown: unknown) => OvlError
+  #length = 0
+
+  constructor(path: string, explain: (thrown: unknown) => OvlError) {
+    this.#path = path
+    this.#explain = explain
+    try {
+      this.#fd = openSync(path, "w+", 0o600)
+    } catch (thrown) {
+      throw explain(thrown)
+    }
+  }
+
+  append(bytes: Uint8Array): void {
+    try {
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done)
+    } catch (thrown) {
+      throw this.#explain(thrown)
+    }
+    this.#length += bytes.length
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.#length - offset)))
+    for (let done = 0; done < bytes.length; ) {
+      const count = readSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+      if (count === 0) throw this.#explain(new Error("the scratch file was cut off"))
+      done += count
+    }
+    return bytes
+  }
+
+  discard(): void {
+    closeSync(this.#fd)
+    rmSync(this.#path, { force: true })
   }
 }
 

@@ -54,6 +54,32 @@ export class LongReadTable<T extends ReadTable = ReadTable> {
     }
   }
 
+  /** As `rows`, but only the keys; of values it reads no more than the numbers that long keys lead to. */
+  *keys(from: string, to: string | null): Generator<string> {
+    let next = from
+    let size = FIRST_PAGE_ROWS
+    for (;;) {
+      const bound = to === null || to.length <= CHUNK_BYTES ? to : `${to.slice(0, CHUNK_BYTES)}\x01`
+      const page: string[] = next.length > CHUNK_BYTES ? [] : this.near.pageKeys(next, bound, size)
+      const long = page.findIndex((key) => key.length >= POINTER_BYTES)
+      const short = long < 0 ? page : page.slice(0, long)
+      for (const key of short) {
+        if (to !== null && key >= to) return
+        yield key
+      }
+      if (long < 0 && page.length < size && next.length <= CHUNK_BYTES) return
+      if (long >= 0 || next.length > CHUNK_BYTES) {
+        const head = (long >= 0 ? page[long]! : next).slice(0, CHUNK_BYTES)
+        const behind = successor(head)
+        const start = long >= 0 ? `${head}\0` : next
+        for (const { key } of this.rows(start, to !== null && (behind === null || to < behind) ? to : behind)) yield key
+        if (behind === null) return
+        next = behind
+      } else next = `${page.at(-1)!}\0`
+      size = Math.min(size * 4, STORE_PAGE_MAX_ROWS)
+    }
+  }
+
   /** Rows of `table` below `base`, of which the full keys begin with `head`. */
   *#walk(table: T, base: string, head: string, from: string, bound: string | null, pageRows: number): Generator<Row> {
     let next = base + from

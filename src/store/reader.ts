@@ -1,14 +1,26 @@
 /**
- * Reading the state: entries, ranges, leases, and the last change below a prefix. It works over any set of tables, the
+ * Reading the state: entries, ranges, leases, sessions, and the last change below a prefix. It works over any set of tables, the
  * durable ones that serve reads and those of a write transaction, so that what is read is decided in one place.
  */
+import { LEASE_ID_MAX_BYTES } from "../base/limits.ts"
 import { counterKey, folderBelow, foldersOf, isFolder, successor } from "./keys.ts"
-import { decodeEntry, decodeHeader, decodeLease, decodeRevision, type Header, type LeaseRecord } from "./codec.ts"
+import {
+  decodeEntry,
+  decodeHeader,
+  decodeLease,
+  decodeRevision,
+  decodeSession,
+  type Header,
+  isLeaseRow,
+  type LeaseRecord,
+} from "./codec.ts"
 import { LongReadTable } from "./longkeys.ts"
-import type { Entry } from "./port.ts"
+import type { Entry, Session } from "./port.ts"
 import type { ReadTables, Row } from "./tables.ts"
 
 export const HEADER_KEY = "state"
+/** In `meta`: the revision of the last change of any session. */
+export const SESSIONS_KEY = "sessions"
 
 /** Marks and floors are kept below "/" and the folder, as a table takes no empty key. */
 export function markKey(folder: string): string {
@@ -20,12 +32,17 @@ export function heldPrefix(lease: string): string {
   return String.fromCharCode(lease.length) + lease
 }
 
+/** Keys of one folder that `names` reads before it seeks: that costs as much as reading so many. */
+const FOLDER_WALK_KEYS = 12
+
 export class Reader {
   protected readonly tables: ReadTables
   readonly #entries: LongReadTable
   readonly #marks: LongReadTable
   readonly #floors: LongReadTable
   readonly #tombs: LongReadTable
+  readonly #held: LongReadTable
+  readonly #holders: LongReadTable
 
   constructor(tables: ReadTables) {
     this.tables = tables
@@ -33,6 +50,8 @@ export class Reader {
     this.#marks = new LongReadTable(tables.marks, tables.far)
     this.#floors = new LongReadTable(tables.floors, tables.far)
     this.#tombs = new LongReadTable(tables.tombs, tables.far)
+    this.#held = new LongReadTable(tables.held, tables.far)
+    this.#holders = new LongReadTable(tables.leases, tables.far)
   }
 
   header(): Header {
@@ -52,12 +71,55 @@ export class Reader {
 
   lease(id: string): LeaseRecord | undefined {
     const row = this.tables.leases.get(id)
-    return row && decodeLease(id, row)
+    return row && isLeaseRow(row) ? decodeLease(id, row) : undefined
   }
 
   *leases(): Generator<{ id: string } & LeaseRecord> {
-    for (const row of new LongReadTable(this.tables.leases, this.tables.far).rows("", null))
-      yield { id: row.key, ...decodeLease(row.key, row.value) }
+    for (const row of this.#holders.rows("", null))
+      if (isLeaseRow(row.value)) yield { id: row.key, ...decodeLease(row.key, row.value) }
+  }
+
+  session(id: string): Session | undefined {
+    const row = id === "" || id.length > LEASE_ID_MAX_BYTES ? undefined : this.tables.leases.get(id)
+    return row && !isLeaseRow(row) ? decodeSession(id, row) : undefined
+  }
+
+  *sessions(): Generator<Session> {
+    for (const row of this.#holders.rows("", null)) if (!isLeaseRow(row.value)) yield decodeSession(row.key, row.value)
+  }
+
+  lastSessionChange(): number {
+    return decodeRevision(this.tables.meta.get(SESSIONS_KEY))
+  }
+
+  /** The keys that a lease or a session holds; the caller may release them while it walks. */
+  *heldBy(id: string): Generator<string> {
+    const prefix = heldPrefix(id)
+    for (const key of this.#held.keys(prefix, successor(prefix))) yield key.slice(prefix.length)
+  }
+
+  /**
+   * Names below the prefix from `from` on, each cut behind the first separator that follows the prefix. A few keys below a
+   * cut name are read along, as small folders are the more usual; then the rest is skipped by seeking past it.
+   */
+  *names(prefix: string, separator: string, from = prefix): Generator<string> {
+    const end = successor(prefix)
+    let start: string | null = from > prefix ? from : prefix
+    while (start !== null) {
+      let folder = ""
+      let within = 0
+      for (const key of this.#entries.keys(start, end)) {
+        if (folder !== "" && key.startsWith(folder)) {
+          if (++within > FOLDER_WALK_KEYS) break
+          continue
+        }
+        const cut = separator === "" ? -1 : key.indexOf(separator, prefix.length)
+        folder = cut < 0 ? "" : key.slice(0, cut + separator.length)
+        within = 0
+        yield folder === "" ? key : folder
+      }
+      start = within > FOLDER_WALK_KEYS ? successor(folder) : null
+    }
   }
 
   /**
@@ -88,6 +150,12 @@ export class Reader {
       highest = Math.max(highest, decodeRevision(this.#marks.get(markKey(folder))))
     return highest
   }
+}
+
+/** The first key or name that `names` gives behind `after`, a name that it gave before. */
+export function nameAfter(prefix: string, separator: string, after: string): string | null {
+  const cut = separator === "" || !after.startsWith(prefix) ? -1 : after.indexOf(separator, prefix.length)
+  return cut < 0 ? `${after}\0` : successor(after.slice(0, cut + separator.length))
 }
 
 /** Rows below the prefix that lie in no folder below it; folders are skipped by seeking past them. */

@@ -15,6 +15,8 @@ export interface ReadTable {
    * copy: the table may change while the caller walks over it.
    */
   page(from: string, to: string | null, limit: number): Row[]
+  /** Their keys alone: values, which may be large, are not touched. */
+  pageKeys(from: string, to: string | null, limit: number): string[]
 }
 
 export interface Table extends ReadTable {
@@ -29,9 +31,9 @@ export const TABLE_NAMES = [
   "meta",
   /** The keys and values themselves. */
   "entries",
-  /** Leases by id. */
+  /** Leases and sessions by id. */
   "leases",
-  /** Lease id and key, for each key that a lease holds. */
+  /** The holder's id and the key, for each key that a lease or a session holds. */
   "held",
   /** For each folder, the revision of the last change below it. */
   "marks",
@@ -59,13 +61,27 @@ export class MemoryTable implements Table {
   }
 
   page(from: string, to: string | null, limit: number): Row[] {
-    const rows: Row[] = []
-    for (let i = this.#lowerBound(from); i < this.#keys.length && rows.length < limit; i++) {
+    return this.pageKeys(from, to, limit).map((key) => ({ key, value: this.#rows.get(key)!.slice() }))
+  }
+
+  pageKeys(from: string, to: string | null, limit: number): string[] {
+    const keys: string[] = []
+    for (let i = this.#lowerBound(from); i < this.#keys.length && keys.length < limit; i++) {
       const key = this.#keys[i]!
       if (to !== null && key >= to) break
-      rows.push({ key, value: this.#rows.get(key)!.slice() })
+      keys.push(key)
     }
-    return rows
+    return keys
+  }
+
+  /** As it is now, for good. */
+  copy(): MemoryTable {
+    const copy = new MemoryTable()
+    for (const key of this.#keys) {
+      copy.#keys.push(key)
+      copy.#rows.set(key, this.#rows.get(key)!)
+    }
+    return copy
   }
 
   put(key: string, value: Uint8Array): void {
@@ -90,8 +106,10 @@ export class MemoryTable implements Table {
   }
 }
 
-export function memoryTables(): Tables {
-  const tables: Partial<Record<TableName, Table>> = {}
-  for (const name of TABLE_NAMES) tables[name] = new MemoryTable()
-  return tables as Tables
+export type MemoryTables = Readonly<Record<TableName, MemoryTable>>
+
+export function memoryTables(make: (name: TableName) => MemoryTable = () => new MemoryTable()): MemoryTables {
+  const tables: Partial<Record<TableName, MemoryTable>> = {}
+  for (const name of TABLE_NAMES) tables[name] = make(name)
+  return tables as MemoryTables
 }

@@ -54,6 +54,15 @@ export class History {
     this.#dig(revision, "k", key)
   }
 
+  /** Nothing below `area` may seem older than this any more, whatever is there and whatever is remembered of it. */
+  raise(area: string, revision: number): void {
+    const folders = foldersOf(area)
+    for (const folder of folders) this.#touched.add(folder)
+    this.#touched.add("")
+    const key = markKey(folders.at(-1) ?? "")
+    if (decodeRevision(this.#floors.get(key)) < revision) this.#floors.put(key, encodeRevision(revision))
+  }
+
   /** The present command is over, and was the one of `revision`. */
   settle(revision: number): void {
     for (const folder of this.#touched) this.#setMark(folder, revision)

@@ -60,6 +60,13 @@ export class Watchers {
     for (const [watcher, events] of eventsOf) this.#deliver(watcher, { revision: batch.revision, events })
   }
 
+  /** So much changed at `revision` that it is not told change by change: all who watch are to look anew. */
+  breakOff(revision: number): void {
+    const error = compacted(this.#history.floor, revision)
+    this.#history.restart(revision)
+    for (const watcher of [...this.#trie.values()]) this.#end(watcher, error)
+  }
+
   /** Ends all watches; each is told. */
   close(error: OvlError): void {
     this.#closed = error
@@ -99,6 +106,7 @@ export class Watchers {
   }
 
   #remove(watcher: Watcher): void {
+    if (watcher.closed) return
     watcher.closed = true
     this.#trie.remove(watcher.prefix, watcher)
   }
@@ -143,6 +151,14 @@ class HistoryRing {
       this.#batches = this.#batches.slice(this.#head)
       this.#head = 0
     }
+  }
+
+  restart(floor: number): void {
+    this.floor = floor
+    this.#batches = []
+    this.#head = 0
+    this.#events = 0
+    this.#bytes = 0
   }
 
   /** The batches behind `revision`. */

@@ -5,25 +5,32 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { ask } from "../../src/agent/forward.ts"
 import type { LocalNode } from "../../src/agent/port.ts"
 import { parseHttpAddress } from "../../src/api/address.ts"
 import type { EventView } from "../../src/model/event.ts"
 import { createApp } from "../../src/api/app.ts"
+import type { ConsulSettings } from "../../src/api/consul/settings.ts"
+import { Waits } from "../../src/api/consul/waits.ts"
+import type { Application } from "../../src/api/context.ts"
 import { answerForwarded } from "../../src/api/forward.ts"
 import { type ApiListener, listenTcp, listenUnix } from "../../src/api/listen.ts"
 import { OvlError } from "../../src/base/errors.ts"
 import type { LogFields } from "../../src/base/log.ts"
 import { type Client, createClient } from "../../src/client/client.ts"
+import { withForwarding } from "../../src/daemon/peers.ts"
 import { systemClock, systemRandom } from "../../src/linux/system.ts"
 import { Catalog } from "../../src/model/catalog.ts"
 import type { AttachSpec } from "../../src/model/endpoint.ts"
 import { nodeView } from "../../src/model/views.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../src/model/workload.ts"
 import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
-import { openCluster } from "../../src/registry/cluster-on-store.ts"
+import { type LocalCluster, openCluster } from "../../src/registry/cluster-on-store.ts"
 import { networkNotFound } from "../../src/registry/networks.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import type { Store } from "../../src/store/port.ts"
+import { MemoryNetwork } from "../../src/transport/memory.ts"
+import type { PeerConnection } from "../../src/transport/port.ts"
 
 export const SELF = "a".repeat(64)
 const OTHER = "b".repeat(64)
@@ -37,19 +44,28 @@ export interface Fixture {
   client: Client
   tokens: { server: string; client: string }
   dir: string
-  /** How many watches were opened since this was last set to 0, and how many are open. */
-  watches: number
-  readonly openWatches: number
+  /** How many blocking queries wait at this moment, and how many places they take in the store. */
+  readonly waiters: number
+  readonly storeWaits: number
   /** What the application reported as its own mistakes. */
   internalErrors: LogFields[]
+  /** Cuts a client off from its server. */
+  losePeers(): Promise<void>
   close(): Promise<void>
 }
 
-export async function openFixture(options: { role?: "server" | "client" } = {}): Promise<Fixture> {
+export interface FixtureOptions {
+  /** A client passes everything of Consul's on to a server, over a connection as between nodes. */
+  role?: "server" | "client"
+  store?: Store
+  consul?: Partial<ConsulSettings>
+}
+
+export async function openFixture(options: FixtureOptions = {}): Promise<Fixture> {
   const dir = mkdtempSync(join(tmpdir(), `ovl-api-${process.pid}-`))
-  const store = openMemoryStore({ clock: systemClock })
+  const store = options.store ?? openMemoryStore({ clock: systemClock })
   const node = await makeNode(store, dir)
-  const watching = countWatches(store)
+  const waiting = countWaits(store)
   const internalErrors: LogFields[] = []
   const log = {
     debug() {},
@@ -57,9 +73,11 @@ export async function openFixture(options: { role?: "server" | "client" } = {}):
     warn() {},
     error: (_message: string, fields: LogFields = {}) => void internalErrors.push(fields),
   }
-  const server = createApp(node, { log })
-  const served = options.role === "client" ? asClient(node, (question) => answerForwarded(server, question)) : node
-  const app = createApp(served, { log })
+  const waits = new Waits()
+  const { consul } = options
+  const server = createApp(node, { log, consul, waits })
+  const peers = options.role === "client" ? await connectPeers(node, server) : null
+  const app = peers ? createApp(asClient(node, peers.connection), { log, consul }) : server
   const socket = join(dir, "ovl.sock")
   const listeners: ApiListener[] = [await listenUnix(app, socket), listenTcp(app, parseHttpAddress("127.0.0.1:0")!)]
   const made = await Promise.all((["server", "client"] as const).map((role) => node.cluster.createToken({ role })))
@@ -72,43 +90,67 @@ export async function openFixture(options: { role?: "server" | "client" } = {}):
     tokens: { server: made[0]!.token, client: made[1]!.token },
     dir,
     internalErrors,
-    get watches() {
-      return watching.opened
+    get waiters() {
+      return waits.size
     },
-    set watches(count) {
-      watching.opened = count
+    get storeWaits() {
+      return waiting.open
     },
-    get openWatches() {
-      return watching.open
+    async losePeers() {
+      await peers?.close()
     },
     async close() {
       await Promise.all(listeners.map((listener) => listener.close()))
+      await peers?.close()
       await store.close()
       rmSync(dir, { recursive: true })
     },
   }
 }
 
-/** Counts those of the API alone: it is called when the registry has begun its own. */
-function countWatches(store: Store): { opened: number; open: number } {
-  const counts = { opened: 0, open: 0 }
-  const watch = store.watch.bind(store)
-  store.watch = (...args) => {
-    counts.opened++
+function countWaits(store: Store): { open: number } {
+  const counts = { open: 0 }
+  const waitFor = store.waitFor.bind(store)
+  store.waitFor = (target, wake) => {
     counts.open++
-    const opened = watch(...args)
+    const wait = waitFor(target, () => {
+      counts.open--
+      wake()
+    })
     return {
-      close() {
+      cancel() {
         counts.open--
-        opened.close()
+        wait.cancel()
       },
     }
   }
   return counts
 }
 
+/** A connection from a client to the server, as between nodes but inside this process. */
+async function connectPeers(node: LocalNode, server: Application) {
+  const network = new MemoryNetwork()
+  const cluster = { clusterId: "c".repeat(64), recoveryEpoch: 0 }
+  const credentials = (role: "server" | "client") => ({
+    identity: { nodeId: SELF, name: node.name, role },
+    signedBy: "authority",
+    trusts: "authority",
+  })
+  const listener = await network.listen({
+    host: "127.0.0.1",
+    port: 0,
+    cluster,
+    handler: withForwarding(node.cluster as LocalCluster, answerForwarded.bind(null, server)),
+    credentials: credentials("server"),
+  })
+  const address = `127.0.0.1:${listener.port}`
+  const connection = await network.connect({ address, expect: cluster, credentials: credentials("client") })
+  return { connection, close: () => listener.close() }
+}
+
 /** The same node as one that keeps no store and asks a server. */
-function asClient(node: LocalNode, forward: LocalNode["forward"]): LocalNode {
+function asClient(node: LocalNode, connection: PeerConnection): LocalNode {
+  const forward: LocalNode["forward"] = (question, signal) => ask(connection, question, { signal, clock: systemClock })
   return Object.assign(Object.create(node) as LocalNode, { store: null, role: "client", forward })
 }
 

@@ -1,7 +1,7 @@
 /** Reading keys by Consul's API, row by row of CONSUL-API: R of its section 2.1, B of its section 2.2. */
 import { expect, test } from "bun:test"
 import { openFixture, rawRequest } from "./api-fixture.ts"
-import { onBothRoles, waitingFor } from "./api-kv.ts"
+import { nobodyWaits, onBothRoles, waitingFor } from "./api-kv.ts"
 
 onBothRoles("Consul KV, reading", (kv) => {
   test("R1, C1, C3: one key, its index in header and body, exact flags", async () => {
@@ -167,7 +167,7 @@ test("C27: a reader that goes away is forgotten", async () => {
   await waitingFor(fixture)
   stop.abort()
   expect(await waiting).toBe("aborted")
-  while (fixture.openWatches > 0) await Bun.sleep(1)
+  await nobodyWaits(fixture)
   await fixture.close()
 })
 

@@ -2,7 +2,7 @@
  * What the KV suites share: each of their tests is asked of a server over TCP, and of a client that passes everything on
  * to one.
  */
-import { afterAll, beforeAll, describe } from "bun:test"
+import { afterAll, beforeAll, describe, expect } from "bun:test"
 import { type Fixture, openFixture } from "./api-fixture.ts"
 
 export interface Kv {
@@ -52,8 +52,13 @@ export function onBothRoles(title: string, tests: (kv: Kv) => void): void {
   }
 }
 
-/** Until the blocking query has begun to watch: what is written from then on must wake it. */
-export async function waitingFor(fixture: Fixture): Promise<void> {
-  while (fixture.watches === 0) await Bun.sleep(1)
-  fixture.watches = 0
+/** Until so many blocking queries wait: what is written from then on must wake them. */
+export async function waitingFor(fixture: Fixture, count = 1): Promise<void> {
+  while (fixture.waiters < count) await Bun.sleep(1)
+}
+
+/** Until none waits any more, neither here nor in the store. */
+export async function nobodyWaits(fixture: Fixture): Promise<void> {
+  while (fixture.waiters > 0) await Bun.sleep(1)
+  expect(fixture.storeWaits).toBe(0)
 }

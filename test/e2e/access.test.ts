@@ -48,7 +48,14 @@ describeAsRoot("the API over TCP", () => {
   const put = (value: string) => ["-X", "PUT", "--data-binary", value]
 
   test("every path, with no token, a client's and a server's, on the server and on the client node", () => {
-    const newNetwork = (name: string) => ["-X", "POST", "-H", "content-type: application/json", "-d", `{"name":"${name}"}`]
+    const newNetwork = (name: string) => [
+      "-X",
+      "POST",
+      "-H",
+      "content-type: application/json",
+      "-d",
+      `{"name":"${name}"}`,
+    ]
     const table: [string, string[], string][] = [
       // What, how, and the answers to no token, a client's token, a server's token.
       ["/v1/kv/plain", put("x"), "200 200 200"],
@@ -75,8 +82,11 @@ describeAsRoot("the API over TCP", () => {
     const failures: string[] = []
     for (const node of [one, two]) {
       for (const [path, options, wanted] of table) {
-        const answers = [[], bearer(client), bearer(server)].map((token) => ask(node, path, ...options, ...token).status)
-        if (!new RegExp(`^${wanted}$`).test(answers.join(" "))) failures.push(`${node.name} ${path}: ${answers.join(" ")}`)
+        const answers = [[], bearer(client), bearer(server)].map(
+          (token) => ask(node, path, ...options, ...token).status,
+        )
+        if (!new RegExp(`^${wanted}$`).test(answers.join(" ")))
+          failures.push(`${node.name} ${path}: ${answers.join(" ")}`)
       }
     }
     expect(failures).toEqual([])
@@ -166,7 +176,15 @@ describeAsRoot("the API over TCP", () => {
 
   test("no secret is shown: not by the KV, events, metrics or the lists, to whoever asks", () => {
     const secrets = [server, client, server.split(/[._:-]/).at(-1)!, "PRIVATE KEY"]
-    const shown = ["/v1/kv/?recurse", "/v1/kv/?keys", "/metrics", "/api/v1/tokens", "/api/v1/status", "/api/v1/nodes", "/openapi.json"]
+    const shown = [
+      "/v1/kv/?recurse",
+      "/v1/kv/?keys",
+      "/metrics",
+      "/api/v1/tokens",
+      "/api/v1/status",
+      "/api/v1/nodes",
+      "/openapi.json",
+    ]
     for (const node of [one, two]) {
       const text = shown.map((path) => ask(node, path, ...bearer(server)).body).join("\n")
       for (const secret of secrets) expect(text).not.toContain(secret)
@@ -181,13 +199,20 @@ describeAsRoot("the API over TCP", () => {
   test("files are 0600 and directories 0700; the socket is root's", () => {
     for (const node of [one, two]) {
       const modes = node.machine.sh(`find ${node.dataDir} /run/ovl -printf '%m %y %p\\n'`).trim().split("\n")
-      const open = modes.filter((line) => !/^(700 d|600 f|6[0-6]0 s)/.test(line) && !/workloads\/[^/]+\/(hosts|hostname|resolv.conf)$/.test(line))
+      const open = modes.filter(
+        (line) =>
+          !/^(700 d|600 f|6[0-6]0 s)/.test(line) && !/workloads\/[^/]+\/(hosts|hostname|resolv.conf)$/.test(line),
+      )
       expect(open).toEqual([])
     }
   })
 
   test("only loopback listens, and port 8300 speaks only to members", () => {
-    const listening = one.machine.run("ss -Hltn").split("\n").map((line) => line.split(/\s+/)[3]).filter(Boolean)
+    const listening = one.machine
+      .run("ss -Hltn")
+      .split("\n")
+      .map((line) => line.split(/\s+/)[3])
+      .filter(Boolean)
     expect(listening.sort()).toEqual(["0.0.0.0:8300", "127.0.0.1:8500"])
     expect(cluster.outside.try(`curl -s --max-time 2 http://${one.address}:8500/v1/kv/plain`).status).not.toBe(0)
     const tls = cluster.outside.try(["curl", "-sk", "--max-time", "2", `https://${one.address}:8300/v1/kv/?recurse`])
@@ -199,7 +224,18 @@ describeAsRoot("the API over TCP", () => {
     await two.stop()
     await two.resume({ extra: ["--http", `${two.address}:8501`] })
     const far = (path: string, ...options: string[]) =>
-      cluster.outside.try(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "3", ...options, `https://${two.address}:8501${path}`]).stdout
+      cluster.outside.try([
+        "curl",
+        "-sk",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "--max-time",
+        "3",
+        ...options,
+        `https://${two.address}:8501${path}`,
+      ]).stdout
     expect(cluster.outside.try(`curl -s --max-time 2 http://${two.address}:8501/healthz`).stdout).toBe("")
     expect(far("/v1/kv/?recurse")).toBe("403")
     expect(far("/v1/kv/far", ...put("x"))).toBe("403")

@@ -35,7 +35,8 @@ describeAsRoot("the egress bridge", () => {
   })
 
   test("what TCP carries arrives, too", () => {
-    const read = "for i in $(seq 40); do exec 3<>/dev/tcp/203.0.113.1/7001 && break; sleep 0.05; done 2>/dev/null; cat <&3"
+    const read =
+      "for i in $(seq 40); do exec 3<>/dev/tcp/203.0.113.1/7001 && break; sleep 0.05; done 2>/dev/null; cat <&3"
     const http = httpServer(cluster.outside, 7001, "outside")
     const got = one.ovl(["exec", "a", "bash", "-c", read])
     http.signal("SIGKILL")
@@ -130,7 +131,10 @@ describeAsRoot("the egress bridge", () => {
   })
 
   test("the rules are few, named, in own chains, and say what they are for", () => {
-    const rules = one.machine.run("iptables-save").split("\n").filter((line) => line.startsWith("-A"))
+    const rules = one.machine
+      .run("iptables-save")
+      .split("\n")
+      .filter((line) => line.startsWith("-A"))
     const foreign = rules.filter((rule) => !/-(A|j) OVL-/.test(rule))
     expect(foreign).toEqual([])
     const jumps = rules.filter((rule) => !rule.startsWith("-A OVL-"))
@@ -166,6 +170,13 @@ describeAsRoot("an egress subnet that is taken", () => {
     expect(addresses(one, null)).toContain("ovl_gwbridge 172.20.0.1/16")
     expect(one.endpoint("a").egress).toEqual({ ifname: "eth1", ip: "172.20.0.2/16", gateway: "172.20.0.1" })
     one.exec("a", `ping -c1 -W1 ${OUTSIDE}`)
+    // Where the host forwards for others, only the rules of the bridge itself keep the outside out.
+    cluster.outside.run(`ip route add 172.20.0.0/16 via ${one.address}`)
+    const comesIn = () => cluster.outside.try("ping -c1 -W1 172.20.0.2").status === 0
+    expect(comesIn()).toBe(false)
+    one.machine.run("iptables -I OVL-FORWARD -o ovl_gwbridge -j ACCEPT")
+    expect(comesIn()).toBe(true)
+    one.machine.run("iptables -D OVL-FORWARD 1")
     one.ovl("rm --force a")
     expect(one.machine.run("sysctl -n net.ipv4.ip_forward").trim()).toBe("1")
     expect(one.machine.run("sysctl -n net.ipv4.conf.eth0.forwarding").trim()).toBe("1")

@@ -1,7 +1,8 @@
 /** The overlay as the real program makes it in real kernels: INTERFACE sections 3 and 4, read back by other tools. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { TestCluster, type TestNode } from "../support/cluster.ts"
-import { addresses, fdbRows, hiddenNamespaces, inNetns, links, neighbourRows } from "../support/kernel-view.ts"
+import { ovlCommand, TestCluster, type TestNode } from "../support/cluster.ts"
+import { addresses, hiddenNamespaces, inNetns, links, neighbourRows, remoteRows } from "../support/kernel-view.ts"
+import { until } from "../support/machine.ts"
 import { describeAsRoot } from "../support/netns.ts"
 
 describeAsRoot("the red/green networks on two nodes", () => {
@@ -29,7 +30,9 @@ describeAsRoot("the red/green networks on two nodes", () => {
     two.ovl("run -d --network red --name namespace_03")
     one.ovl("run -d --network green --name namespace_02")
     two.ovl("run -d --network green --name namespace_04")
-    const rows = two.json<Record<string, string>[]>("endpoint ls").map((e) => `${e.name} ${e.network} ${e.node} ${e.ip}`)
+    const rows = two
+      .json<Record<string, string>[]>("endpoint ls")
+      .map((e) => `${e.name} ${e.network} ${e.node} ${e.ip}`)
     expect(rows.sort()).toEqual([
       "namespace_01 red n1 10.65.10.2/24",
       "namespace_02 green n1 10.65.10.2/24",
@@ -56,11 +59,9 @@ describeAsRoot("the red/green networks on two nodes", () => {
       expect(hiddenNamespaces(node).sort()).toEqual([node.hidden("red"), node.hidden("green")].sort())
       const hidden = node.hidden("red")
       const seen = links(node, hidden).filter((link) => link.ifname !== "lo")
-      expect(seen.map((link) => `${link.ifname} ${link.linkinfo?.info_kind} ${link.mtu} ${link.master ?? "-"}`)).toEqual([
-        "br0 bridge 1450 -",
-        "vxlan1 vxlan 1450 br0",
-        expect.stringMatching(/^veth\d+ veth 1450 br0$/),
-      ])
+      expect(
+        seen.map((link) => `${link.ifname} ${link.linkinfo?.info_kind} ${link.mtu} ${link.master ?? "-"}`),
+      ).toEqual(["br0 bridge 1450 -", "vxlan1 vxlan 1450 br0", expect.stringMatching(/^veth\d+ veth 1450 br0$/)])
       expect(seen.every((link) => link.flags.includes("UP"))).toBe(true)
       expect(seen[1]?.linkinfo?.info_data).toMatchObject({
         id: 256,
@@ -83,8 +84,8 @@ describeAsRoot("the red/green networks on two nodes", () => {
     for (const network of ["red", "green"]) {
       expect(neighbourRows(one, one.hidden(network))).toEqual(["10.65.10.3 02:42:0a:41:0a:03 PERMANENT"])
       expect(neighbourRows(two, two.hidden(network))).toEqual(["10.65.10.2 02:42:0a:41:0a:02 PERMANENT"])
-      expect(remoteRows(one, network)).toEqual([`02:42:0a:41:0a:03 ${two.address} self permanent`])
-      expect(remoteRows(two, network)).toEqual([`02:42:0a:41:0a:02 ${one.address} self permanent`])
+      expect(remoteRows(one, one.hidden(network))).toEqual([`02:42:0a:41:0a:03 ${two.address} self permanent`])
+      expect(remoteRows(two, two.hidden(network))).toEqual([`02:42:0a:41:0a:02 ${one.address} self permanent`])
       const all = inNetns(one, one.hidden(network), "bridge fdb show")
       expect(all).not.toContain("vlan")
       expect(all).not.toContain("00:00:00:00:00:00")
@@ -94,7 +95,10 @@ describeAsRoot("the red/green networks on two nodes", () => {
   test("in the workload: eth0 with the address's MAC, eth1 with the default route", () => {
     expect(addresses(one, "ovl-namespace_01")).toEqual(["eth0 10.65.10.2/24", "eth1 172.18.0.2/16"])
     const seen = links(one, "ovl-namespace_01").map((link) => `${link.ifname} ${link.mtu} ${link.address}`)
-    expect(seen.slice(1)).toEqual(["eth0 1450 02:42:0a:41:0a:02", expect.stringMatching(/^eth1 1500 02:42:ac:12:00:02$/)])
+    expect(seen.slice(1)).toEqual([
+      "eth0 1450 02:42:0a:41:0a:02",
+      expect.stringMatching(/^eth1 1500 02:42:ac:12:00:02$/),
+    ])
     const routes = one.machine.json<{ dst: string; dev: string }[]>("ip -j -n ovl-namespace_01 route")
     expect(routes.map((route) => `${route.dst} ${route.dev}`).sort()).toEqual([
       "10.65.10.0/24 eth0",
@@ -141,7 +145,7 @@ describeAsRoot("the red/green networks on two nodes", () => {
       "10.65.10.2 02:42:0a:41:0a:02 PERMANENT",
       "10.65.10.3 02:42:0a:41:0a:03 PERMANENT",
     ])
-    expect(remoteRows(three, "red")).toEqual([
+    expect(remoteRows(three, three.hidden("red"))).toEqual([
       `02:42:0a:41:0a:02 ${one.address} self permanent`,
       `02:42:0a:41:0a:03 ${two.address} self permanent`,
     ])
@@ -175,7 +179,7 @@ describeAsRoot("the red/green networks on two nodes", () => {
     expect(hiddenNamespaces(two)).toEqual([two.hidden("green")])
     expect(two.network("red").local).toBeNull()
     expect(neighbourRows(one, one.hidden("red"))).toEqual(["10.65.10.4 02:42:0a:41:0a:04 PERMANENT"])
-    expect(remoteRows(one, "red")).toHaveLength(1)
+    expect(remoteRows(one, one.hidden("red"))).toHaveLength(1)
     expect(two.machine.run("ip netns ls")).not.toContain("namespace_03")
   })
 
@@ -200,21 +204,37 @@ describeAsRoot("the red/green networks on two nodes", () => {
 describeAsRoot("right after the answer", () => {
   let cluster: TestCluster
   beforeAll(async () => {
-    cluster = await TestCluster.start({ nodes: ["n1", "n2"] })
-    const [one, two] = cluster.nodes as [TestNode, TestNode]
+    cluster = await TestCluster.start({ nodes: ["n1", "n2", "n3"] })
+    const [one, two, three] = cluster.nodes as [TestNode, TestNode, TestNode]
     one.ovl("network create red --subnet 10.1.0.0/16")
     one.ovl("run -d --network red --name home")
     two.ovl("run -d --network red --name away")
+    three.machine.run("ip netns add guest")
   })
   afterAll(() => cluster.close())
 
+  test("every other node has its rows: attach waits for one that is slow", async () => {
+    const [, two, three] = cluster.nodes as [TestNode, TestNode, TestNode]
+    two.daemon?.signal("SIGSTOP")
+    const attach = three.machine.start([
+      ...ovlCommand(),
+      ..."attach --network red --netns guest --name guest".split(" "),
+    ])
+    await until(() => three.try("endpoint ls --json").stdout.includes("guest"), "the endpoint is known")
+    await Bun.sleep(300)
+    expect([attach.running, neighbourRows(two, hiddenNamespaces(two)[0]!).length]).toEqual([true, 1])
+    two.daemon?.signal("SIGCONT")
+    expect((await attach.ended).status).toBe(0)
+    expect(neighbourRows(two, hiddenNamespaces(two)[0]!)).toHaveLength(2)
+    three.ovl("detach guest")
+  })
+
   test("the first ping is never lost, in both directions, 30 times", () => {
-    const [one, two] = cluster.nodes as [TestNode, TestNode]
+    const [one, , two] = cluster.nodes as [TestNode, TestNode, TestNode]
     let lost = 0
     const pinged = (node: TestNode, netns: string, target: string) =>
       node.machine.try(`ip netns exec ${netns} ping -c1 -W1 ${target}`).status === 0
     for (let n = 0; n < 15; n++) {
-      two.machine.run("ip netns add guest")
       two.ovl("attach --network red --netns /run/netns/guest --name guest")
       const ip = two.endpoint("guest").ip.split("/")[0]!
       // Alternately from the other side and from the new one first.
@@ -224,7 +244,6 @@ describeAsRoot("right after the answer", () => {
           : [() => pinged(two, "guest", "10.1.0.2"), () => pinged(one, "ovl-home", ip)]
       lost += tries.filter((attempt) => !attempt()).length
       two.ovl("detach guest")
-      two.machine.run("ip netns del guest")
     }
     expect(lost).toBe(0)
   })
@@ -251,7 +270,11 @@ describeAsRoot("a narrower underlay", () => {
     ] as const) {
       const mtus = links(node, `ovl-${name}`).map((link) => `${link.ifname} ${link.mtu}`)
       expect(mtus.slice(1)).toEqual(["eth0 1350", `eth1 ${egress}`])
-      expect(links(node, node.hidden("red")).slice(1).map((link) => link.mtu)).toEqual([1350, 1350, 1350])
+      expect(
+        links(node, node.hidden("red"))
+          .slice(1)
+          .map((link) => link.mtu),
+      ).toEqual([1350, 1350, 1350])
     }
     one.exec("a", `ping -c1 -W1 -M do -s ${1350 - 28} b`)
     expect(one.try(["exec", "a", "ping", "-c1", "-W1", "-M", "do", "-s", String(1351 - 28), "b"]).status).not.toBe(0)
@@ -260,12 +283,10 @@ describeAsRoot("a narrower underlay", () => {
   })
 })
 
-function remoteRows(node: TestNode, network: string): string[] {
-  return fdbRows(node, node.hidden(network)).filter((row) => row.includes("192.168."))
-}
-
 function statistic(node: TestNode, netns: string, device: string): string {
-  const [link] = node.machine.json<{ stats64: { rx: { packets: string } } }[]>(`ip -j -s -n ${netns} link show ${device}`)
+  const [link] = node.machine.json<{ stats64: { rx: { packets: string } } }[]>(
+    `ip -j -s -n ${netns} link show ${device}`,
+  )
   return link!.stats64.rx.packets
 }
 

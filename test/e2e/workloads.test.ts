@@ -58,7 +58,8 @@ describeAsRoot("workloads", () => {
       ["SIGINT", 8],
       ["SIGHUP", 7],
     ] as const) {
-      const script = "trap 'exit 9' TERM; trap 'exit 8' INT; trap 'exit 7' HUP; echo ready; while :; do sleep 0.02; done"
+      const script =
+        "trap 'exit 9' TERM; trap 'exit 8' INT; trap 'exit 7' HUP; echo ready; while :; do sleep 0.02; done"
       const args = ["run", "--network", "red", "--name", "sig", "--", "bash", "-c", script]
       const running = one.machine.start([...ovlCommand(), ...args])
       await running.says("ready")
@@ -116,7 +117,18 @@ describeAsRoot("workloads", () => {
   })
 
   test("stop asks first and kills later; rm wants --force for what runs", () => {
-    one.ovl(["run", "-d", "--network", "red", "--name", "polite", "--", "sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done"])
+    one.ovl([
+      "run",
+      "-d",
+      "--network",
+      "red",
+      "--name",
+      "polite",
+      "--",
+      "sh",
+      "-c",
+      "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done",
+    ])
     untilSync(() => one.ovl("logs polite").includes("up"))
     expect(one.try("rm polite").status).toBe(4)
     one.ovl("stop polite")
@@ -150,7 +162,10 @@ describeAsRoot("workloads", () => {
     expect(one.try("exec nobody true").status).toBe(3)
     one.ovl(["run", "-d", "--network", "red", "--name", "env", "-e", "COLOUR=red", "-e", "EMPTY=", "-e", "HOME=/x"])
     expect(inside("env", "echo $COLOUR-$EMPTY-$HOME").stdout).toBe("red--/x\n")
-    expect(one.try(["run", "--network", "red", "-e", "TOLD", "--", "sh", "-c", "echo $TOLD"], { env: { TOLD: "yes" } }).stdout).toBe("yes\n")
+    expect(
+      one.try(["run", "--network", "red", "-e", "TOLD", "--", "sh", "-c", "echo $TOLD"], { env: { TOLD: "yes" } })
+        .stdout,
+    ).toBe("yes\n")
     one.ovl("rm --force env")
   })
 
@@ -204,8 +219,17 @@ describeAsRoot("workloads", () => {
   test("several networks: eth0, eth1, ... in order, the way out last", () => {
     one.ovl("run -d --network blue,red --network green --name many")
     const seen = addresses(one, "ovl-many")
-    expect(seen.map((line) => line.replace(/\.\d+\/.*/, ""))).toEqual(["eth0 10.65.20", "eth1 10.65.10", "eth2 10.65.10", "eth3 172.18.0"])
-    expect(endpoints().filter((name) => name.startsWith("many")).sort()).toEqual(["many", "many.green", "many.red"])
+    expect(seen.map((line) => line.replace(/\.\d+\/.*/, ""))).toEqual([
+      "eth0 10.65.20",
+      "eth1 10.65.10",
+      "eth2 10.65.10",
+      "eth3 172.18.0",
+    ])
+    expect(
+      endpoints()
+        .filter((name) => name.startsWith("many"))
+        .sort(),
+    ).toEqual(["many", "many.green", "many.red"])
     expect(row("many")?.networks).toEqual(["blue", "red", "green"])
     expect(one.machine.run("ip -n ovl-many route show default")).toContain("dev eth3")
     one.ovl("rm --force many")

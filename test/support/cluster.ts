@@ -2,10 +2,11 @@
  * Clusters of real daemons for tests of the whole program: each node a machine of its own, all of them and a host that
  * stands for the outside on one switch. Without root such tests are skipped, and say so.
  */
-import { afterAll, beforeAll } from "bun:test"
 import { existsSync, mkdirSync } from "node:fs"
 import { join, resolve } from "node:path"
-import type { EndpointView, NetworkView, NodeView, StatusView } from "../../src/model/views.ts"
+import type { EndpointView } from "../../src/model/endpoint.ts"
+import type { NetworkView } from "../../src/model/network.ts"
+import type { NodeView, StatusView } from "../../src/model/node.ts"
 import { type Background, type CommandOptions, type Done, Machine, scratchDirectory, until } from "./machine.ts"
 
 const EXECUTABLE = resolve(import.meta.dir, "../../dist/ovl")
@@ -206,23 +207,10 @@ export class TestCluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.underlay, this.outside, ...this.nodes.map((node) => node.machine)].map((each) => each.close()))
+    await Promise.all(
+      [this.underlay, this.outside, ...this.nodes.map((node) => node.machine)].map((each) => each.close()),
+    )
     this.#removeScratch()
-  }
-}
-
-/** A cluster for the tests of a `describe` block or a file, brought up before them and always taken down after. */
-export function useCluster(options: ClusterOptions): { readonly current: TestCluster } {
-  let cluster: TestCluster | null = null
-  beforeAll(async () => {
-    cluster = await TestCluster.start(options)
-  })
-  afterAll(() => cluster?.close())
-  return {
-    get current() {
-      if (!cluster) throw new Error("the cluster is not up")
-      return cluster
-    },
   }
 }
 

@@ -103,6 +103,8 @@ export class Background {
     const { pid } = this
     // Pid 0 would be this test itself, and all that belongs to it.
     if (pid !== null && pid > 1) process.kill(pid, name)
+    // `nsenter` stops with its child, and must go on with it.
+    if (name === "SIGCONT") process.kill(this.#child.pid, name)
   }
 
   /** Resolves when the output holds the text; throws with all of it when the program ends before, or it takes too long. */
@@ -125,17 +127,13 @@ async function pump(stream: ReadableStream<Uint8Array>, take: (text: string) => 
 }
 
 /** As a shell tells it. */
-function exitStatus(child: { exitCode: number | null; signalCode: NodeJS.Signals | null }): number {
+function exitStatus(child: Pick<Bun.Subprocess, "exitCode" | "signalCode">): number {
   if (child.signalCode === null) return child.exitCode ?? 255
-  return 128 + constants.signals[child.signalCode]
+  return 128 + (typeof child.signalCode === "number" ? child.signalCode : constants.signals[child.signalCode])
 }
 
 /** Waits for something that becomes true soon; throws with what was waited for when it does not. */
-export async function until(
-  holds: () => boolean,
-  what: string | (() => string),
-  timeoutMs = 10_000,
-): Promise<void> {
+export async function until(holds: () => boolean, what: string | (() => string), timeoutMs = 10_000): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!holds()) {
     if (performance.now() > end) throw new Error(`did not come true: ${typeof what === "string" ? what : what()}`)

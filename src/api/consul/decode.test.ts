@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { isPrintable, parseDuration, parseQuery, parseUint64, percentDecode, toText } from "./decode.ts"
+import { formatDuration, isPrintable, parseDuration, parseQuery, parseUint64, percentDecode, toText } from "./decode.ts"
 
 test.each([
   ["a%2Fb", "a/b"],
@@ -78,4 +78,17 @@ test("unsigned numbers up to 2^64-1, however many zeros before them", () => {
   expect(parseUint64("18446744073709551616")).toHaveProperty("problem")
   expect(parseUint64("9".repeat(1000))).toHaveProperty("problem")
   for (const text of ["", "+1", "-0", "1e3", "0x1", " 1"]) expect(parseUint64(text)).toHaveProperty("problem")
+})
+
+test.each([
+  [0, "0s"],
+  [1, "1ms"],
+  [999, "999ms"],
+  [1_500, "1.5s"],
+  [10_000, "10s"],
+  [60_000, "1m0s"],
+  [86_400_000, "24h0m0s"],
+])("%d ms is %s to Go", (ms, text) => {
+  expect(formatDuration(ms)).toBe(text)
+  expect(parseDuration(text)).toBe(ms)
 })

@@ -13,15 +13,17 @@ export function percentDecode(encoded: string): string | null {
 
 /** Text as the bytes of its UTF-8, one character each. A target is ASCII already, unless a caller left it unencoded. */
 export function toByteString(text: string): string {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return Buffer.from(text, "utf8").toString("latin1")
-  }
-  return text
+  return isAscii(text) ? text : Buffer.from(text, "utf8").toString("latin1")
 }
 
 /** The text that a byte string is in UTF-8; what is not UTF-8 becomes U+FFFD, as Go's JSON has it. */
 export function toText(byteString: string): string {
-  return Buffer.from(byteString, "latin1").toString("utf8")
+  return isAscii(byteString) ? byteString : Buffer.from(byteString, "latin1").toString("utf8")
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
 }
 
 /** Go's unicode.IsPrint over a whole text, by which Consul refuses paths: letters, marks, digits, signs, and the blank. */
@@ -85,4 +87,23 @@ export function parseDuration(text: string): number | null {
   let ms = 0
   for (const [, number, unit] of text.matchAll(DURATION_PART)) ms += Number(number) * UNIT_MS[unit!]!
   return text.startsWith("-") ? -ms : ms
+}
+
+/** A name or an id in a path as text; null where it cannot be decoded, or has what nobody can print (C22, C23). */
+export function decodeSegment(rest: string): string | null {
+  const decoded = percentDecode(rest)
+  if (decoded === null) return null
+  const text = toText(decoded)
+  return isPrintable(text) ? text : null
+}
+
+/** A duration of whole milliseconds as Go prints it: `10s`, `24h0m0s`, `500ms`. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return "0s"
+  if (ms < 1_000) return `${ms}ms`
+  const seconds = (ms / 1_000) % 60
+  const minutes = Math.floor(ms / 60_000) % 60
+  const hours = Math.floor(ms / 3_600_000)
+  if (hours > 0) return `${hours}h${minutes}m${seconds}s`
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`
 }

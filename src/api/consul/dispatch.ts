@@ -2,76 +2,88 @@
  * The door to Consul's paths: finds the endpoint, refuses what it has no method for, checks who asks and what every
  * request may carry, and on a node without a store passes the request on to one that has it.
  */
-import type { LocalNode } from "../../agent/port.ts"
 import type { Log } from "../../base/log.ts"
+import { FORWARD_BODY_MAX_BYTES } from "../../base/limits.ts"
 import { authorize, refuseForeign, type Requirement } from "../access.ts"
 import { declaredLength, readBody } from "../body.ts"
 import { type Bindings, pathOf, queryOf } from "../context.ts"
 import { consulErrorAnswer, consulText } from "../errors.ts"
 import { forward } from "../forward.ts"
-import type { ConsulEndpoint } from "./call.ts"
-import { parseQuery } from "./decode.ts"
-import { readOptions } from "./read-options.ts"
-import { CONSUL_ENDPOINTS } from "./table.ts"
+import type { ConsulContext, ConsulEndpoint, LocalCall } from "./call.ts"
+import { parseQuery, toText } from "./decode.ts"
+import { DATACENTER } from "./members.ts"
+import { NO_READ_OPTIONS, readOptions } from "./read-options.ts"
+import { findEndpoint } from "./table.ts"
 
-/** The one datacenter that there is. */
-const DATACENTER = "dc1"
-
-export async function answerConsul(node: LocalNode, log: Log, request: Request, bindings: Bindings): Promise<Response> {
+export async function answerConsul(
+  context: ConsulContext,
+  log: Log,
+  request: Request,
+  bindings: Bindings,
+): Promise<Response> {
   try {
     refuseForeign(bindings.listener, request.headers)
-    return await dispatch(node, request, bindings)
+    return await dispatch(context, request, bindings)
   } catch (error) {
     return consulErrorAnswer(error, log)
   }
 }
 
-async function dispatch(node: LocalNode, request: Request, bindings: Bindings): Promise<Response> {
-  const path = pathOf(bindings.target)
-  const endpoint = CONSUL_ENDPOINTS.find((one) =>
-    one.path.endsWith("/") ? path.startsWith(one.path) : path === one.path,
-  )
-  if (!endpoint) return unknownPath(bindings.target)
+async function dispatch(context: ConsulContext, request: Request, bindings: Bindings): Promise<Response> {
+  const { listener, target } = bindings
+  const path = pathOf(target)
+  const endpoint = findEndpoint(path)
+  if (!endpoint) return unknownPath(target)
   const { method, headers } = request
   const allow = ["OPTIONS", ...endpoint.methods].join(",")
   if (method === "OPTIONS") return new Response(null, { headers: { Allow: allow } })
   if (!(endpoint.methods as string[]).includes(method)) {
     return consulText(405, `method ${method} not allowed`, { Allow: allow })
   }
-  await authorize(
-    bindings.listener,
-    requirementOf(endpoint, method),
-    { method, target: bindings.target, headers },
-    node.cluster,
-  )
-  const query = parseQuery(queryOf(bindings.target))
+  await authorize(listener, requirementOf(endpoint, method), { method, target, headers }, context.node.cluster)
+  const query = parseQuery(queryOf(target))
   if (query === null) return new Response(null, { status: 500 })
   const refusal = refuseElsewhere(query, headers)
   if (refusal) return refusal
-  const read = readOptions(method === "GET" ? query : new Map())
+  const reads = method === "GET" || endpoint.path === "/v1/txn"
+  const read = reads ? readOptions(query, headers.get("cache-control")) : NO_READ_OPTIONS
   if (read instanceof Response) return read
-  if (!endpoint.handle) return consulText(500, `${path}: not available in this version`)
-  const body = method === "PUT" ? await readBody(request, endpoint.bodyMaxBytes) : new Uint8Array()
-  if (body === null) return tooLarge(headers, endpoint.bodyMaxBytes)
-  const { store } = node
-  const holdOpen = () => bindings.holdOpen()
-  if (store === null) {
-    holdOpen()
-    return forward(node, { method, target: bindings.target, headers, body })
-  }
-  const rest = path.slice(endpoint.path.length)
-  return endpoint.handle({
-    node,
-    store,
+  const call = {
+    ...context,
     request,
     method,
-    rest,
+    rest: path.slice(endpoint.path.length),
     query,
-    body,
+    body: NO_BODY,
     pretty: query.has("pretty"),
     read,
-    holdOpen,
-  })
+    askedNode: listener.kind === "peer" ? listener.node : context.node.name,
+    holdOpen: () => bindings.holdOpen(),
+  }
+  return handle(endpoint, call, target)
+}
+
+const NO_BODY = new Uint8Array()
+
+async function handle(endpoint: ConsulEndpoint, call: LocalCall, target: string): Promise<Response> {
+  const { method, request, node, settings } = call
+  const { headers, signal } = request
+  const forwarded = node.store === null && !endpoint.local
+  if (method === "PUT" && (endpoint.bodyMaxBytes !== "streamed" || forwarded)) {
+    const maxBytes = bodyMaxBytes(endpoint, settings.valueMaxBytes)
+    const body = await readBody(request, maxBytes)
+    if (body === null) return tooLarge(headers, maxBytes, endpoint)
+    call.body = body
+  }
+  if (endpoint.local) return endpoint.handle(call)
+  if (node.store !== null) return endpoint.handle({ ...call, store: node.store })
+  call.holdOpen()
+  return forward(node, { method, target, headers, body: call.body, signal })
+}
+
+function bodyMaxBytes({ bodyMaxBytes: bound }: ConsulEndpoint, valueMaxBytes: number): number {
+  if (bound === "value") return valueMaxBytes
+  return bound === "streamed" ? FORWARD_BODY_MAX_BYTES : bound
 }
 
 function requirementOf(endpoint: ConsulEndpoint, method: string): Requirement {
@@ -88,24 +100,34 @@ function refuseElsewhere(query: Map<string, string>, headers: Headers): Response
     ["partition", "Partition"],
   ] as const) {
     const why = `${what}s are a Consul Enterprise feature`
-    if (query.get(name)) return consulText(400, `Invalid query parameter: "${name}" - ${why}`)
-    if (headers.has(`x-consul-${what}`)) return consulText(400, `Invalid header: "X-Consul-${what}" - ${why}`)
+    const given = query.get(name) || headers.get(`x-consul-${what}`)
+    // The one that there is may be named (C18).
+    if (!given || toText(given) === "default") continue
+    const where = query.get(name) ? `query parameter: "${name}"` : `header: "X-Consul-${what}"`
+    return consulText(400, `Invalid ${where} - ${why}`)
   }
   return null
 }
 
-/** Has the words by which Vault knows this refusal, old ones and new (W5). */
-function tooLarge(headers: Headers, maxBytes: number): Response {
+/** Has the words by which Vault knows this refusal, old ones and new (W5, T5). */
+function tooLarge(headers: Headers, maxBytes: number, { bodyMaxBytes: bound }: ConsulEndpoint): Response {
   const length = declaredLength(headers) ?? `more than ${maxBytes}`
+  const what = `Request body(${length} bytes) too large, max size: ${maxBytes} bytes.`
+  if (bound === "streamed") return consulText(413, `${what} Restore on a server: a client node passes on no more`)
   return consulText(
     413,
-    `Request body(${length} bytes) too large, max size: ${maxBytes} bytes. Value exceeds ${maxBytes} byte limit: it is too large for one key.`,
+    bound === "value"
+      ? `${what} See kv_max_value_size. Value exceeds ${maxBytes} byte limit: it is too large for one key.`
+      : `${what} It is too large.`,
   )
 }
 
-/** C10, C11. */
+/** C10, C11: a path that becomes one of ours once it is cleaned is moved there, as Go's mux has it. */
 function unknownPath(target: string): Response {
-  if (pathOf(target) === "/v1/kv")
-    return new Response(null, { status: 301, headers: { Location: target.replace("/v1/kv", "/v1/kv/") } })
+  const path = pathOf(target)
+  const cleaned = path === "/v1/kv" ? "/v1/kv/" : path.replace(/\/{2,}/g, "/")
+  if (cleaned !== path && findEndpoint(cleaned)) {
+    return new Response(null, { status: 301, headers: { Location: cleaned + target.slice(path.length) } })
+  }
   return consulText(404, "Invalid URL path: not a recognized HTTP API endpoint\n")
 }

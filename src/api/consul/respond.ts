@@ -1,39 +1,57 @@
 /** Answers in Consul's form: its JSON, its headers. Its plain-text errors are in ../errors.ts. */
+import { KEPT_HEADERS_MAX } from "../../base/limits.ts"
 import type { Entry, Store } from "../../store/port.ts"
 import { toText } from "./decode.ts"
+import { indentJson } from "./json.ts"
 
-/** A KV entry as Consul's JSON has it, in the order of fields of the versions that Docker was made for. */
-export interface EntryJson {
-  CreateIndex: number
-  ModifyIndex: number
-  LockIndex: number
-  Key: string
-  /** A raw JSON number: flags go up to 2^64-1 and clients compare them exactly. */
-  Flags: unknown
-  Value: string | null
-  Session?: string
+export const JSON_TYPE = "application/json"
+
+/**
+ * A KV entry as Consul's JSON has it, in the order of fields of the versions that Docker was made for. Flags are written
+ * out whole: they go up to 2^64-1 and clients compare them exactly.
+ */
+export function renderEntry(key: string, entry: Entry, value: Uint8Array = entry.value): string {
+  const { createRevision, modRevision, lockIndex, flags, lease } = entry
+  const session = lease === null ? "" : `,"Session":${JSON.stringify(lease)}`
+  return `{"CreateIndex":${createRevision},"ModifyIndex":${modRevision},"LockIndex":${lockIndex},"Key":${JSON.stringify(toText(key))},"Flags":${flags},"Value":${renderValue(value)}${session}}`
 }
 
-/** `JSON.rawJSON` of ECMAScript's JSON.parse source text access, which TypeScript's library does not know yet. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
-
-export function entryJson(key: string, entry: Entry): EntryJson {
-  return {
-    CreateIndex: entry.createRevision,
-    ModifyIndex: entry.modRevision,
-    LockIndex: entry.lockIndex,
-    Key: toText(key),
-    Flags: rawJSON(entry.flags.toString()),
-    Value: entry.value.length === 0 ? null : Buffer.from(entry.value).toString("base64"),
-    ...(entry.lease === null ? {} : { Session: entry.lease }),
-  }
+/** Base64, and `null` for an empty value. */
+function renderValue(value: Uint8Array): string {
+  return value.length === 0 ? "null" : `"${value.toBase64()}"`
 }
 
 /** JSON without a line end; with `?pretty`, indented by four blanks and with one (C1, C2). */
 export function consulJson(value: unknown, pretty: boolean, headers: Record<string, string> = {}): Response {
-  const body = pretty ? `${JSON.stringify(value, null, 4)}\n` : JSON.stringify(value)
-  return new Response(body, { headers: { "Content-Type": "application/json", ...headers } })
+  return jsonText(JSON.stringify(value), pretty, headers)
 }
+
+/** The same for what is JSON already. */
+export function jsonText(json: string, pretty: boolean, headers: Record<string, string> = {}, status = 200): Response {
+  const body = pretty ? `${indentJson(json)}\n` : json
+  return new Response(body, { status, headers: { "Content-Type": JSON_TYPE, ...headers } })
+}
+
+/**
+ * The headers of a KV entry as JSON, kept for when they are wanted again: to make them anew for each answer would cost as
+ * much as the rest of it.
+ */
+export function entryHeaders(store: Store, index: number): Headers {
+  const { leader } = store.status()
+  if (leader !== keptLeader || kept.size >= KEPT_HEADERS_MAX) {
+    kept.clear()
+    keptLeader = leader
+  }
+  let headers = kept.get(index)
+  if (!headers) {
+    headers = new Headers({ "Content-Type": JSON_TYPE, ...readHeaders(store, index) })
+    kept.set(index, headers)
+  }
+  return headers
+}
+
+const kept = new Map<number, Headers>()
+let keptLeader = true
 
 /** The headers of everything that reads (C3). The index is never 0. */
 export function readHeaders(store: Store, index: number): Record<string, string> {

@@ -1,28 +1,40 @@
 /** Consul's `/v1/status/`: who leads, and who takes part in the store. */
-import type { ConsulCall, ConsulEndpoint } from "./call.ts"
+import { OvlError } from "../../base/errors.ts"
+import type { ClusterInfo } from "../../registry/port.ts"
+import type { ConsulEndpoint, LocalCall } from "./call.ts"
+import { raftAddress, servers } from "./members.ts"
 import { consulJson } from "./respond.ts"
+
+const common = { local: true, methods: ["GET"] as "GET"[], access: "reading", bodyMaxBytes: 0 } as const
 
 export const statusEndpoints: ConsulEndpoint[] = [
   {
+    ...common,
     path: "/v1/status/leader",
-    methods: ["GET"],
-    access: "reading",
     summary: "ADDR:PORT of the leader, or an empty string",
-    bodyMaxBytes: 0,
-    async handle({ node, pretty }: ConsulCall) {
-      const { leader } = await node.cluster.info()
-      const address = leader === null ? null : node.catalog.nodes.get(leader)?.peerAddress
-      return consulJson(address ?? "", pretty)
+    async handle(call: LocalCall) {
+      const leader = (await clusterInfo(call))?.leader
+      const record = leader ? call.node.catalog.nodes.get(leader) : undefined
+      return consulJson(record ? raftAddress(record) : "", call.pretty)
     },
   },
   {
+    ...common,
     path: "/v1/status/peers",
-    methods: ["GET"],
-    access: "reading",
     summary: "ADDR:PORT of every server",
-    bodyMaxBytes: 0,
-    async handle({ node, pretty }: ConsulCall) {
-      return consulJson((await node.cluster.info()).servers, pretty)
+    async handle(call: LocalCall) {
+      const info = await clusterInfo(call)
+      return consulJson(info?.servers ?? servers(call.node.catalog).map(raftAddress), call.pretty)
     },
   },
 ]
+
+/** Null where no server answers: then there is no leader that one could name. */
+async function clusterInfo({ node }: LocalCall): Promise<ClusterInfo | null> {
+  try {
+    return await node.cluster.info()
+  } catch (error) {
+    if (error instanceof OvlError && error.kind === "unavailable") return null
+    throw error
+  }
+}

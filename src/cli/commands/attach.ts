@@ -22,13 +22,23 @@ export const attach = defineCommand({
   ],
   arguments: {},
   options: {
-    network: { kind: "text", value: "NET", description: "Network to be on" },
+    network: { kind: "text", value: "NET", description: "Network to be on", holds: "network" },
     netns: { kind: "text", value: "PATH", description: "Path of the network namespace" },
     pid: { kind: "integer", value: "PID", min: 1, max: PID_MAX, description: "A process in it" },
-    name: { kind: "text", value: "NAME", description: "The endpoint's name (default: one is made up)" },
-    ifname: { kind: "text", value: "NAME", description: "The interface's name inside (default: the next free ethN)" },
-    ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)" },
-    mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)" },
+    name: {
+      kind: "text",
+      value: "NAME",
+      description: "The endpoint's name (default: one is made up)",
+      holds: "new workload",
+    },
+    ifname: {
+      kind: "text",
+      value: "NAME",
+      description: "The interface's name inside (default: the next free ethN)",
+      holds: "ifname",
+    },
+    ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)", holds: "address" },
+    mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)", holds: "mac" },
     egress: { kind: "flag", description: "An egress interface and the default route, even where there is one" },
   },
   async run(context) {

@@ -9,7 +9,9 @@ export const detach = defineCommand({
     { what: "By the name that attach printed", line: "ovl detach h1" },
     { what: "Its second network only", line: "ovl detach h1.green" },
   ],
-  arguments: { names: { name: "NAME", description: "An endpoint of this node", required: true, takes: "many" } },
+  arguments: {
+    names: { name: "NAME", description: "An endpoint of this node", required: true, takes: "many", holds: "endpoint" },
+  },
   options: {},
   async run(context) {
     const client = await context.client()

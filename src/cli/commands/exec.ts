@@ -12,7 +12,7 @@ export const exec = defineCommand({
     { what: "A shell inside", line: "ovl exec -it namespace_01 bash" },
   ],
   arguments: {
-    name: { name: "NAME", description: "A workload of this node", required: true, takes: "one" },
+    name: { name: "NAME", description: "A workload of this node", required: true, takes: "one", holds: "workload" },
     command: { name: "CMD", description: "The command and its arguments, untouched", required: true, takes: "command" },
   },
   options: {

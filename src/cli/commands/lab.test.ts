@@ -11,7 +11,7 @@ test("verify shows each check with what was seen, then the sum", () => {
     { name: "red: namespace_01 reaches namespace_03", ok: true, detail: "3 of 3 answered" },
     { name: "red and green are apart", ok: false, detail: "10.65.10.9 answered" },
   ]
-  expect(verifyText({ lab: "red-green", passed: 1, failed: 1, checks }, styleFor(false, false, {}))).toBe(
+  expect(verifyText({ lab: "red-green", passed: 1, failed: 1, checks }, styleFor(false, false, {}), null)).toBe(
     [
       "ok    red: namespace_01 reaches namespace_03  3 of 3 answered",
       "FAIL  red and green are apart                 10.65.10.9 answered",
@@ -38,6 +38,13 @@ test("a name that would lead out of the labs' directory is none", async () => {
 })
 
 test("what to try next names the lab where it is not the usual one", () => {
-  expect(tryNext("red-green")).toContain("\n  ovl lab verify\n")
-  expect(tryNext("blue")).toContain("\n  ovl lab exec --name blue swarm-01 -- ip netns ls\n")
+  expect(tryNext("red-green", "ovl", false)).toContain("\n  ovl lab verify\n")
+  expect(tryNext("red-green", "ovl", true)).not.toContain("verify")
+  expect(tryNext("blue", "dist/ovl", true)).toContain("\n  dist/ovl lab exec --name blue swarm-01 -- ip netns ls\n")
+})
+
+test("on a terminal long lines of verify are cut to its width", () => {
+  const checks = [{ name: "frames", ok: true, detail: "a long story of what was seen on the wire" }]
+  const text = verifyText({ lab: "l", passed: 1, failed: 0, checks }, styleFor(false, false, {}), 30)
+  expect(text.split("\n")[0]).toBe("ok    frames  a long story of\u2026")
 })

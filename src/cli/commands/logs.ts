@@ -10,7 +10,9 @@ export const logs = defineCommand({
     { what: "All there is", line: "ovl logs web" },
     { what: "And what comes, until the workload ends", line: "ovl logs -f web" },
   ],
-  arguments: { name: { name: "NAME", description: "A workload of this node", required: true, takes: "one" } },
+  arguments: {
+    name: { name: "NAME", description: "A workload of this node", required: true, takes: "one", holds: "workload" },
+  },
   options: { follow: { kind: "flag", short: "f", description: "Go on with what comes" } },
   async run(context) {
     const { name } = context.arguments

@@ -10,7 +10,9 @@ export const rm = defineCommand({
     { what: "One that has ended", line: "ovl rm web" },
     { what: "All of them, whatever they do", line: "ovl rm --force $(ovl ps -q)" },
   ],
-  arguments: { names: { name: "NAME", description: "A workload of this node", required: true, takes: "many" } },
+  arguments: {
+    names: { name: "NAME", description: "A workload of this node", required: true, takes: "many", holds: "workload" },
+  },
   options: { force: { kind: "flag", short: "f", description: "Kill it first" } },
   async run(context) {
     const client = await context.client()

@@ -27,14 +27,34 @@ export const run = defineCommand({
     },
   },
   options: {
-    network: { kind: "list", value: "NET", description: "Network to be on; the first becomes eth0" },
-    name: { kind: "text", value: "NAME", description: "The workload's name (default: one is made up)" },
+    network: { kind: "list", value: "NET", description: "Network to be on; the first becomes eth0", holds: "network" },
+    name: {
+      kind: "text",
+      value: "NAME",
+      description: "The workload's name (default: one is made up)",
+      holds: "new workload",
+    },
     detach: { kind: "flag", short: "d", description: "Print the name and return at once" },
     interactive: { kind: "flag", short: "i", description: "Give it this standard input" },
     tty: { kind: "flag", short: "t", description: "Give it a terminal" },
-    ip: { kind: "text", value: "ADDR", description: "Address on the first network (default: the next free)" },
-    mac: { kind: "text", value: "MAC", description: "MAC on the first network (default: 02:42 and the address)" },
-    hostname: { kind: "text", value: "NAME", description: "Host name inside (default: the workload's name)" },
+    ip: {
+      kind: "text",
+      value: "ADDR",
+      description: "Address on the first network (default: the next free)",
+      holds: "address",
+    },
+    mac: {
+      kind: "text",
+      value: "MAC",
+      description: "MAC on the first network (default: 02:42 and the address)",
+      holds: "mac",
+    },
+    hostname: {
+      kind: "text",
+      value: "NAME",
+      description: "Host name inside (default: the workload's name)",
+      holds: "host",
+    },
     env: {
       kind: "pair",
       short: "e",
@@ -62,6 +82,8 @@ export const run = defineCommand({
         "start it with -d, then use `ovl exec -it`",
       )
     checkTerminal("run", options.tty, io)
+    const { checkNetworks } = await import("../checks.ts")
+    checkNetworks(options.network)
     const spec: RunSpec = {
       networks: options.network,
       name: options.name,

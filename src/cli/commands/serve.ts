@@ -29,7 +29,7 @@ export const serve = defineCommand({
   async run(context) {
     const { options } = context
     const kvPrefix = options["kv-prefix"]
-    if (!/^[a-zA-Z0-9_.-]+(\/[a-zA-Z0-9_.-]+)*$/.test(kvPrefix))
+    if (!kvPrefix.split("/").every((part) => /^(?!\.{1,2}$)[a-zA-Z0-9_.-]+$/.test(part)))
       throw usageError(
         "option_value_invalid",
         `--kv-prefix: "${kvPrefix}" is not a key prefix`,

@@ -10,7 +10,9 @@ export const stop = defineCommand({
     { what: "One", line: "ovl stop web" },
     { what: "Two, with a minute each to finish", line: "ovl stop --grace 1m web db" },
   ],
-  arguments: { names: { name: "NAME", description: "A workload of this node", required: true, takes: "many" } },
+  arguments: {
+    names: { name: "NAME", description: "A workload of this node", required: true, takes: "many", holds: "workload" },
+  },
   options: {
     grace: {
       kind: "duration",

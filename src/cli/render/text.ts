@@ -38,6 +38,12 @@ function hexByte(character: string): string {
   return character.charCodeAt(0).toString(16).padStart(2, "0")
 }
 
+/** The text in at most `width` characters, an ellipsis in the place of what is cut off. */
+export function cut(text: string, width: number): string {
+  const characters = [...text]
+  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join("")}\u2026`
+}
+
 const STEPS = [
   ["second", 60],
   ["minute", 60],

@@ -8,7 +8,9 @@ export const endpointInspect = defineCommand({
     { what: "By the workload's name", line: "ovl endpoint inspect namespace_01" },
     { what: "Its second network", line: "ovl endpoint inspect namespace_01.green" },
   ],
-  arguments: { name: { name: "NAME", description: "An endpoint's name or id", required: true, takes: "one" } },
+  arguments: {
+    name: { name: "NAME", description: "An endpoint's name or id", required: true, takes: "one", holds: "endpoint" },
+  },
   options: {},
   async run(context) {
     context.document(await (await context.client()).endpoint(context.arguments.name))

@@ -23,7 +23,7 @@ export const endpointLs = defineCommand({
     { what: "Those of one network", line: "ovl endpoint ls --network red" },
   ],
   arguments: {},
-  options: { network: { kind: "text", value: "NET", description: "Only those of this network" } },
+  options: { network: { kind: "text", value: "NET", description: "Only those of this network", holds: "network" } },
   async run(context) {
     const endpoints = await (await context.client()).endpoints({ network: context.options.network })
     context.answer(endpoints, () => {

@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts"
-import { checkLab, LAB_OPTIONS } from "../../lab.ts"
+import { LAB_OPTIONS, requireRootForLab } from "../../lab.ts"
 import { progressOf } from "../../render/progress.ts"
 
 export const labDown = defineCommand({
@@ -14,7 +14,7 @@ export const labDown = defineCommand({
   options: { ...LAB_OPTIONS, all: { kind: "flag", description: "Every lab" } },
   async run(context) {
     const { name, all } = context.options
-    await checkLab(context.io, "down", name)
+    requireRootForLab(context.io, "down")
     const { labDown: takeApart } = await import("../../../lab/down.ts")
     const { labList } = await import("../../../lab/state.ts")
     const names = all ? labList().map((lab) => lab.name) : [name]

@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts"
-import { checkLab, LAB_OPTIONS } from "../../lab.ts"
+import { LAB_OPTIONS, requireRootForLab } from "../../lab.ts"
 
 export const labExec = defineCommand({
   path: ["lab", "exec"],
@@ -11,13 +11,13 @@ export const labExec = defineCommand({
     { what: "What VXLAN looks like on the wire", line: "ovl lab exec swarm-01 tcpdump -ni eth0 udp port 4789" },
   ],
   arguments: {
-    host: { name: "HOST", description: "swarm-01, swarm-02 or outside", required: true, takes: "one" },
+    host: { name: "HOST", description: "swarm-01, swarm-02 or outside", required: true, takes: "one", holds: "host" },
     command: { name: "CMD", description: "The command and its arguments, untouched", required: true, takes: "command" },
   },
   options: LAB_OPTIONS,
   async run(context) {
     const { name } = context.options
-    await checkLab(context.io, "exec", name)
+    requireRootForLab(context.io, "exec")
     const { execInLabHost } = await import("../../../lab/exec.ts")
     return execInLabHost(name, context.arguments.host, context.arguments.command)
   },

@@ -1,6 +1,6 @@
 import type { LabView } from "../../../lab/state.ts"
 import { defineCommand } from "../../command.ts"
-import { DEFAULT_LAB, checkLab } from "../../lab.ts"
+import { requireRootForLab } from "../../lab.ts"
 import { table } from "../../render/text.ts"
 
 export const labLs = defineCommand({
@@ -15,7 +15,7 @@ export const labLs = defineCommand({
   arguments: {},
   options: {},
   async run(context) {
-    await checkLab(context.io, "ls", DEFAULT_LAB)
+    requireRootForLab(context.io, "ls")
     const { labList } = await import("../../../lab/state.ts")
     const labs = labList()
     context.answer(labs, () => {

@@ -1,6 +1,6 @@
 import { notAvailable } from "../../../base/errors.ts"
 import { defineCommand } from "../../command.ts"
-import { checkLab, LAB_OPTIONS, tryNext } from "../../lab.ts"
+import { LAB_OPTIONS, requireRootForLab, tryNext } from "../../lab.ts"
 import { progressOf } from "../../render/progress.ts"
 
 export const labUp = defineCommand({
@@ -25,13 +25,13 @@ export const labUp = defineCommand({
   async run(context) {
     const { name } = context.options
     if (context.arguments.file !== undefined) throw notAvailable("lab up FILE")
-    await checkLab(context.io, "up", name)
+    requireRootForLab(context.io, "up")
     const { labUp: bringUp } = await import("../../../lab/up.ts")
     const { RED_GREEN } = await import("../../../lab/topology.ts")
     const progress = progressOf(context)
     await progress.over(bringUp({ ...RED_GREEN, name }, progress.step))
     if (context.settings.json) context.document({ lab: name })
-    else context.remark(tryNext(name))
+    else context.remark(tryNext(name, context.io.programName(), false))
     return 0
   },
 })

@@ -1,10 +1,10 @@
 import type { LabVerify } from "../../../model/lab.ts"
 import { defineCommand } from "../../command.ts"
 import { DEGRADED } from "../../exit-status.ts"
-import { checkLab, LAB_OPTIONS, tryNext } from "../../lab.ts"
+import { LAB_OPTIONS, requireRootForLab, tryNext } from "../../lab.ts"
 import { progressOf } from "../../render/progress.ts"
 import type { Style } from "../../render/style.ts"
-import { visible } from "../../render/text.ts"
+import { cut, visible } from "../../render/text.ts"
 
 export const labVerify = defineCommand({
   path: ["lab", "verify"],
@@ -20,23 +20,38 @@ export const labVerify = defineCommand({
   options: LAB_OPTIONS,
   async run(context) {
     const { name } = context.options
-    await checkLab(context.io, "verify", name)
+    requireRootForLab(context.io, "verify")
     const { labVerify: verify } = await import("../../../lab/verify/index.ts")
     const progress = progressOf(context)
     const result = await progress.over(verify(name, progress.step))
-    context.answer(result, () => verifyText(result, context.style))
+    const { io, settings } = context
+    const columns = io.stdoutIsTerminal && !settings.verbose ? io.stdoutColumns : null
+    context.answer(result, () => verifyText(result, context.style, columns))
+    if (settings.json) return result.failed > 0 ? DEGRADED : 0
+    if (columns !== null && isCut(result, columns)) context.remark("`ovl lab verify -v` shows the long lines whole.")
     if (result.failed > 0) return DEGRADED
-    if (!context.settings.json) context.remark(tryNext(name))
+    context.remark(tryNext(name, io.programName(), true))
     return 0
   },
 })
 
-/** One line a check with what was seen, then the sum. */
-export function verifyText(result: LabVerify, style: Style): string {
-  const width = Math.max(0, ...result.checks.map((check) => check.name.length))
-  const lines = result.checks.map((check) => {
-    const mark = check.ok ? style.good("ok  ") : style.bad("FAIL")
-    return `${mark}  ${check.name.padEnd(width)}  ${visible(check.detail)}`.trimEnd()
+const MARK_CHARS = "FAIL  ".length
+
+/** The mark aside, what the line of a check says. */
+function checkLines({ checks }: LabVerify): string[] {
+  const width = Math.max(0, ...checks.map((check) => check.name.length))
+  return checks.map((check) => `${check.name.padEnd(width)}  ${visible(check.detail)}`.trimEnd())
+}
+
+function isCut(result: LabVerify, columns: number): boolean {
+  return checkLines(result).some((line) => MARK_CHARS + [...line].length > columns)
+}
+
+/** One line a check with what was seen, cut to `columns` characters unless they are null; then the sum. */
+export function verifyText(result: LabVerify, style: Style, columns: number | null): string {
+  const lines = checkLines(result).map((line, at) => {
+    const mark = result.checks[at]!.ok ? style.good("ok  ") : style.bad("FAIL")
+    return `${mark}  ${columns === null ? line : cut(line, columns - MARK_CHARS)}`
   })
   const sum = `lab ${result.lab}: ${result.passed} passed, ${result.failed} failed`
   return `${[...lines, "", result.failed === 0 ? style.good(sum) : style.bad(sum)].join("\n")}\n`

@@ -20,7 +20,9 @@ export const networkCreate = defineCommand({
       line: "ovl network create vault --subnet 10.9.0.0/24 --ip-range 10.9.0.128/25 --internal",
     },
   ],
-  arguments: { name: { name: "NAME", description: "The network's name", required: true, takes: "one" } },
+  arguments: {
+    name: { name: "NAME", description: "The network's name", required: true, takes: "one", holds: "new network" },
+  },
   options: {
     subnet: { kind: "list", value: "CIDR", description: "Subnet, such as 10.65.10.0/24" },
     gateway: { kind: "text", value: "IP", description: "Gateway address, the same on every node (default: the first)" },
@@ -66,6 +68,8 @@ export const networkCreate = defineCommand({
       driver: options.driver,
       labels: labelsOf(options.label),
     }
+    const { checkNetwork } = await import("../../checks.ts")
+    checkNetwork(spec)
     const network = await (await context.client()).createNetwork(spec)
     context.answer(network, () => `${network.id}\n`)
     return 0

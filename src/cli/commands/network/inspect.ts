@@ -14,7 +14,9 @@ export const networkInspect = defineCommand({
       line: "ip netns exec $(basename $(ovl network inspect red | jq -r '.[0].local.netns')) bridge fdb",
     },
   ],
-  arguments: { names: { name: "NAME", description: "A network's name or id", required: true, takes: "many" } },
+  arguments: {
+    names: { name: "NAME", description: "A network's name or id", required: true, takes: "many", holds: "network" },
+  },
   options: { kernel: { kind: "flag", description: "Also what the kernel holds", unavailable: true } },
   async run(context) {
     const client = await context.client()

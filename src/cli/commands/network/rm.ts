@@ -11,7 +11,9 @@ export const networkRm = defineCommand({
     { what: "Two at once", line: "ovl network rm red green" },
     { what: "With all its endpoints", line: "ovl network rm --force red" },
   ],
-  arguments: { names: { name: "NAME", description: "A network's name or id", required: true, takes: "many" } },
+  arguments: {
+    names: { name: "NAME", description: "A network's name or id", required: true, takes: "many", holds: "network" },
+  },
   options: { force: { kind: "flag", short: "f", description: "Remove its endpoints too" } },
   async run(context) {
     const client = await context.client()

@@ -8,7 +8,9 @@ export const nodeInspect = defineCommand({
     { what: "By name", line: "ovl node inspect swarm-02" },
     { what: "Its address only", line: "ovl node inspect swarm-02 | jq -r .address" },
   ],
-  arguments: { name: { name: "NAME", description: "A node's name or id", required: true, takes: "one" } },
+  arguments: {
+    name: { name: "NAME", description: "A node's name or id", required: true, takes: "one", holds: "node" },
+  },
   options: {},
   async run(context) {
     context.document(await (await context.client()).node(context.arguments.name))

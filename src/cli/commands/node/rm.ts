@@ -11,7 +11,9 @@ export const nodeRm = defineCommand({
     { what: "A host that died", line: "ovl node rm swarm-02" },
     { what: "Two of them", line: "ovl node rm swarm-02 swarm-03" },
   ],
-  arguments: { names: { name: "NAME", description: "A node's name or id", required: true, takes: "many" } },
+  arguments: {
+    names: { name: "NAME", description: "A node's name or id", required: true, takes: "many", holds: "node" },
+  },
   options: {},
   async run(context) {
     const client = await context.client()

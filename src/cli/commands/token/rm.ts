@@ -11,7 +11,13 @@ export const tokenRm = defineCommand({
     { what: "All of them", line: "ovl token rm $(ovl token ls -q)" },
   ],
   arguments: {
-    ids: { name: "ID", description: "A token's id, as `ovl token ls` shows it", required: true, takes: "many" },
+    ids: {
+      name: "ID",
+      description: "A token's id, as `ovl token ls` shows it",
+      required: true,
+      takes: "many",
+      holds: "token",
+    },
   },
   options: {},
   async run(context) {

@@ -1,0 +1,101 @@
+/**
+ * The benchmarks: every figure that was promised, beside its reference measured in the same run.
+ *
+ *     bun scripts/bench.ts [NAME...] [--json] [--profile] [--write-readme]
+ *
+ * Without a name, all of them. Goals are shown as reached or missed, and the exit status is 0 in both cases: it is 1
+ * only where something could not be measured. A further benchmark is a file in scripts/bench/ and a line below.
+ */
+import { existsSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { attach } from "./bench/attach.ts"
+import type { Benchmark, Context, Row } from "./bench/benchmark.ts"
+import { daemon } from "./bench/daemon.ts"
+import { firstPing } from "./bench/first-ping.ts"
+import { lab } from "./bench/lab.ts"
+import { peers } from "./bench/peers.ts"
+import { describeHost, textTable, thisHost, writeReadme } from "./bench/report.ts"
+import { throughput } from "./bench/throughput.ts"
+
+const ROOT = resolve(import.meta.dir, "..")
+const BENCHMARKS: Benchmark[] = [attach, peers, throughput, firstPing, lab, daemon]
+
+const USAGE = `usage: bench.ts [NAME...] [--json] [--profile] [--write-readme]
+  --json          one JSON document on stdout
+  --profile       also where the time and memory go, where a benchmark can tell
+  --write-readme  puts the table into README.md
+${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(14)}  ${summary}`).join("\n")}`
+
+class UsageError extends Error {}
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      args: process.argv.slice(2),
+      allowPositionals: true,
+      options: {
+        json: { type: "boolean", default: false },
+        profile: { type: "boolean", default: false },
+        "write-readme": { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    })
+    const unknown = positionals.filter((name) => !BENCHMARKS.some((each) => each.name === name))
+    if (unknown.length > 0) throw new UsageError(`no benchmark ${unknown.join(", ")}`)
+    const chosen = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+    if (values["write-readme"] && chosen.length < BENCHMARKS.length)
+      throw new UsageError("--write-readme wants all benchmarks, so that the table is one run")
+    return { ...values, chosen }
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError((error as Error).message)
+  }
+}
+
+async function runAll(chosen: readonly Benchmark[], profile: boolean): Promise<{ rows: Row[]; failed: string[] }> {
+  const rows: Row[] = []
+  const failed: string[] = []
+  const context: Context = { profile, say: (line) => console.error(line) }
+  for (const { name, summary, run } of chosen) {
+    console.error(`bench: ${name}: ${summary}`)
+    try {
+      rows.push(...(await run(context)))
+    } catch (error) {
+      failed.push(name)
+      console.error(`bench: ${name}: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  return { rows, failed }
+}
+
+async function main(): Promise<number> {
+  const { chosen, help, json, profile, ...options } = readArguments()
+  if (help) {
+    console.log(USAGE)
+    return 0
+  }
+  if (process.getuid?.() !== 0) {
+    console.error("bench: not permitted: it needs root, for network namespaces and links\nhint: sudo make bench")
+    return 1
+  }
+  if (!existsSync(join(ROOT, "dist/ovl"))) {
+    console.error("bench: dist/ovl is missing\nhint: make build")
+    return 1
+  }
+  const { rows, failed } = await runAll(chosen, profile)
+  const host = thisHost()
+  const date = new Date().toISOString().slice(0, 10)
+  if (json) console.log(JSON.stringify({ date, host, rows, failed }, null, 2))
+  else console.log(`${textTable(rows)}\n\n${describeHost(host)}`)
+  if (options["write-readme"] && failed.length === 0) writeReadme(join(ROOT, "README.md"), rows, host, date)
+  return failed.length === 0 ? 0 : 1
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error) => {
+    console.error(`bench: ${error instanceof Error ? error.message : error}`)
+    if (error instanceof UsageError) console.error(USAGE)
+    process.exit(error instanceof UsageError ? 2 : 1)
+  },
+)

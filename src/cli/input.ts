@@ -1,0 +1,44 @@
+/** Bytes that a command takes from a file or from standard input, bounded, and read before any daemon is asked. */
+import { OvlError } from "../base/errors.ts"
+import type { Io } from "./io.ts"
+
+/** Errors: `file_not_found`, `file_unreadable`, `input_too_large`. `-` is standard input; `what` names the thing wanted. */
+export function readInput(io: Io, source: string, maxBytes: number, what: string): Uint8Array {
+  // One byte more shows that there is more.
+  const bytes = source === "-" ? io.readStdin(maxBytes + 1) : readFile(io, source, maxBytes + 1, what)
+  if (bytes.length <= maxBytes) return bytes
+  throw new OvlError("input_too_large", `cannot use ${sourceName(source)} as ${what}: more than ${maxBytes} bytes`, {
+    kind: "too_large",
+  })
+}
+
+export function sourceName(source: string): string {
+  return source === "-" ? "standard input" : source
+}
+
+function readFile(io: Io, path: string, maxBytes: number, what: string): Uint8Array {
+  try {
+    return io.readFile(path, maxBytes)
+  } catch (thrown) {
+    throw fileError(path, what, thrown)
+  }
+}
+
+/** Errors of the file system, as a person wants to read them. */
+export function fileError(path: string, what: string, thrown: unknown): OvlError {
+  const { code = "", message } = thrown as NodeJS.ErrnoException
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return new OvlError("file_not_found", `cannot read ${what} ${path}: there is no such file`, {
+      kind: "not_found",
+      hint: "check the path",
+      cause: thrown,
+    })
+  }
+  return new OvlError("file_unreadable", `cannot read ${what} ${path}: ${WHY[code] ?? (code || message)}`, {
+    kind: code === "EACCES" || code === "EPERM" ? "forbidden" : "failed",
+    hint: "check the path and who may read it",
+    cause: thrown,
+  })
+}
+
+const WHY: Record<string, string> = { EISDIR: "it is a directory", EACCES: "permission denied", EPERM: "not permitted" }

@@ -1,0 +1,98 @@
+/**
+ * What only the leader of the moment knows of those who hold keys: the clocks of leases and sessions, and which keys may
+ * not be locked for a while because their session has just ended.
+ */
+import type { Clock } from "../base/clock.ts"
+import type { Applied } from "./kv.ts"
+import { type Expired, LeaseClocks } from "./leases.ts"
+import { LockDelays } from "./lockdelays.ts"
+import type { Lease } from "./port.ts"
+
+export class Holders {
+  readonly #clocks: LeaseClocks
+  readonly #delays: LockDelays
+  readonly #sessions = new Set<string>()
+  readonly #leases = new Set<string>()
+  readonly #ending = new Set<Promise<unknown>>()
+
+  constructor(clock: Clock, onExpired: (holders: Expired) => void) {
+    this.#clocks = new LeaseClocks(clock, onExpired)
+    this.#delays = new LockDelays(clock)
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  get leases(): number {
+    return this.#leases.size
+  }
+
+  hasLease(id: string): boolean {
+    return this.#leases.has(id)
+  }
+
+  /** One was granted or opened, or was found when the store was opened. */
+  start(id: string, { ttlMs, grantRevision }: { ttlMs: number; grantRevision: number }, session: boolean): void {
+    const ids = session ? this.#sessions : this.#leases
+    ids.add(id)
+    if (ttlMs > 0) this.#clocks.start(id, ttlMs, grantRevision, session)
+    else this.#clocks.end(id)
+  }
+
+  applied({ holders, freed }: Applied): void {
+    for (const { id, session, present } of holders) {
+      if (present) this.start(id, present, session)
+      else this.#stop(id)
+    }
+    for (const { key, lockDelayMs } of freed) this.#delays.start(key, lockDelayMs)
+  }
+
+  /** The lease as it goes on, or null where there is none, or none any more. */
+  renewLease(id: string): Lease | null {
+    return this.#clocks.renew(id, false)
+  }
+
+  /** Whether there still is a session; one without a clock goes on by itself. */
+  renewSession(id: string): boolean {
+    if (!this.#sessions.has(id)) return false
+    return !this.#clocks.has(id) || this.#clocks.renew(id, true) !== null
+  }
+
+  listLeases(): Lease[] {
+    return this.#clocks.list()
+  }
+
+  /** The end of these could not be written. */
+  retry(holders: Expired): void {
+    this.#clocks.retry(holders)
+  }
+
+  isDelayed(key: string): boolean {
+    return this.#delays.has(key)
+  }
+
+  /** Something was proposed that may end sessions. */
+  ending(proposed: Promise<unknown>): void {
+    this.#ending.add(proposed)
+    const done = (): void => {
+      this.#ending.delete(proposed)
+    }
+    proposed.then(done, done)
+  }
+
+  /** Resolves when nothing more is under way that may end sessions, so that `isDelayed` knows of all that they held. */
+  async ended(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.allSettled([...this.#ending])
+  }
+
+  close(): void {
+    this.#clocks.close()
+  }
+
+  #stop(id: string): void {
+    this.#sessions.delete(id)
+    this.#leases.delete(id)
+    this.#clocks.end(id)
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Reading a snapshot: all of it is taken in and checked - form, order, bounds, what refers to what, and the digest - and
+ * laid aside meanwhile, before the first of it is used. What was laid aside is then read in slices.
+ */
+import { createHash } from "node:crypto"
+import { SESSIONS_MAX, SNAPSHOT_CHUNK_BYTES, STORE_KEY_MAX_BYTES, STORE_VALUE_MAX_BYTES } from "../base/limits.ts"
+import type { Scratch } from "./backend.ts"
+import { decodeEntry } from "./codec.ts"
+import { openCommand } from "./command.ts"
+import { COUNTER_MAX } from "./keys.ts"
+import type { Entry, Session, SnapshotInfo, SnapshotScope } from "./port.ts"
+import { inScope, type RestoreSource } from "./restore.ts"
+import {
+  decodeJson,
+  DIGEST_BYTES,
+  MAGIC,
+  RowSplitter,
+  type SnapshotHeader,
+  type SnapshotRow,
+  snapshotInvalid,
+  type SnapshotTotals,
+} from "./snapshot-format.ts"
+
+/** Throws `snapshot_invalid`, and what the scratch throws. */
+export async function receiveSnapshot(
+  chunks: AsyncIterable<Uint8Array>,
+  scope: SnapshotScope,
+  scratch: Scratch,
+): Promise<RestoreSource> {
+  const check = new SnapshotCheck()
+  for await (const chunk of chunks) {
+    // Pieces of a bounded size, whatever they come in.
+    for (let at = 0; at < chunk.length; at += SNAPSHOT_CHUNK_BYTES) {
+      const piece = chunk.slice(at, at + SNAPSHOT_CHUNK_BYTES)
+      scratch.append(piece)
+      check.push(piece)
+    }
+  }
+  const info = check.finish()
+  const lacking = scope.areas.find((area) => !covered(info.scope, area, scope.except ?? []))
+  if (lacking !== undefined) throw snapshotInvalid(`it does not hold all that lies below ${JSON.stringify(lacking)}`)
+  const rows = (kind: string): Generator<SnapshotRow> => rowsIn(scratch, kind)
+  return {
+    info,
+    scope,
+    *sessions() {
+      for (const { body } of rows("s")) yield decodeJson(body) as Session
+    },
+    *entries() {
+      for (const { body } of rows("e")) yield entryOf(body)
+    },
+  }
+}
+
+/** Reads a snapshot for its facts alone. Throws `snapshot_invalid`. */
+export async function inspectSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
+  const check = new SnapshotCheck()
+  for await (const chunk of chunks)
+    for (let at = 0; at < chunk.length; at += SNAPSHOT_CHUNK_BYTES)
+      check.push(chunk.slice(at, at + SNAPSHOT_CHUNK_BYTES))
+  return check.finish()
+}
+
+/** Whether a snapshot of `held` has all below `area` that is not spared anyway. */
+function covered(held: SnapshotScope, area: string, spared: string[]): boolean {
+  if (!held.areas.some((outer) => area.startsWith(outer))) return false
+  const gaps = (held.except ?? []).filter((gap) => gap.startsWith(area) || area.startsWith(gap))
+  return gaps.every((gap) => spared.some((prefix) => gap.startsWith(prefix)))
+}
+
+class SnapshotCheck {
+  readonly #splitter = new RowSplitter()
+  readonly #digest = createHash("sha256")
+  readonly #sessions = new Set<string>()
+  #header: SnapshotHeader | null = null
+  #begun = false
+  #ended = false
+  #lastKey = ""
+  #keys = 0
+  #bytes = 0
+
+  push(bytes: Uint8Array): void {
+    this.#bytes += bytes.length
+    this.#splitter.push(bytes)
+    if (!this.#begun) {
+      const magic = this.#splitter.take(MAGIC.length)
+      if (!magic) return
+      if (Buffer.compare(magic, MAGIC) !== 0) throw snapshotInvalid("it is none of ovl's, or of another version's")
+      this.#digest.update(magic)
+      this.#begun = true
+    }
+    while (!this.#ended) {
+      const before = this.#splitter.waiting
+      const row = this.#splitter.row()
+      if (!row) return
+      this.#digest.update(headOf(row, before - this.#splitter.waiting))
+      this.#digest.update(row.body)
+      this.#row(row)
+    }
+    if (this.#splitter.waiting > DIGEST_BYTES) throw snapshotInvalid("something follows its end")
+  }
+
+  finish(): SnapshotInfo {
+    const digest = this.#ended ? this.#splitter.take(DIGEST_BYTES) : undefined
+    if (!this.#header || !digest) throw snapshotInvalid("it is cut off")
+    if (Buffer.compare(digest, this.#digest.digest()) !== 0) throw snapshotInvalid("its checksum does not match")
+    const { revision, time, scope } = this.#header
+    return { revision, time, scope, keys: this.#keys, sessions: this.#sessions.size, bytes: this.#bytes }
+  }
+
+  #row({ kind, body }: SnapshotRow): void {
+    if (kind === "h" && !this.#header) this.#header = headerOf(decodeJson(body))
+    else if (kind === "s" && this.#header && this.#keys === 0) this.#session(decodeJson(body))
+    else if (kind === "e" && this.#header) this.#entry(this.#header, entryOf(body))
+    else if (kind === "z" && this.#header) this.#end(decodeJson(body) as SnapshotTotals)
+    else throw snapshotInvalid("a row is out of its place")
+  }
+
+  #session(value: unknown): void {
+    const session = value as Session
+    try {
+      openCommand(session, 0)
+    } catch (thrown) {
+      throw snapshotInvalid(`a session is malformed: ${String(thrown)}`)
+    }
+    if (!isRevision(session.createRevision, this.#header!) || !isRevision(session.modRevision, this.#header!))
+      throw snapshotInvalid("a session is later than the whole")
+    if (this.#sessions.has(session.id) || this.#sessions.size >= SESSIONS_MAX)
+      throw snapshotInvalid("it has a session twice, or too many")
+    this.#sessions.add(session.id)
+  }
+
+  #entry(header: SnapshotHeader, entry: Entry): void {
+    const { key, value, createRevision, modRevision, lease } = entry
+    if (key === "" || key <= this.#lastKey) throw snapshotInvalid("keys are not in order")
+    if (key.length > STORE_KEY_MAX_BYTES || value.length > STORE_VALUE_MAX_BYTES)
+      throw snapshotInvalid("a key or a value is too long")
+    if (!inScope(header.scope, key)) throw snapshotInvalid("it has a key outside of its areas")
+    if (!isRevision(createRevision, header) || !isRevision(modRevision, header))
+      throw snapshotInvalid("a key is later than the whole")
+    if (lease !== null && !this.#sessions.has(lease)) throw snapshotInvalid("a key's session is not there")
+    this.#lastKey = key
+    this.#keys++
+  }
+
+  #end(totals: SnapshotTotals): void {
+    if (totals.keys !== this.#keys || totals.sessions !== this.#sessions.size)
+      throw snapshotInvalid("it has not as many keys and sessions as it says")
+    this.#ended = true
+  }
+}
+
+function headOf({ kind, body }: SnapshotRow, bytes: number): Uint8Array {
+  const head = new Uint8Array(bytes - body.length)
+  head[0] = kind.charCodeAt(0)
+  new DataView(head.buffer).setUint32(1, body.length)
+  return head
+}
+
+function headerOf(value: unknown): SnapshotHeader {
+  const { revision, time, scope } = value as Partial<SnapshotHeader>
+  const texts = (list: unknown): boolean => Array.isArray(list) && list.every((text) => typeof text === "string")
+  const right =
+    Number.isInteger(revision) &&
+    revision! >= 0 &&
+    revision! < COUNTER_MAX &&
+    Number.isInteger(time) &&
+    texts(scope?.areas) &&
+    (scope!.except === undefined || texts(scope!.except))
+  if (!right) throw snapshotInvalid("its header is malformed")
+  return { revision: revision!, time: time!, scope: scope! }
+}
+
+function isRevision(revision: unknown, header: SnapshotHeader): boolean {
+  return Number.isInteger(revision) && (revision as number) > 0 && (revision as number) <= header.revision
+}
+
+function entryOf(body: Uint8Array): Entry {
+  if (body.length < 4) throw snapshotInvalid("a row is damaged")
+  const length = new DataView(body.buffer, body.byteOffset).getUint32(0)
+  if (length > body.length - 4) throw snapshotInvalid("a row is damaged")
+  const key = Buffer.from(body.buffer, body.byteOffset + 4, length).toString("latin1")
+  try {
+    return decodeEntry(key, body.subarray(4 + length))
+  } catch (thrown) {
+    throw snapshotInvalid(`a row is damaged: ${String(thrown)}`)
+  }
+}
+
+/** The rows of one kind, read again; they were checked. */
+function* rowsIn(scratch: Scratch, kind: string): Generator<SnapshotRow> {
+  const splitter = new RowSplitter()
+  let offset = MAGIC.length
+  for (;;) {
+    for (let row = splitter.row(); row; row = splitter.row()) {
+      if (row.kind === kind) yield row
+      else if (row.kind === "z" || (kind === "s" && row.kind === "e")) return
+    }
+    const piece = scratch.read(offset, SNAPSHOT_CHUNK_BYTES)
+    if (piece.length === 0) return
+    offset += piece.length
+    splitter.push(piece)
+  }
+}
