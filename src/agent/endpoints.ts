@@ -17,7 +17,7 @@ import { nextEgressAddress } from "../overlay/egress.ts"
 import type { Cluster, EndpointSpec } from "../registry/port.ts"
 import type { DataPlane } from "./dataplane.ts"
 import type { EventBus } from "./events.ts"
-import { checkIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
+import { chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
 import type { Replica } from "./replica.ts"
 
 export interface EndpointsOptions {
@@ -101,7 +101,8 @@ export class Endpoints {
       const network = this.resolveNetworks([spec.network])[0]!
       const seen = this.#o.kernel.observeWorkload(namespace.path)
       if (!seen) throw new OvlError("netns_not_found", `no namespace ${namespace.path}`, { kind: "not_found" })
-      const ifname = spec.ifname === undefined ? nextIfname(seen.interfaces) : checkIfname(spec.ifname, seen.interfaces)
+      const ifname =
+        spec.ifname === undefined ? nextIfname(seen.interfaces) : chooseIfname(spec.ifname, seen.interfaces)
       const workload = spec.name ?? `e${randomHex(this.#o.random, 8)}`
       const wantsEgress = !network.internal && (spec.egress === true || !seen.defaultRoute)
       const endpoint: EndpointSpec = {

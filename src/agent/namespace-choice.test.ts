@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { LinuxKernel } from "../kernel/linux.ts"
 import type { AttachSpec } from "../model/endpoint.ts"
-import { checkIfname, nextIfname, resolveNamespace as resolve } from "./namespace-choice.ts"
+import { chooseIfname, nextIfname, resolveNamespace as resolve } from "./namespace-choice.ts"
 
 test("the next free ethN", () => {
   expect(nextIfname(["lo"])).toBe("eth0")
@@ -9,10 +9,10 @@ test("the next free ethN", () => {
 })
 
 test("an interface name is what the kernel takes, and free", () => {
-  expect(checkIfname("web0", ["lo"])).toBe("web0")
+  expect(chooseIfname("web0", ["lo"])).toBe("web0")
   for (const bad of ["", "sixteen-chars-xx", "a/b", "a b", "a:b", "."])
-    expect(() => checkIfname(bad, [])).toThrow("cannot name an interface")
-  expect(() => checkIfname("eth0", ["eth0"])).toThrow("has an interface of that name")
+    expect(() => chooseIfname(bad, [])).toThrow("malformed")
+  expect(() => chooseIfname("eth0", ["eth0"])).toThrow("has an interface of that name")
 })
 
 const kernel = new LinuxKernel({ stateFile: "/nonexistent/kernel.json" })

@@ -1,10 +1,11 @@
 /** Which namespace an attach means, and which interface name is free there. */
 import { existsSync } from "node:fs"
 import { OvlError } from "../base/errors.ts"
-import { IFNAME_MAX_CHARS, INTERFACES_PER_NAMESPACE_MAX } from "../base/limits.ts"
+import { INTERFACES_PER_NAMESPACE_MAX } from "../base/limits.ts"
 import type { Kernel } from "../kernel/port.ts"
 import { HOST_NAMESPACE, NETNS_DIRECTORY } from "../model/dataplane.ts"
 import type { AttachSpec } from "../model/endpoint.ts"
+import { checkIfname } from "../model/name-rule.ts"
 
 export interface ChosenNamespace {
   path: string
@@ -60,13 +61,8 @@ function notNamespace(spec: AttachSpec, path: string): OvlError {
 }
 
 /** Errors: ifname_invalid, ifname_taken (conflict). */
-export function checkIfname(name: string, taken: readonly string[]): string {
-  // As the kernel's dev_valid_name (net/core/dev.c) has it.
-  if (name.length === 0 || name.length > IFNAME_MAX_CHARS || /[/:\s]/.test(name) || name === "." || name === "..")
-    throw new OvlError("ifname_invalid", `cannot name an interface ${JSON.stringify(name)}`, {
-      kind: "invalid",
-      hint: `at most ${IFNAME_MAX_CHARS} characters, none of them a blank, a slash or a colon`,
-    })
+export function chooseIfname(name: string, taken: readonly string[]): string {
+  checkIfname(name)
   if (!taken.includes(name)) return name
   throw new OvlError("ifname_taken", `cannot attach as ${name}: the namespace has an interface of that name`, {
     kind: "conflict",

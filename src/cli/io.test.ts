@@ -31,3 +31,25 @@ test("more than a pipe holds is written to its end, and a reader that goes is no
   })
   expect((await new Response(reader.stderr).text()).trim()).toBe("42")
 })
+
+test("standard input and files are bytes, no more than wanted", async () => {
+  const path = JSON.stringify(join(import.meta.dir, "io.ts"))
+  const program = `const { realIo } = await import(${path})
+    const seen = realIo.readStdin(200_000)
+    console.log(seen.length, seen[0], seen.at(-1), realIo.readFile("/dev/zero", 70_000).length)`
+  const child = Bun.spawn([process.execPath, "-e", program], {
+    stdin: new Uint8Array(300_000).fill(255),
+    stdout: "pipe",
+  })
+  expect((await new Response(child.stdout).text()).trim()).toBe("200000 255 255 70000")
+})
+
+test("a program gets its input and environment, and its exit status comes back", async () => {
+  const { realIo } = await import("./io.ts")
+  const run = (script: string, input = "") =>
+    realIo.runProgram(["sh", "-c", script], new TextEncoder().encode(input), { GIVEN: "x" })
+  expect(await run('test "$(cat)$GIVEN" = "inputx"', "input")).toBe(0)
+  expect(await run("exit 3")).toBe(3)
+  expect(await run("exit 0", "y".repeat(1_000_000))).toBe(0)
+  expect(await realIo.runProgram(["/no/such/program"], new Uint8Array(), {})).toBe(127)
+})

@@ -44,10 +44,11 @@ export interface FileSystemFacts {
 /** Exported for tests: the first directory from which a library can be loaded, made if it is missing. */
 export function firstUsable(candidates: readonly string[], factsOf: (path: string) => FileSystemFacts): string {
   const reasons: string[] = []
+  const made: string[] = []
   let noexec = false
   for (const dir of candidates) {
     try {
-      mkdirSync(dir, { recursive: true, mode: 0o700 })
+      if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) made.push(dir)
       removeUnpacked(dir)
       const why = whyNot(factsOf(dir))
       if (why === null) return dir
@@ -57,6 +58,7 @@ export function firstUsable(candidates: readonly string[], factsOf: (path: strin
       reasons.push(`${dir}: ${(error as NodeJS.ErrnoException).code ?? error}`)
     }
   }
+  for (const dir of made) rmSync(dir, { recursive: true, force: true })
   throw new OvlError(
     noexec ? "tmp_noexec" : "tmp_unusable",
     `cannot start: no directory to unpack a library into: ${reasons.join(", ")}`,

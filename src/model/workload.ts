@@ -7,7 +7,7 @@ import { nameSchema } from "./names.ts"
 export const runSpecSchema = z.strictObject({
   networks: z.array(z.string()).min(1).max(NETWORKS_PER_WORKLOAD_MAX),
   name: nameSchema.optional(),
-  hostname: z.string().max(63).optional(),
+  hostname: nameSchema.optional(),
   ip: z.string().optional(),
   mac: z.string().optional(),
   env: z.array(z.string()).optional(),

@@ -2,12 +2,12 @@
  * Endpoints: all those of a call are created in one commit, which decides their addresses, MACs and names, or none is.
  */
 import { notAvailable, OvlError } from "../base/errors.ts"
-import { ENDPOINTS_PER_CALL_MAX, IFNAME_MAX_CHARS } from "../base/limits.ts"
+import { ENDPOINTS_PER_CALL_MAX } from "../base/limits.ts"
 import { randomHex } from "../base/random.ts"
 import { isIpv6, parseIpv4 } from "../model/cidr.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import { parseMac } from "../model/mac.ts"
-import { checkName } from "../model/names.ts"
+import { checkIfname, checkName } from "../model/name-rule.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
 import { put, read, readVersioned } from "./codec.ts"
 import { type RegistryContext, timestamp } from "./context.ts"
@@ -55,15 +55,6 @@ function checkWish(spec: EndpointSpec, id: string): EndpointWish {
     throw new OvlError("address_invalid", `address ${spec.ip}: not an IPv4 address`, { kind: "usage", hint })
   }
   return { id, spec, address, mac: spec.mac === null ? null : parseMac(spec.mac) }
-}
-
-/** What Linux takes for an interface's name (net/core/dev.c, dev_valid_name). */
-function checkIfname(ifname: string): void {
-  if (/^[^\s/:]{1,15}$/.test(ifname) && ifname !== "." && ifname !== "..") return
-  throw new OvlError("ifname_invalid", `interface name ${JSON.stringify(ifname)}: malformed`, {
-    kind: "usage",
-    hint: `at most ${IFNAME_MAX_CHARS} characters, no space, '/' or ':', as in eth0`,
-  })
 }
 
 /** What is left out stays as it is. Errors: endpoint_not_found, too_many_endpoints. */

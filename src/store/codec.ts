@@ -1,6 +1,7 @@
 /**
- * How records lie in the tables: compact, by DataView, each with its version in the first byte so that a later form can
- * stand beside it. Numbers are big-endian; revisions take six bytes.
+ * How records lie in the tables: compact, each with its version in the first byte so that a later form can stand beside
+ * it. Numbers are big-endian; revisions take six bytes. Bytes are set one by one: for small arrays, asking for their
+ * `buffer` - as a DataView or a view into them does - costs the runtime many times what all the rest costs.
  */
 import { assert } from "../base/assert.ts"
 import { OvlError } from "../base/errors.ts"
@@ -13,23 +14,24 @@ const HAS_FLAGS = 1
 const HAS_LOCK_INDEX = 2
 const HAS_LEASE = 4
 const ENTRY_HEADER_BYTES = 13
+/** Above this size a view is cheaper than a copy. */
+const COPY_MAX_BYTES = 1_024
 
 export function encodeEntry(entry: Entry): Uint8Array {
   const { flags, lockIndex, lease, value } = entry
   const parts = (flags ? HAS_FLAGS : 0) | (lockIndex ? HAS_LOCK_INDEX : 0) | (lease === null ? 0 : HAS_LEASE)
   const head = ENTRY_HEADER_BYTES + (flags ? 8 : 0) + (lockIndex ? 6 : 0) + (lease === null ? 0 : 1 + lease.length)
   const row = new Uint8Array(head + value.length)
-  const view = new DataView(row.buffer)
   row[0] = ENTRY_VERSION | parts
-  setCounter(view, 1, entry.createRevision)
-  setCounter(view, 7, entry.modRevision)
+  setCounter(row, 1, entry.createRevision)
+  setCounter(row, 7, entry.modRevision)
   let at = ENTRY_HEADER_BYTES
   if (flags) {
-    view.setBigUint64(at, flags)
+    setUint64(row, at, flags)
     at += 8
   }
   if (lockIndex) {
-    setCounter(view, at, lockIndex)
+    setCounter(row, at, lockIndex)
     at += 6
   }
   if (lease !== null) {
@@ -40,9 +42,8 @@ export function encodeEntry(entry: Entry): Uint8Array {
   return row
 }
 
-/** The entry's value is a view into `row`. Throws `data_corrupt` on a row that this version did not write. */
+/** The entry's value may be a view into `row`. Throws `data_corrupt` on a row that this version did not write. */
 export function decodeEntry(key: string, row: Uint8Array): Entry {
-  const view = viewOf(row)
   if (row.length < ENTRY_HEADER_BYTES || (row[0]! & 0xf0) !== ENTRY_VERSION) throw corrupt(`entry ${quote(key)}`)
   const parts = row[0]!
   let at = ENTRY_HEADER_BYTES
@@ -50,17 +51,17 @@ export function decodeEntry(key: string, row: Uint8Array): Entry {
     key,
     value: row,
     flags: 0n,
-    createRevision: getCounter(view, 1),
-    modRevision: getCounter(view, 7),
+    createRevision: getCounter(row, 1),
+    modRevision: getCounter(row, 7),
     lockIndex: 0,
     lease: null,
   }
   if (parts & HAS_FLAGS) {
-    entry.flags = view.getBigUint64(at)
+    entry.flags = getUint64(row, at)
     at += 8
   }
   if (parts & HAS_LOCK_INDEX) {
-    entry.lockIndex = getCounter(view, at)
+    entry.lockIndex = getCounter(row, at)
     at += 6
   }
   if (parts & HAS_LEASE) {
@@ -68,7 +69,7 @@ export function decodeEntry(key: string, row: Uint8Array): Entry {
     entry.lease = String.fromCharCode(...row.subarray(at, at + length))
     at += length
   }
-  entry.value = new Uint8Array(row.buffer, row.byteOffset + at, row.length - at)
+  entry.value = tail(row, at)
   return entry
 }
 
@@ -83,10 +84,9 @@ const LEASE_VERSION = 0x10
 
 export function encodeLease(lease: LeaseRecord): Uint8Array {
   const row = new Uint8Array(13)
-  const view = new DataView(row.buffer)
   row[0] = LEASE_VERSION
-  setCounter(view, 1, lease.grantRevision)
-  setCounter(view, 7, lease.ttlMs)
+  setCounter(row, 1, lease.grantRevision)
+  setCounter(row, 7, lease.ttlMs)
   return row
 }
 
@@ -97,8 +97,7 @@ export function isLeaseRow(row: Uint8Array): boolean {
 
 export function decodeLease(id: string, row: Uint8Array): LeaseRecord {
   if (row.length < 13 || row[0] !== LEASE_VERSION) throw corrupt(`lease ${quote(id)}`)
-  const view = viewOf(row)
-  return { grantRevision: getCounter(view, 1), ttlMs: getCounter(view, 7) }
+  return { grantRevision: getCounter(row, 1), ttlMs: getCounter(row, 7) }
 }
 
 const SESSION_VERSION = 0x20
@@ -140,45 +139,64 @@ const HEADER_VERSION = 0x10
 
 export function encodeHeader(header: Header): Uint8Array {
   const row = new Uint8Array(19)
-  const view = new DataView(row.buffer)
   row[0] = HEADER_VERSION
-  setCounter(view, 1, header.revision)
-  setCounter(view, 7, header.time)
-  setCounter(view, 13, header.graves)
+  setCounter(row, 1, header.revision)
+  setCounter(row, 7, header.time)
+  setCounter(row, 13, header.graves)
   return row
 }
 
 export function decodeHeader(row: Uint8Array | undefined): Header {
   if (!row) return { revision: 0, time: 0, graves: 0 }
   if (row.length !== 19 || row[0] !== HEADER_VERSION) throw corrupt("the store's header")
-  const view = viewOf(row)
-  return { revision: getCounter(view, 1), time: getCounter(view, 7), graves: getCounter(view, 13) }
+  return { revision: getCounter(row, 1), time: getCounter(row, 7), graves: getCounter(row, 13) }
 }
 
 /** A revision on its own: the value of marks, floors and tombs. */
 export function encodeRevision(revision: number): Uint8Array {
   const row = new Uint8Array(6)
-  setCounter(new DataView(row.buffer), 0, revision)
+  setCounter(row, 0, revision)
   return row
 }
 
 /** 0 for a row that is not there. */
 export function decodeRevision(row: Uint8Array | undefined): number {
-  return row ? getCounter(viewOf(row), 0) : 0
+  return row ? getCounter(row, 0) : 0
 }
 
-function setCounter(view: DataView, at: number, value: number): void {
+function setCounter(row: Uint8Array, at: number, value: number): void {
   assert(Number.isInteger(value) && value >= 0 && value <= COUNTER_MAX, `counter out of range: ${value}`)
-  view.setUint16(at, Math.floor(value / 2 ** 32))
-  view.setUint32(at + 2, value % 2 ** 32)
+  setUint24(row, at, Math.floor(value / 2 ** 24))
+  setUint24(row, at + 3, value % 2 ** 24)
 }
 
-function getCounter(view: DataView, at: number): number {
-  return view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2)
+function getCounter(row: Uint8Array, at: number): number {
+  return getUint24(row, at) * 2 ** 24 + getUint24(row, at + 3)
 }
 
-function viewOf(row: Uint8Array): DataView {
-  return new DataView(row.buffer, row.byteOffset, row.byteLength)
+function setUint24(row: Uint8Array, at: number, value: number): void {
+  row[at] = value >>> 16
+  row[at + 1] = value >>> 8
+  row[at + 2] = value
+}
+
+function getUint24(row: Uint8Array, at: number): number {
+  return row[at]! * 65_536 + row[at + 1]! * 256 + row[at + 2]!
+}
+
+function setUint64(row: Uint8Array, at: number, value: bigint): void {
+  for (let i = 0; i < 8; i++) row[at + i] = Number((value >> BigInt(56 - 8 * i)) & 0xffn)
+}
+
+function getUint64(row: Uint8Array, at: number): bigint {
+  const high = getUint24(row, at) * 256 + row[at + 3]!
+  const low = getUint24(row, at + 4) * 256 + row[at + 7]!
+  return (BigInt(high) << 32n) + BigInt(low)
+}
+
+/** The bytes from `at` on: a copy where they are few, else a view. */
+export function tail(row: Uint8Array, at: number): Uint8Array {
+  return row.length <= COPY_MAX_BYTES ? Uint8Array.prototype.slice.call(row, at) : row.subarray(at)
 }
 
 function quote(key: string): string {

@@ -6,7 +6,7 @@
  * here - a compare that does not hold, a lease that is gone - is an outcome.
  */
 import { DELETE_SLICE_KEYS, TOMBSTONES_MAX, WATCH_HISTORY_MAX_EVENTS } from "../base/limits.ts"
-import { encodeEntry, encodeHeader, encodeLease, encodeRevision, encodeSession, type Header } from "./codec.ts"
+import { encodeEntry, encodeHeader, encodeLease, encodeRevision, encodeSession, type Header, tail } from "./codec.ts"
 import type { Command } from "./command.ts"
 import { successor } from "./keys.ts"
 import { LongTable } from "./longkeys.ts"
@@ -220,7 +220,7 @@ export class Machine extends Reader {
     }
     this.#history.touch(key)
     // The caller's bytes may change later; those of the row are ours.
-    this.#event(key, { ...entry, value: row.subarray(row.length - entry.value.length) })
+    if (!this.#wide) this.#event(key, { ...entry, value: tail(row, row.length - entry.value.length) })
   }
 
   #remove(entry: Entry, revision: number): void {

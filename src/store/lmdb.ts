@@ -247,7 +247,7 @@ function rangeOptions(from: string, to: string | null, limit: number, more: obje
 }
 
 function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1")
+  return Buffer.prototype.latin1Slice.call(key, 0, key.length)
 }
 
 class LmdbReadTable implements ReadTable {

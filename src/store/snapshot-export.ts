@@ -18,17 +18,19 @@ export async function* exportChunks(
     let pieces: Uint8Array[] = []
     let bytes = 0
     for (const row of rows(state.reader, scope, time)) {
-      digest.update(row)
       pieces.push(row)
       bytes += row.length
       if (bytes < SNAPSHOT_CHUNK_BYTES) continue
-      yield Buffer.concat(pieces)
+      const piece = Buffer.concat(pieces)
+      digest.update(piece)
+      yield piece
       // It may have been given up while nobody asked for more: then there is nothing left to read.
       state.checkKept()
       pieces = []
       bytes = 0
     }
-    yield Buffer.concat([...pieces, digest.digest()])
+    const last = Buffer.concat(pieces)
+    yield Buffer.concat([last, digest.update(last).digest()])
   } finally {
     state.close()
   }

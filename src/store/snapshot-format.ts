@@ -37,7 +37,7 @@ const utf8Text = new TextDecoder("utf-8", { fatal: true })
 export function encodeRow(kind: RowKind, body: Uint8Array): Uint8Array {
   const row = new Uint8Array(ROW_HEADER_BYTES + body.length)
   row[0] = kind.charCodeAt(0)
-  new DataView(row.buffer).setUint32(1, body.length)
+  setUint32(row, 1, body.length)
   row.set(body, ROW_HEADER_BYTES)
   return row
 }
@@ -61,7 +61,7 @@ export function encodeEntryBody(entry: Entry): Uint8Array {
   const row = encodeEntry(entry)
   const { key } = entry
   const body = new Uint8Array(4 + key.length + row.length)
-  new DataView(body.buffer).setUint32(0, key.length)
+  setUint32(body, 0, key.length)
   for (let i = 0; i < key.length; i++) body[4 + i] = key.charCodeAt(i)
   body.set(row, 4 + key.length)
   return body
@@ -93,8 +93,7 @@ export class RowSplitter {
   /** The next whole row, or undefined while there is none. Throws `snapshot_invalid`. */
   row(): SnapshotRow | undefined {
     if (this.#rest.length < ROW_HEADER_BYTES) return undefined
-    const { buffer, byteOffset } = this.#rest
-    const length = new DataView(buffer, byteOffset).getUint32(1)
+    const length = getUint32(this.#rest, 1)
     if (length > SNAPSHOT_ROW_MAX_BYTES) throw snapshotInvalid(`a row claims to have ${length} bytes`)
     const row = this.take(ROW_HEADER_BYTES + length)
     return row && { kind: String.fromCharCode(row[0]!), body: row.subarray(ROW_HEADER_BYTES) }
@@ -103,6 +102,14 @@ export class RowSplitter {
   get waiting(): number {
     return this.#rest.length
   }
+}
+
+export function setUint32(bytes: Uint8Array, at: number, value: number): void {
+  for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (24 - 8 * i)
+}
+
+export function getUint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 }
 
 export function snapshotInvalid(why: string): OvlError {

@@ -13,6 +13,7 @@ import { inScope, type RestoreSource } from "./restore.ts"
 import {
   decodeJson,
   DIGEST_BYTES,
+  getUint32,
   MAGIC,
   RowSplitter,
   type SnapshotHeader,
@@ -28,13 +29,9 @@ export async function receiveSnapshot(
   scratch: Scratch,
 ): Promise<RestoreSource> {
   const check = new SnapshotCheck()
-  for await (const chunk of chunks) {
-    // Pieces of a bounded size, whatever they come in.
-    for (let at = 0; at < chunk.length; at += SNAPSHOT_CHUNK_BYTES) {
-      const piece = chunk.slice(at, at + SNAPSHOT_CHUNK_BYTES)
-      scratch.append(piece)
-      check.push(piece)
-    }
+  for await (const piece of pieces(chunks)) {
+    scratch.append(piece)
+    check.push(piece)
   }
   const info = check.finish()
   const lacking = scope.areas.find((area) => !covered(info.scope, area, scope.except ?? []))
@@ -55,10 +52,17 @@ export async function receiveSnapshot(
 /** Reads a snapshot for its facts alone. Throws `snapshot_invalid`. */
 export async function inspectSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
   const check = new SnapshotCheck()
-  for await (const chunk of chunks)
-    for (let at = 0; at < chunk.length; at += SNAPSHOT_CHUNK_BYTES)
-      check.push(chunk.slice(at, at + SNAPSHOT_CHUNK_BYTES))
+  for await (const piece of pieces(chunks)) check.push(piece)
   return check.finish()
+}
+
+/** Copies of a bounded size, whatever the bytes come in; the event loop gets a turn between them. */
+async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks)
+    for (let at = 0; at < chunk.length; at += SNAPSHOT_CHUNK_BYTES) {
+      yield Uint8Array.prototype.slice.call(chunk, at, at + SNAPSHOT_CHUNK_BYTES)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
 }
 
 /** Whether a snapshot of `held` has all below `area` that is not spared anyway. */
@@ -73,6 +77,7 @@ class SnapshotCheck {
   readonly #digest = createHash("sha256")
   readonly #sessions = new Set<string>()
   #header: SnapshotHeader | null = null
+  #held: Uint8Array = new Uint8Array()
   #begun = false
   #ended = false
   #lastKey = ""
@@ -81,20 +86,17 @@ class SnapshotCheck {
 
   push(bytes: Uint8Array): void {
     this.#bytes += bytes.length
+    this.#hash(bytes)
     this.#splitter.push(bytes)
     if (!this.#begun) {
       const magic = this.#splitter.take(MAGIC.length)
       if (!magic) return
       if (Buffer.compare(magic, MAGIC) !== 0) throw snapshotInvalid("it is none of ovl's, or of another version's")
-      this.#digest.update(magic)
       this.#begun = true
     }
     while (!this.#ended) {
-      const before = this.#splitter.waiting
       const row = this.#splitter.row()
       if (!row) return
-      this.#digest.update(headOf(row, before - this.#splitter.waiting))
-      this.#digest.update(row.body)
       this.#row(row)
     }
     if (this.#splitter.waiting > DIGEST_BYTES) throw snapshotInvalid("something follows its end")
@@ -106,6 +108,14 @@ class SnapshotCheck {
     if (Buffer.compare(digest, this.#digest.digest()) !== 0) throw snapshotInvalid("its checksum does not match")
     const { revision, time, scope } = this.#header
     return { revision, time, scope, keys: this.#keys, sessions: this.#sessions.size, bytes: this.#bytes }
+  }
+
+  /** All but the last bytes, which are the digest. */
+  #hash(bytes: Uint8Array): void {
+    const held = Buffer.concat([this.#held, bytes])
+    const ready = Math.max(0, held.length - DIGEST_BYTES)
+    this.#digest.update(held.subarray(0, ready))
+    this.#held = held.subarray(ready)
   }
 
   #row({ kind, body }: SnapshotRow): void {
@@ -150,13 +160,6 @@ class SnapshotCheck {
   }
 }
 
-function headOf({ kind, body }: SnapshotRow, bytes: number): Uint8Array {
-  const head = new Uint8Array(bytes - body.length)
-  head[0] = kind.charCodeAt(0)
-  new DataView(head.buffer).setUint32(1, body.length)
-  return head
-}
-
 function headerOf(value: unknown): SnapshotHeader {
   const { revision, time, scope } = value as Partial<SnapshotHeader>
   const texts = (list: unknown): boolean => Array.isArray(list) && list.every((text) => typeof text === "string")
@@ -177,9 +180,9 @@ function isRevision(revision: unknown, header: SnapshotHeader): boolean {
 
 function entryOf(body: Uint8Array): Entry {
   if (body.length < 4) throw snapshotInvalid("a row is damaged")
-  const length = new DataView(body.buffer, body.byteOffset).getUint32(0)
+  const length = getUint32(body, 0)
   if (length > body.length - 4) throw snapshotInvalid("a row is damaged")
-  const key = Buffer.from(body.buffer, body.byteOffset + 4, length).toString("latin1")
+  const key = Buffer.prototype.latin1Slice.call(body, 4, 4 + length)
   try {
     return decodeEntry(key, body.subarray(4 + length))
   } catch (thrown) {

@@ -25,6 +25,9 @@ export class History {
   /** Keys that the present command changed, and folders from which it took a key. */
   #touched = new Set<string>()
   #thinned = new Set<string>()
+  /** The folder of the key that came last. */
+  #lastTouched: string | null = null
+  #lastThinned: string | null = null
   #buried = 0
   /** Marks of this run, written at its end: many commands of a run change the same few folders. */
   readonly #pending = new Map<string, number>()
@@ -41,14 +44,20 @@ export class History {
 
   /** The present command has changed a key. */
   touch(key: string): void {
-    for (const folder of foldersOf(key)) this.#touched.add(folder)
+    // Neighbours come one after the other, and share their folders.
+    const folder = key.slice(0, key.lastIndexOf("/") + 1)
+    if (folder === this.#lastTouched) return
+    this.#lastTouched = folder
+    for (const outer of foldersOf(folder)) this.#touched.add(outer)
     this.#touched.add("")
   }
 
   /** The present command has deleted a key. */
   bury(key: string, revision: number): void {
     this.touch(key)
-    for (const folder of foldersOf(key)) this.#thinned.add(folder)
+    const folder = key.slice(0, key.lastIndexOf("/") + 1)
+    if (folder !== this.#lastThinned) for (const outer of foldersOf(folder)) this.#thinned.add(outer)
+    this.#lastThinned = folder
     if (++this.#buried > TOMBSTONES_PER_COMMAND_MAX) return this.#raiseFloor(key, revision)
     this.#tombs.put(key, encodeRevision(revision))
     this.#dig(revision, "k", key)
@@ -69,6 +78,7 @@ export class History {
     for (const folder of this.#thinned) if (this.#isEmpty(folder)) this.#dig(revision, "f", folder)
     if (this.#touched.size > 0) this.#touched = new Set()
     if (this.#thinned.size > 0) this.#thinned = new Set()
+    this.#lastTouched = this.#lastThinned = null
     this.#buried = 0
     if (this.#header.graves > this.#gravesMax) this.#forget(this.#header.graves - this.#gravesMax)
   }

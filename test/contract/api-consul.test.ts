@@ -1,4 +1,4 @@
-/** What holds for all of Consul's paths, row by row of CONSUL-API, section 1; and what is not there yet. */
+/** What holds for all of Consul's paths, row by row of CONSUL-API, section 1. */
 import { expect, test } from "bun:test"
 import { type RawAnswer, rawRequest } from "./api-fixture.ts"
 import { onBothRoles } from "./api-kv.ts"
@@ -78,21 +78,5 @@ onBothRoles("Consul's paths", (kv) => {
     )
     const headers = { "X-Consul-Partition": "a" }
     expect((await kv.ask("GET", "/v1/kv/x", undefined, headers)).status).toBe(400)
-  })
-
-  test("what is not there yet says so", async () => {
-    for (const [method, path] of [
-      ["PUT", "/v1/txn"],
-      ["PUT", "/v1/session/create"],
-      ["GET", "/v1/agent/self"],
-      ["PUT", "/v1/kv/k?acquire=s"],
-    ]) {
-      expect(await kv.text(method!, path!)).toMatch(/^500 .*not available in this version$/)
-    }
-  })
-
-  test("/v1/status", async () => {
-    expect(await kv.text("GET", "/v1/status/leader")).toBe('200 "192.168.1.51:8300"')
-    expect(await kv.text("GET", "/v1/status/peers")).toBe('200 ["192.168.1.51:8300"]')
   })
 })

@@ -328,6 +328,19 @@ export async function rawRequest(url: string, lines: string[], body = ""): Promi
   return { status: Number(first.split(" ")[1]), headers, text: answer.slice(end + 4) }
 }
 
+/** A GET on a connection of its own (fetch has only so many); `answer` is what comes first, `close` breaks it off. */
+export async function openRequest(url: string, target: string): Promise<{ answer: Promise<string>; close(): void }> {
+  const { hostname, port } = new URL(url)
+  const { promise: answer, resolve } = Promise.withResolvers<string>()
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: { data: (_socket, data) => resolve(data.toString("latin1")), close: () => resolve("") },
+  })
+  socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+  return { answer, close: () => socket.end() }
+}
+
 /** A body that is sent in chunks, without a length. */
 export function chunked(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({

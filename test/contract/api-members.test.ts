@@ -14,6 +14,8 @@ onBothRoles("Consul's members", (kv) => {
   })
 
   test("/v1/agent/self and members", async () => {
+    await kv.fixture.node.cluster.heartbeat(SELF)
+    while (!kv.fixture.node.catalog.alive.has(SELF)) await Bun.sleep(1)
     const self = (await json("/v1/agent/self")) as { Config: object; Member: object }
     expect(self).toMatchObject({ DebugConfig: {}, Coord: null, Stats: {}, Meta: {} })
     expect(self.Config).toMatchObject({

@@ -60,7 +60,8 @@ onBothRoles("Consul sessions", (kv) => {
     ["0", 0],
     ["1", 1e9],
     ["999", 60e9],
-    ["1000", 1000],
+    // Less than a millisecond is one.
+    ["1000", 1e6],
     ["30000000000", 30e9],
     ['"10m"', 60e9],
     ["null", 15e9],

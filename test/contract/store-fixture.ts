@@ -54,6 +54,8 @@ export class StoreFixture {
   harness!: StoreHarness
   clock!: ManualClock
   store!: Store
+  /** A harness for a store that knows nothing of this one. */
+  remake!: () => StoreHarness
 
   async setUp(harness: StoreHarness): Promise<void> {
     this.harness = harness

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { RED_GREEN } from "../../lab/topology.ts"
 import { tryNext } from "../lab.ts"
 import { styleFor } from "../render/style.ts"
 import { ovl } from "../testing.ts"
@@ -37,14 +38,16 @@ test("a name that would lead out of the labs' directory is none", async () => {
     expect([name, (await ovl([...line("lab down --name"), name], { root: true })).status]).toEqual([name, 2])
 })
 
-test("what to try next names the lab where it is not the usual one", () => {
-  expect(tryNext("red-green", "ovl", false)).toContain("\n  ovl lab verify\n")
-  expect(tryNext("red-green", "ovl", true)).not.toContain("verify")
-  expect(tryNext("blue", "dist/ovl", true)).toContain("\n  dist/ovl lab exec --name blue swarm-01 -- ip netns ls\n")
+test("what to try next names the lab where it is not the usual one, and the program as it was called", async () => {
+  expect(await tryNext(RED_GREEN, "ovl", false)).toContain("\n  ovl lab verify\n")
+  expect(await tryNext(RED_GREEN, "ovl", true)).not.toContain("verify")
+  const blue = await tryNext({ ...RED_GREEN, name: "blue" }, "dist/ovl", true)
+  expect(blue).toContain("\n  dist/ovl lab exec --name blue swarm-02 -- ovl exec namespace_03 ping -c1 namespace_01\n")
 })
 
 test("on a terminal long lines of verify are cut to its width", () => {
-  const checks = [{ name: "frames", ok: true, detail: "a long story of what was seen on the wire" }]
-  const text = verifyText({ lab: "l", passed: 1, failed: 0, checks }, styleFor(false, false, {}), 30)
-  expect(text.split("\n")[0]).toBe("ok    frames  a long story of\u2026")
+  const detail = "a long story of what was seen on the wire"
+  const checks = [true, false].map((ok) => ({ name: "frames", ok, detail }))
+  const text = verifyText({ lab: "l", passed: 1, failed: 1, checks }, styleFor(false, false, {}), 30)
+  expect(text.split("\n").slice(0, 2)).toEqual(["ok    frames  a long story of\u2026", `FAIL  frames  ${detail}`])
 })

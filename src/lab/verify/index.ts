@@ -14,14 +14,14 @@ import { wireChecks } from "./checks-wire.ts"
 import { type Responder, respond } from "./probe.ts"
 import { lookAround, type Scene } from "./scene.ts"
 
-/** Errors: lab_not_found, lab_busy (conflict), lab_inside. Whatever is wrong with the lab itself is a failed check. */
-export async function labVerify(lab: string, progress: Progress): Promise<LabVerify> {
+/** The lab of that name, or the only one. Errors: lab_not_found, lab_ambiguous, lab_busy (conflict), lab_inside. Whatever is wrong with the lab itself is a failed check. */
+export async function labVerify(lab: string | undefined, progress: Progress): Promise<LabVerify> {
   const places = new LabPlaces(chooseLab(lab))
   const lock = lockLab(places)
   try {
     const checks = await allChecks(places, progress)
     const failed = checks.filter((check) => !check.ok).length
-    return { lab, passed: checks.length - failed, failed, checks }
+    return { lab: places.lab, passed: checks.length - failed, failed, checks }
   } finally {
     lock.release()
   }

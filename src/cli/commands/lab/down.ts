@@ -16,11 +16,12 @@ export const labDown = defineCommand({
     const { name, all } = context.options
     requireRootForLab(context.io, "down")
     const { labDown: takeApart } = await import("../../../lab/down.ts")
-    const { labList } = await import("../../../lab/state.ts")
-    const names = all ? labList().map((lab) => lab.name) : [name]
+    const { chooseLab, labList } = await import("../../../lab/state.ts")
+    const names = all ? labList().map((lab) => lab.name) : [chooseLab(name)]
     const progress = progressOf(context)
     for (const each of names) await progress.over(takeApart(each, progress.step))
     if (context.settings.json) context.document({ down: names })
+    else context.remark(names.length === 0 ? "no lab is up" : `lab ${names.join(", ")} is down`)
     return 0
   },
 })

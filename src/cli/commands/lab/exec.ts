@@ -19,6 +19,7 @@ export const labExec = defineCommand({
     const { name } = context.options
     requireRootForLab(context.io, "exec")
     const { execInLabHost } = await import("../../../lab/exec.ts")
-    return execInLabHost(name, context.arguments.host, context.arguments.command)
+    const { chooseLab } = await import("../../../lab/state.ts")
+    return execInLabHost(chooseLab(name), context.arguments.host, context.arguments.command)
   },
 })

@@ -1,6 +1,6 @@
 import { notAvailable } from "../../../base/errors.ts"
 import { defineCommand } from "../../command.ts"
-import { LAB_OPTIONS, requireRootForLab, tryNext } from "../../lab.ts"
+import { DEFAULT_LAB, LAB_OPTIONS, requireRootForLab, tryNext } from "../../lab.ts"
 import { progressOf } from "../../render/progress.ts"
 
 export const labUp = defineCommand({
@@ -21,7 +21,7 @@ export const labUp = defineCommand({
       takes: "one",
     },
   },
-  options: LAB_OPTIONS,
+  options: { name: { ...LAB_OPTIONS.name, default: DEFAULT_LAB, description: "The lab's name" } },
   async run(context) {
     const { name } = context.options
     if (context.arguments.file !== undefined) throw notAvailable("lab up FILE")
@@ -31,7 +31,7 @@ export const labUp = defineCommand({
     const progress = progressOf(context)
     await progress.over(bringUp({ ...RED_GREEN, name }, progress.step))
     if (context.settings.json) context.document({ lab: name })
-    else context.remark(tryNext(name, context.io.programName(), false))
+    else context.remark(await tryNext({ ...RED_GREEN, name }, context.io.programName(), false))
     return 0
   },
 })

@@ -30,7 +30,8 @@ export const labVerify = defineCommand({
     if (settings.json) return result.failed > 0 ? DEGRADED : 0
     if (columns !== null && isCut(result, columns)) context.remark("`ovl lab verify -v` shows the long lines whole.")
     if (result.failed > 0) return DEGRADED
-    context.remark(tryNext(name, io.programName(), true))
+    const { RED_GREEN } = await import("../../../lab/topology.ts")
+    context.remark(await tryNext({ ...RED_GREEN, name: result.lab }, io.programName(), true))
     return 0
   },
 })
@@ -44,14 +45,14 @@ function checkLines({ checks }: LabVerify): string[] {
 }
 
 function isCut(result: LabVerify, columns: number): boolean {
-  return checkLines(result).some((line) => MARK_CHARS + [...line].length > columns)
+  return checkLines(result).some((line, at) => result.checks[at]!.ok && MARK_CHARS + [...line].length > columns)
 }
 
-/** One line a check with what was seen, cut to `columns` characters unless they are null; then the sum. */
+/** One line a check with what was seen, then the sum. Of what went well, lines are cut to `columns` characters, if given. */
 export function verifyText(result: LabVerify, style: Style, columns: number | null): string {
   const lines = checkLines(result).map((line, at) => {
-    const mark = result.checks[at]!.ok ? style.good("ok  ") : style.bad("FAIL")
-    return `${mark}  ${columns === null ? line : cut(line, columns - MARK_CHARS)}`
+    if (!result.checks[at]!.ok) return `${style.bad("FAIL")}  ${line}`
+    return `${style.good("ok  ")}  ${columns === null ? line : cut(line, columns - MARK_CHARS)}`
   })
   const sum = `lab ${result.lab}: ${result.passed} passed, ${result.failed} failed`
   return `${[...lines, "", result.failed === 0 ? style.good(sum) : style.bad(sum)].join("\n")}\n`
