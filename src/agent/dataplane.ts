@@ -39,11 +39,19 @@ export interface DataPlaneOptions {
   onReconciled: () => void
 }
 
+type Expectation = Pick<EndpointRecord, "networkId" | "name">
+
+function expectation({ networkId, name }: Expectation): string {
+  return `${networkId}/${name}`
+}
+
 export class DataPlane {
   readonly #o: DataPlaneOptions
   readonly #projection: Projection
-  /** Own endpoints still pending in the catalog that are in the kernel already. */
-  readonly #attached = new Set<string>()
+  /** Endpoints that an attach under way has asked for, as `<network>/<name>`: it will put them into the kernel itself. */
+  readonly #expected = new Map<string, number>()
+  /** Endpoints of failed attaches that the cluster could not be told of yet. */
+  readonly #abandoned = new Set<string>()
   /** Which rules stand, as a key; null: not known. */
   #rules: string | null = null
   #repairs = 0
@@ -112,7 +120,7 @@ export class DataPlane {
   /** Follows one batch of changes, which the catalog holds already. */
   follow(batch: ChangeBatch): void {
     for (const change of batch.changes)
-      if (change.type === "endpoint" && !change.value) this.#attached.delete(change.id)
+      if (change.type === "endpoint" && !change.value) this.#abandoned.delete(change.id)
     if (batch.snapshot || this.#projection.needsReconcile(batch.changes)) return this.reconcile()
     try {
       const operations = this.#projection.step(batch.changes)
@@ -130,7 +138,6 @@ export class DataPlane {
    */
   attach(endpoints: readonly EndpointRecord[]): void {
     const { kernel } = this.#o
-    for (const endpoint of endpoints) this.#attached.add(endpoint.id)
     const egress = this.#hasEgress || endpoints.some((endpoint) => endpoint.egress !== null)
     try {
       this.#ensureRules(true, egress)
@@ -139,17 +146,47 @@ export class DataPlane {
         catalog: this.#o.catalog,
         nodeId: this.#o.nodeId,
         projection: this.#projection,
-        absent: this.#view(false).absent,
+        absent: this.#othersUnderWay(endpoints),
         kernel,
         egressAddress: () => this.egressAddress(),
       })
       kernel.apply(plan.operations, "all-or-nothing")
       plan.note()
+      for (const endpoint of endpoints) this.#expected.delete(expectation(endpoint))
     } catch (error) {
-      for (const endpoint of endpoints) this.#attached.delete(endpoint.id)
       this.#attempt("firewall", () => this.#ensureRules(this.#hasNetworks, this.#hasEgress))
       throw error
     }
+  }
+
+  /** Says which endpoints an attach is about to make: until it has, or has settled, nobody else puts them into the kernel. */
+  expect(specs: readonly Expectation[]): { settle: () => void } {
+    const keys = specs.map(expectation)
+    for (const key of keys) this.#expected.set(key, (this.#expected.get(key) ?? 0) + 1)
+    return {
+      settle: () => {
+        // One of two attaches that ask for the same name fails: it must not speak for the other.
+        for (const key of keys) {
+          const count = this.#expected.get(key)
+          if (count !== undefined && count > 1) this.#expected.set(key, count - 1)
+          else this.#expected.delete(key)
+        }
+      },
+    }
+  }
+
+  isExpected(endpoint: Expectation): boolean {
+    return this.#expected.has(expectation(endpoint))
+  }
+
+  /** Keeps the endpoints of a failed attach out of the kernel until the cluster has removed them. */
+  abandon(ids: readonly string[]): void {
+    for (const id of ids) this.#abandoned.add(id)
+    this.reconcile()
+  }
+
+  isAbandoned(endpoint: Pick<EndpointRecord, "id">): boolean {
+    return this.#abandoned.has(endpoint.id)
   }
 
   /** The endpoint's namespace is there, and is the one that it was attached to. */
@@ -162,10 +199,17 @@ export class DataPlane {
   #view(looking: boolean): Viewpoint & { absent: Set<string> } {
     const absent = new Set<string>()
     for (const endpoint of this.#o.catalog.endpointsOfNode(this.#o.nodeId)) {
-      const underWay = endpoint.state !== "up" && !this.#attached.has(endpoint.id)
-      if (underWay || (looking && !this.isPresent(endpoint))) absent.add(endpoint.id)
+      const unwanted = this.isExpected(endpoint) || this.isAbandoned(endpoint)
+      if (unwanted || (looking && !this.isPresent(endpoint))) absent.add(endpoint.id)
     }
     return { nodeId: this.#o.nodeId, absent }
+  }
+
+  /** Other own endpoints that are not to be in the kernel while these are put there. */
+  #othersUnderWay(endpoints: readonly EndpointRecord[]): Set<string> {
+    const { absent } = this.#view(false)
+    for (const endpoint of endpoints) absent.delete(endpoint.id)
+    return absent
   }
 
   #desiredEgress(view: Viewpoint): EgressState | null {

@@ -88,6 +88,7 @@ export class Endpoints {
         netns: request.netns,
         netnsId,
         origin: "run",
+        egress: null,
       }),
     )
     const egress = request.networks.findIndex((network) => !network.internal)
@@ -116,6 +117,7 @@ export class Endpoints {
         netns: namespace.path,
         netnsId: namespace.id,
         origin: "attach",
+        egress: null,
       }
       const egressName = nextIfname([...seen.interfaces, ifname])
       const [record] = await this.#create([endpoint], wantsEgress ? { index: 0, ifname: egressName } : null)
@@ -158,20 +160,38 @@ export class Endpoints {
   }
 
   /**
-   * Gives up endpoints whose namespace is gone, as nobody can use them, and after a start (`starting`) also what was being
-   * attached when the last daemon ended: its caller never had an answer. A workload that `run` made ends otherwise.
+   * Gives up endpoints that nobody can use, as their namespace is gone, and those of attaches that failed while the
+   * cluster could not be told. A workload that `run` made ends otherwise, except after a start (`starting`).
    */
   async freeWhatIsGone(starting: boolean): Promise<void> {
-    const half = (each: EndpointRecord) => starting && each.state !== "up"
+    const { dataplane, events } = this.#o
     const vanished = (each: EndpointRecord) =>
-      each.state === "up" && (starting || each.origin === "attach") && !this.#o.dataplane.isPresent(each)
-    const gone = this.#own().filter((each) => half(each) || vanished(each))
+      (starting || each.origin === "attach") && !dataplane.isExpected(each) && !dataplane.isPresent(each)
+    const gone = this.#own().filter((each) => dataplane.isAbandoned(each) || vanished(each))
     if (gone.length === 0) return
     await this.#remove(gone)
-    for (const each of gone)
-      this.#o.events.emit("endpoint_freed", `endpoint ${each.name} freed: its namespace is gone`, {
-        endpoint: each.name,
-      })
+    for (const { name } of gone)
+      events.emit("endpoint_freed", `endpoint ${name} freed: its namespace is gone`, { endpoint: name })
+  }
+
+  /**
+   * After a start: where the egress bridge had to take another subnet than before (the old one is somebody else's by
+   * now), this node's endpoints get new addresses on it.
+   */
+  async renumberEgress(): Promise<void> {
+    const withEgress = this.#own().filter((each) => each.egress !== null)
+    if (withEgress.length === 0) return
+    const gateway = this.#o.dataplane.egressAddress().split("/")[0]
+    const moved = withEgress.filter((each) => each.egress?.gateway !== gateway)
+    if (moved.length === 0) return
+    const updates = moved.map(({ id, egress }) => ({ id, egress: this.#promiseEgress(egress!.ifname) }))
+    try {
+      const { revision } = await this.#o.cluster.updateEndpoints(updates)
+      await this.#o.replica.waitFor(revision)
+    } finally {
+      for (const { egress } of updates) this.#promised.delete(egress.ip)
+    }
+    this.#o.dataplane.reconcile()
   }
 
   /** Withdraws everything this node has. */
@@ -191,40 +211,45 @@ export class Endpoints {
   async #create(specs: EndpointSpec[], egress: { index: number; ifname: string } | null): Promise<EndpointRecord[]> {
     const { cluster, replica, dataplane, events } = this.#o
     const promise = egress ? this.#promiseEgress(egress.ifname) : null
+    const wanted = specs.map((spec, index) => ({ ...spec, egress: index === egress?.index ? promise : null }))
+    const expected = dataplane.expect(wanted)
     let ids: string[] = []
     try {
-      const created = await cluster.createEndpoints(specs)
-      ids = created.endpoints.map((each) => each.id)
-      await replica.waitFor(created.revision)
-      const records = created.endpoints.map((each, index) =>
-        index === egress?.index ? { ...each, egress: promise } : each,
-      )
-      dataplane.attach(records)
-      const networkIds = [...new Set(specs.map((spec) => spec.networkId))]
-      const [updated, programmed] = await Promise.all([
-        cluster.updateEndpoints(records.map(({ id, egress }) => ({ id, egress, state: "up" }))),
-        cluster.awaitProgrammed(networkIds, created.revision, PROGRAMMED_WAIT_MS),
-        this.#reportEgress(promise),
-      ])
-      await replica.waitFor(updated.revision)
-      this.#tellLagging(specs[0]!.name, programmed.lagging)
-      for (const each of records)
-        events.emit("endpoint_up", `endpoint ${each.name} is up at ${each.ip}`, { endpoint: each.name, ip: each.ip })
-      return records.map((each) => this.#catalog.endpoints.get(each.id) ?? { ...each, state: "up" })
+      const { endpoints, revision } = await cluster.createEndpoints(wanted)
+      ids = endpoints.map((each) => each.id)
+      await replica.waitFor(revision)
+      dataplane.attach(endpoints)
+      await Promise.all([this.#awaitOthers(endpoints, revision), this.#reportEgress(promise)])
+      for (const { name, ip } of endpoints)
+        events.emit("endpoint_up", `endpoint ${name} is up at ${ip}`, { endpoint: name, ip })
+      return endpoints
     } catch (error) {
       if (ids.length > 0) await this.#undo(ids)
       throw error
     } finally {
+      expected.settle()
       if (promise) this.#promised.delete(promise.ip)
     }
   }
 
-  /** Best effort: where the cluster cannot be reached now, the next start frees what stayed `pending`. */
+  /** Until every live node of the networks has its rows. A cluster that cannot be asked just now breaks nothing. */
+  async #awaitOthers(endpoints: EndpointRecord[], revision: number): Promise<void> {
+    const networkIds = [...new Set(endpoints.map((each) => each.networkId))]
+    try {
+      const { lagging } = await this.#o.cluster.awaitProgrammed(networkIds, revision, PROGRAMMED_WAIT_MS)
+      this.#tellLagging(endpoints[0]!.name, lagging)
+    } catch (error) {
+      this.#o.log.warn("cannot tell whether the other nodes have followed", { why: asOvlError(error).message })
+    }
+  }
+
+  /** Best effort: where the cluster cannot be reached now, it is told later, and the kernel holds nothing of it meanwhile. */
   async #undo(ids: string[]): Promise<void> {
     try {
       const { revision } = await this.#o.cluster.removeEndpoints(ids)
       await this.#o.replica.waitFor(revision)
     } catch (error) {
+      this.#o.dataplane.abandon(ids)
       this.#o.log.warn("cannot take back an attach yet", { why: asOvlError(error).message })
     }
   }

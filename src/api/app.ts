@@ -24,20 +24,22 @@ export interface AppOptions {
   waits?: Waits
 }
 
-/** The Hono application, and before it the short way for single keys of Consul's KV. */
+/** Consul's paths, with a short way for single keys, and the Hono application for all others. */
 export function createApp(node: LocalNode, { log, consul = {}, waits = new Waits() }: AppOptions): Application {
   const context: ConsulContext = { node, settings: { ...DEFAULT_SETTINGS, ...consul }, waits }
-  const hono = createHono(context, log)
+  const hono = createHono(node, log)
   return {
-    fetch: (request, bindings) => answerFast(context, log, request, bindings) ?? hono.fetch(request, bindings),
+    fetch: (request, bindings) =>
+      answerFast(context, log, request, bindings) ??
+      (bindings.target.startsWith("/v1/")
+        ? answerConsul(context, log, request, bindings)
+        : hono.fetch(request, bindings)),
   }
 }
 
-function createHono(consul: ConsulContext, log: Log): Hono<AppEnv> {
-  const { node } = consul
+function createHono(node: LocalNode, log: Log): Hono<AppEnv> {
   // The path as it came: Hono would decode parts of it, and a key must be decoded exactly once.
   const app = new Hono<AppEnv>({ getPath: (_request, options) => pathOf(options!.env!.target) })
-  app.all("/v1/*", (context) => answerConsul(consul, log, context.req.raw, context.env))
   for (const [path, routes] of byPath([...OWN_ROUTES, openApiRoute])) {
     app.all(path, async ({ req, env }) => {
       const method = req.raw.method === "HEAD" ? "GET" : req.raw.method

@@ -7,15 +7,27 @@ export function declaredLength(headers: Headers): number | null {
   return text !== null && /^\d+$/.test(text) ? Number(text) : null
 }
 
-/** The whole body, or null where it is longer than `maxBytes`. */
+/**
+ * The whole body, or null where it is longer than `maxBytes`. Errors: body_cut_off (usage), when the caller broke off in
+ * the middle of it.
+ */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | null> {
   const declared = declaredLength(request.headers)
   if (declared !== null) {
     if (declared > maxBytes) return null
-    const bytes = new Uint8Array(await request.arrayBuffer())
+    const bytes = await declaredBody(request)
     return bytes.length > maxBytes ? null : bytes
   }
-  return request.body ? readStream(request.body, maxBytes) : new Uint8Array()
+  return request.body ? readStream(request.body, maxBytes).catch(cutOff) : new Uint8Array()
+}
+
+/** A body that has said how long it is, and is not too long. Errors: body_cut_off. */
+export async function declaredBody(request: Request): Promise<Uint8Array> {
+  return new Uint8Array(await request.arrayBuffer().catch(cutOff))
+}
+
+function cutOff(cause: unknown): never {
+  throw new OvlError("body_cut_off", "request refused: its body ended too early", { kind: "usage", cause })
 }
 
 async function readStream(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | null> {

@@ -21,7 +21,8 @@ export function consulErrorAnswer(thrown: unknown, log: Log): Response {
   const error = asOvlError(thrown)
   reportInternal(error, log)
   if (error.kind === "unauthorized") return consulText(403, `Permission denied: ${error.message}`)
-  if (error.kind === "unavailable") return consulText(500, NO_LEADER.has(error.code) ? "No cluster leader" : error.message)
+  if (error.kind === "unavailable")
+    return consulText(500, NO_LEADER.has(error.code) ? "No cluster leader" : error.message)
   // Consul knows no 422.
   return consulText(error.kind === "invalid" ? 400 : error.httpStatus, error.message)
 }

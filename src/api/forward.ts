@@ -32,7 +32,10 @@ interface Forwarded {
 }
 
 /** Errors: no_server (unavailable). */
-export async function forward(node: LocalNode, { method, target, headers, body, signal }: Forwarded): Promise<Response> {
+export async function forward(
+  node: LocalNode,
+  { method, target, headers, body, signal }: Forwarded,
+): Promise<Response> {
   const passed = [...headers].filter(([name]) => !OF_ONE_HOP.has(name) && !NOT_PASSED_ON.has(name))
   const answer = await node.forward({ method, target: withoutToken(target), headers: passed, body }, signal)
   const hasBody = answer.status !== 204 && answer.status !== 304

@@ -196,6 +196,7 @@ describe("a new daemon over an old kernel", () => {
         netns: "/run/netns/half",
         netnsId: null,
         origin: "attach",
+        egress: null,
       },
     ])
     await h1.agent.endpoints.freeWhatIsGone(true)

@@ -198,6 +198,7 @@ async function firstSync(
     await node.cluster.heartbeat(node.id)
     await reportFacts(node, vtep, identity, options)
     await agent.endpoints.freeWhatIsGone(true)
+    await agent.endpoints.renumberEgress()
     await agent.workloads.resume()
   })
   const failed = settle.catch((error) =>

@@ -41,9 +41,22 @@ export class Application {
         next = end
       }
     }
+    this.awaitCarriers()
     if (this.failures.length === 0) return
     if (this.mode === "all-or-nothing") this.undo()
     throw summary(this.failures)
+  }
+
+  /**
+   * A port forwards once the kernel has seen its carrier, and that work waits for a turn of its own, which on a busy
+   * machine comes after our answer: the first packet would be lost. Asking for the link makes the kernel see to it at
+   * once (linkwatch_sync_dev in rtnl_getlink, from Linux 6.8 on).
+   */
+  private awaitCarriers(): void {
+    for (const operation of this.done) {
+      if (operation.op !== "veth-add") continue
+      this.sockets.with(operation.ns, ({ socket }) => link.get(socket, operation.index))
+    }
   }
 
   private mustStop(): boolean {
@@ -258,7 +271,9 @@ class Sending {
     const before = this.batch.length
     request(this.batch, operation, indexes, (ns) => this.fds.get(ns) ?? -1)
     for (let i = before; i < this.batch.length; i++) this.owners.push(operation)
-    if (CHANGES_INDEXES.has(operation.op) && "name" in operation) this.pending.add(operation.name)
+    // Our end of a pair has the index that we chose: what follows need not wait to ask for it.
+    if (operation.op === "veth-add") this.indexes.set(operation.name, operation.index)
+    else if (CHANGES_INDEXES.has(operation.op) && "name" in operation) this.pending.add(operation.name)
     return null
   }
 
@@ -282,11 +297,12 @@ class Sending {
     }
     this.owners.length = 0
     for (const name of this.pending) this.indexes.delete(name)
+    for (const [operation] of refusedOnes) if (operation.op === "veth-add") this.indexes.delete(operation.name)
     this.pending.clear()
     return result
   }
 }
 
-const CHANGES_INDEXES: ReadonlySet<string> = new Set(["bridge-add", "veth-add", "link-del"])
+const CHANGES_INDEXES: ReadonlySet<string> = new Set(["bridge-add", "link-del"])
 /** A batch that stays small stays in the processor's cache, and needs no memory to grow into: twice as fast, the first time. */
 const OPERATIONS_PER_BATCH_MAX = 1_024

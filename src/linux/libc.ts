@@ -219,6 +219,11 @@ export function setInherited(fd: number, inherited: boolean): void {
   check(libc().calls.fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC), "fcntl F_SETFD")
 }
 
+/** An `ioctl` on a structure that may well be refused: false then. */
+export function tryIoctl(fd: number, request: number, argument: Uint8Array): boolean {
+  return libc().calls.ioctl(fd, request, ptr(argument)) >= 0
+}
+
 /** An `ioctl` whose argument is a number or a structure. */
 export function ioctl(fd: number, request: number, argument: number | Uint8Array, what: string): number {
   const value = typeof argument === "number" ? argument : ptr(argument)

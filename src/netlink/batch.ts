@@ -1,5 +1,5 @@
 /** Many requests in as few sends as possible: what makes ten thousand peers a matter of milliseconds. */
-import { NETLINK_SEND_MAX_BYTES } from "../base/limits.ts"
+import { NETLINK_REQUEST_MAX_BYTES } from "../base/limits.ts"
 import { NLM_F_REQUEST } from "./constants.ts"
 import type { NetlinkError } from "./errors.ts"
 import { MessageWriter } from "./message.ts"
@@ -14,7 +14,7 @@ export interface BatchResult {
 
 /** Collects requests for one socket. Not a transaction: a refused request does not stop the ones behind it. */
 export class Batch implements RequestTarget {
-  private readonly writer = new MessageWriter(NETLINK_SEND_MAX_BYTES)
+  private readonly writer = new MessageWriter(NETLINK_REQUEST_MAX_BYTES)
   private count = 0
 
   constructor(private readonly socket: NetlinkSocket) {}

@@ -4,6 +4,8 @@
  * must stay open until the request is sent.
  */
 import { assert } from "../base/assert.ts"
+import { IFNAME_MAX_CHARS } from "../base/limits.ts"
+import { tryIoctl } from "../linux/libc.ts"
 import {
   AF_UNSPEC,
   IFF_UP,
@@ -280,9 +282,22 @@ export function get(socket: NetlinkSocket, device: Device): Link | null {
   }
 }
 
-/** The index of a link by its name, or null. */
+/**
+ * The index of a link by its name, or null. Asked by SIOCGIFINDEX (netdevice(7)), which any socket of the namespace
+ * answers and which is a tenth of the work of a whole link; a name that is too long for it is an alternative one.
+ */
 export function indexOf(socket: NetlinkSocket, name: string): number | null {
-  return get(socket, name)?.index ?? null
+  if (name.length > IFNAME_MAX_CHARS) return get(socket, name)?.index ?? null
+  ifreq.fill(0)
+  for (let at = 0; at < name.length; at++) ifreq[at] = name.charCodeAt(at)
+  const done = tryIoctl(socket.fd, SIOCGIFINDEX, ifreq)
+  return done ? ifreqView.getInt32(IFREQ_NAME_BYTES, true) : (get(socket, name)?.index ?? null)
 }
+
+/** struct ifreq: the name, then a union of which the index is the first member. */
+const SIOCGIFINDEX = 0x8933
+const IFREQ_NAME_BYTES = 16
+const ifreq = new Uint8Array(40)
+const ifreqView = new DataView(ifreq.buffer)
 
 export { setPort } from "./port.ts"

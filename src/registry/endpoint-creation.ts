@@ -120,8 +120,8 @@ export class EndpointCreation {
       netns: spec.netns,
       netnsId: spec.netnsId,
       origin: spec.origin,
-      egress: null,
-      state: "pending",
+      egress: spec.egress,
+      state: "up",
       created: this.#created,
     }
     this.#claimMac(endpoint)

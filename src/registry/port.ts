@@ -21,6 +21,8 @@ export interface EndpointSpec {
   netns: string | null
   netnsId: string | null
   origin: "run" | "attach"
+  /** The node's own choice, on its egress bridge; null: none. */
+  egress: Egress | null
 }
 
 export interface EndpointUpdate {

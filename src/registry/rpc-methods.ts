@@ -39,6 +39,7 @@ const endpointSpecSchema = z.strictObject({
   netns: text.nullable(),
   netnsId: text.nullable(),
   origin: z.enum(["run", "attach"]),
+  egress: egressSchema.nullable(),
 })
 
 const endpointUpdateSchema = z.strictObject({

@@ -14,6 +14,8 @@ export interface Backend {
   commit<T>(work: (tables: Tables, pause: () => Promise<void>) => T | Promise<T>): Promise<T>
   /** As `commit`, but at once, and the caller's thread waits for the disk. Not while a commit is under way. */
   commitNow<T>(work: (tables: Tables) => T): T
+  /** Resolves when all have asked who do so in this turn of the event loop: they are to share a commit. */
+  endOfTurn(): Promise<void>
   /** The state of the last commit, to be kept until it is released. */
   keep(): { tables: ReadTables; release(): void }
   /** Room for bytes that come before they are known to be wanted. There is one at a time. Throws `store_full`. */

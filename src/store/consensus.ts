@@ -3,7 +3,7 @@
  * majority of several does, it cannot see.
  */
 import type { Sized } from "./command.ts"
-import type { Applied } from "./kv.ts"
+import type { Applied } from "./applied.ts"
 import type { StoreStatus } from "./port.ts"
 
 export interface Consensus {

@@ -23,7 +23,7 @@ import {
 } from "./command.ts"
 import type { Consensus, OnApplied } from "./consensus.ts"
 import { Holders } from "./holders.ts"
-import type { Applied } from "./kv.ts"
+import type { Applied } from "./applied.ts"
 import type { Expired } from "./leases.ts"
 import type {
   KvOptions,
@@ -127,7 +127,7 @@ export class StoreEngine extends StateReads implements Store {
     const proposal = kvCommand(verbs, this.#now())
     // Whether a key may be locked is the leader's to say, before the others hear of it (CONSUL-API, S12).
     if (verbs.some(({ verb }) => verb === "lock")) {
-      await this.#holders.ended()
+      if (this.#holders.areEnding) await this.#holders.ended()
       const delayed = verbs.flatMap((verb, index) =>
         verb.verb === "lock" && this.#holders.isDelayed(verb.key) ? [{ index, code: "delayed" as const, verb }] : [],
       )

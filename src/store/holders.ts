@@ -3,7 +3,7 @@
  * not be locked for a while because their session has just ended.
  */
 import type { Clock } from "../base/clock.ts"
-import type { Applied } from "./kv.ts"
+import type { Applied } from "./applied.ts"
 import { type Expired, LeaseClocks } from "./leases.ts"
 import { LockDelays } from "./lockdelays.ts"
 import type { Lease } from "./port.ts"
@@ -79,6 +79,10 @@ export class Holders {
       this.#ending.delete(proposed)
     }
     proposed.then(done, done)
+  }
+
+  get areEnding(): boolean {
+    return this.#ending.size > 0
   }
 
   /** Resolves when nothing more is under way that may end sessions, so that `isDelayed` knows of all that they held. */

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
 import type { Command } from "./command.ts"
 import { Machine } from "./kv.ts"
-import type { Operation } from "./port.ts"
+import type { KvVerb, Operation } from "./port.ts"
+import type { RestoreSource } from "./restore.ts"
 import { memoryTables, TABLE_NAMES, type Tables } from "./tables.ts"
 
 /** All rows of all tables, as text. */
@@ -11,6 +12,17 @@ function dump(tables: Tables): string[] {
       .page("", null, 1e9)
       .map(({ key, value }) => `${name} ${JSON.stringify(key)} ${Buffer.from(value).toString("hex")}`),
   )
+}
+
+function restored(): RestoreSource {
+  const entry = (key: string) => ({ key, value: Uint8Array.of(9), flags: 0n, createRevision: 1, modRevision: 2 })
+  const scope = { areas: ["a/"] }
+  return {
+    info: { revision: 1_000, time: 1, scope, keys: 2, sessions: 0, bytes: 100 },
+    scope,
+    sessions: () => [],
+    entries: () => ["a/2", `a/${"y".repeat(1_500)}`].map((key) => ({ ...entry(key), lockIndex: 3, lease: null })),
+  }
 }
 
 function commands(): Command[] {
@@ -23,6 +35,25 @@ function commands(): Command[] {
       i % 3 === 2 ? { op: "delete", key } : { op: "put", key, value: Uint8Array.of(i), lease: i % 4 === 0 ? "l" : null }
     list.push({ type: "transaction", at: i + 2, compare: [], operations: [operation] })
   }
+  const spec = { name: "", node: "n", lockDelayMs: 5, ttl: "", checks: ["serfHealth"] }
+  const value = Uint8Array.of(7)
+  list.push({ type: "open", at: 70, session: { ...spec, id: "s", behavior: "release", ttlMs: 0 } })
+  list.push({ type: "open", at: 71, session: { ...spec, id: "t", behavior: "delete", ttlMs: 5_000 } })
+  list.push({ type: "open", at: 72, session: { ...spec, id: "u", behavior: "delete", ttlMs: 0 } })
+  for (let i = 0; i < 30; i++) {
+    const key = names[(i * 5) % names.length]!
+    const session = ["s", "t", "u"][i % 3]!
+    const verbs: KvVerb[] = [
+      { verb: "lock", key, value, flags: BigInt(i) << 60n, session },
+      { verb: i % 2 ? "get-tree" : "delete-tree", key: "a/b" },
+      { verb: "set", key: names[i % names.length]!, value, flags: 0n },
+    ]
+    list.push({ type: "kv", at: 73 + i, verbs })
+  }
+  list.push({ type: "end", at: 104, session: "s" })
+  list.push({ type: "expire", at: 105, holders: [{ id: "t", grantRevision: 63 }] })
+  list.push({ type: "invalidate", at: 106, node: "n" })
+  list.push({ type: "restore", at: 107, source: restored() })
   list.push({ type: "expire", at: 100, holders: [{ id: "l", grantRevision: 1 }] })
   list.push({ type: "transaction", at: 101, compare: [], operations: [{ op: "deletePrefix", prefix: "" }] })
   return list

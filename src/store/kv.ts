@@ -6,48 +6,17 @@
  * here - a compare that does not hold, a lease that is gone - is an outcome.
  */
 import { DELETE_SLICE_KEYS, TOMBSTONES_MAX, WATCH_HISTORY_MAX_EVENTS } from "../base/limits.ts"
+import type { Applied, HolderChange, Outcome } from "./applied.ts"
 import { encodeEntry, encodeHeader, encodeLease, encodeRevision, encodeSession, type Header, tail } from "./codec.ts"
 import type { Command } from "./command.ts"
 import { successor } from "./keys.ts"
 import { LongTable } from "./longkeys.ts"
-import type { Compare, Entry, KvVerb, Operation, Session, SessionSpec, WatchEvent } from "./port.ts"
+import type { Compare, Entry, KvVerb, Operation, Session, SessionSpec } from "./port.ts"
 import { HEADER_KEY, heldPrefix, Reader, SESSIONS_KEY } from "./reader.ts"
 import { type RestoreSource, restoreSteps } from "./restore.ts"
 import type { Tables } from "./tables.ts"
 import { History } from "./tombstones.ts"
-import { evaluate, type Problem, sameBytes } from "./verbs.ts"
-
-/** What became of a command. Compares are all checked first, then the leases that its puts name, then it is done. */
-export type Outcome =
-  | { type: "done"; changed: number[] }
-  | { type: "compare_failed"; failed: number }
-  | { type: "lease_unknown"; lease: string }
-  | { type: "kv"; results: { index: number; entry: Entry }[]; problems: Problem[] }
-  | { type: "session_exists" }
-  | { type: "session"; session: Session }
-
-/** What has become of a lease or a session. */
-export interface HolderChange {
-  id: string
-  session: boolean
-  /** Null: it is gone. A `ttlMs` of 0 never ends. */
-  present: { ttlMs: number; grantRevision: number } | null
-}
-
-/** The effect of one command. */
-export interface Applied {
-  /** The revision that it made; where nothing changed, the last one. */
-  revision: number
-  changed: boolean
-  outcome: Outcome
-  /** The keys that it changed, each once, as they are after it. */
-  events: WatchEvent[]
-  /** It changed so many that they are not listed: `events` is empty. */
-  wide: boolean
-  holders: HolderChange[]
-  /** Keys that sessions lost by ending, and for how long nobody may lock them. */
-  freed: { key: string; lockDelayMs: number }[]
-}
+import { evaluate, sameBytes } from "./verbs.ts"
 
 const DONE: Outcome = { type: "done", changed: [] }
 const NOTHING: Uint8Array = Uint8Array.of(1)

@@ -6,11 +6,12 @@
 import { open, type RootDatabase } from "lmdb"
 import { OvlError } from "../base/errors.ts"
 import type { Log } from "../base/log.ts"
-import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { Backend, Scratch } from "./backend.ts"
 import { explainFileError, holdDirectory, storeFull, type StoreDirectory } from "./directory.ts"
 import { checkDataFile, dataForeign } from "./inspect.ts"
+import { ScratchFile } from "./scratch.ts"
 import { DiskSpace } from "./space.ts"
 import {
   type ReadTable,
@@ -125,6 +126,10 @@ class LmdbTables implements LmdbBackend {
     return result
   }
 
+  endOfTurn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
   keep(): { tables: ReadTables; release(): void } {
     const pinned = this.#pinned
     pinned.use()
@@ -148,7 +153,7 @@ class LmdbTables implements LmdbBackend {
     const environment = (this.#root as unknown as { env: Environment }).env
     const { writeTxn } = environment
     environment.writeTxn = null
-    await new Promise((resolve) => setImmediate(resolve))
+    await this.endOfTurn()
     environment.writeTxn = writeTxn
   }
 
@@ -298,49 +303,6 @@ class LmdbTable implements Table {
 
   delete(key: string): void {
     void this.#db.remove(bytesOf(key))
-  }
-}
-
-/** A file that means nothing after a restart; the one that was left by a crash is written over. */
-class ScratchFile implements Scratch {
-  readonly #path: string
-  readonly #fd: number
-  readonly #explain: (thrown: unknown) => OvlError
-  #length = 0
-
-  constructor(path: string, explain: (thrown: unknown) => OvlError) {
-    this.#path = path
-    this.#explain = explain
-    try {
-      this.#fd = openSync(path, "w+", 0o600)
-    } catch (thrown) {
-      throw explain(thrown)
-    }
-  }
-
-  append(bytes: Uint8Array): void {
-    try {
-      for (let done = 0; done < bytes.length; )
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done)
-    } catch (thrown) {
-      throw this.#explain(thrown)
-    }
-    this.#length += bytes.length
-  }
-
-  read(offset: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.#length - offset)))
-    for (let done = 0; done < bytes.length; ) {
-      const count = readSync(this.#fd, bytes, done, bytes.length - done, offset + done)
-      if (count === 0) throw this.#explain(new Error("the scratch file was cut off"))
-      done += count
-    }
-    return bytes
-  }
-
-  discard(): void {
-    closeSync(this.#fd)
-    rmSync(this.#path, { force: true })
   }
 }
 

@@ -40,7 +40,7 @@ export function sortedAreas({ areas }: SnapshotScope): string[] {
 export function* entriesIn(reader: Reader, scope: SnapshotScope): Generator<Entry> {
   for (const area of sortedAreas(scope)) {
     let from: string | null = area
-    while (from !== null && from.startsWith(area)) {
+    while (from?.startsWith(area)) {
       let spared: string | undefined
       for (const entry of reader.entries(area, from)) {
         spared = scope.except?.find((kept) => entry.key.startsWith(kept))

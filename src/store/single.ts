@@ -15,10 +15,11 @@ import {
   COMMIT_QUEUE_MAX_BYTES,
   COMMIT_QUEUE_MAX_COMMANDS,
 } from "../base/limits.ts"
+import type { Applied } from "./applied.ts"
 import type { Backend } from "./backend.ts"
 import type { Sized } from "./command.ts"
 import type { Consensus, OnApplied } from "./consensus.ts"
-import { type Applied, Machine, type MachineOptions } from "./kv.ts"
+import { Machine, type MachineOptions } from "./kv.ts"
 import type { StoreStatus } from "./port.ts"
 import type { Tables } from "./tables.ts"
 
@@ -86,8 +87,7 @@ export class SingleServer implements Consensus {
   }
 
   async #work(): Promise<void> {
-    // Whoever asks in the same turn of the event loop is to share the commit.
-    await endOfTurn()
+    await this.#backend.endOfTurn()
     while (this.#queue.length > 0) await this.#commitSome()
     this.#working = null
   }
@@ -160,10 +160,6 @@ export class SingleServer implements Consensus {
     this.#queue = kept
     this.#queuedBytes = kept.reduce((sum, waiting) => sum + waiting.bytes, 0)
   }
-}
-
-function endOfTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function drain<T>(steps: Generator<void, T>): T {

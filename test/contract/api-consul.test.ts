@@ -79,4 +79,64 @@ onBothRoles("Consul's paths", (kv) => {
     const headers = { "X-Consul-Partition": "a" }
     expect((await kv.ask("GET", "/v1/kv/x", undefined, headers)).status).toBe(400)
   })
+
+  test("C11: a path with doubled slashes is moved to where it belongs", async () => {
+    for (const [path, location] of [
+      ["/v1//status/leader", "/v1/status/leader"],
+      ["/v1/session//list?dc=dc1", "/v1/session/list?dc=dc1"],
+      ["/v1//kv/a", "/v1/kv/a"],
+    ]) {
+      const answer = await rawRequest(kv.fixture.url, [`GET ${path} HTTP/1.1`, "Host: localhost"])
+      expect([answer.status, answer.headers.get("location")]).toEqual([301, location!])
+    }
+    expect((await kv.ask("GET", "/v1//nothing")).status).toBe(404)
+  })
+
+  test("C15: ages in Cache-Control, and what counts as stale", async () => {
+    const withAge = async (value: string) =>
+      (await kv.ask("GET", "/v1/kv/c13", undefined, { "Cache-Control": value })).status
+    expect(await withAge("max-age=30, must-revalidate")).toBe(200)
+    expect(await withAge("max-age=soon")).toBe(400)
+    expect((await kv.ask("GET", "/v1/kv/c13?cached&max_stale=2s&leader")).status).toBe(200)
+  })
+
+  test("C18: the namespace and partition that there are may be named", async () => {
+    expect((await kv.ask("GET", "/v1/kv/c13?ns=default&partition=default")).status).toBe(200)
+    const header = await kv.ask("GET", "/v1/kv/c13", undefined, { "X-Consul-Namespace": "team" })
+    expect(await header.text()).toBe(
+      'Invalid header: "X-Consul-Namespace" - Namespaces are a Consul Enterprise feature',
+    )
+  })
+
+  test("C25: a body that waits for a word of welcome", async () => {
+    const head = ["PUT /v1/kv/c25 HTTP/1.1", "Host: localhost", "Content-Length: 2000", "Expect: 100-continue"]
+    const answer = await rawRequest(kv.fixture.url, head, "x".repeat(2_000))
+    expect(answer.text).toEndWith("true")
+    expect((await (await kv.ask("GET", "/v1/kv/c25?raw")).text()).length).toBe(2_000)
+  })
+
+  test("W4: what contradicts itself is told in the form of a query", async () => {
+    expect(await kv.text("PUT", "/v1/kv/k?cas=0&acquire=a%2Fb+c%C3%A7", "x")).toBe(
+      "400 Conflicting flags: acquire=a%2Fb+c%C3%A7&cas=0\n",
+    )
+  })
+
+  test("the short way and the long way answer alike", async () => {
+    await kv.ask("PUT", "/v1/kv/alike/plain?flags=7", "value")
+    const shown = async (path: string) => {
+      const answer = await kv.ask("GET", path)
+      const headers = [...answer.headers].filter(([name]) => name !== "date")
+      return { status: answer.status, headers, text: await answer.text() }
+    }
+    for (const [plain, other] of [
+      ["/v1/kv/alike/plain", "/v1/kv/alike%2Fplain"],
+      ["/v1/kv/alike/none", "/v1/kv/alike%2Fnone"],
+      ["/v1/kv/alike/plain", "/v1/kv/alike/plain?stale"],
+    ])
+      expect(await shown(plain!)).toEqual(await shown(other!))
+    for (const path of ["alike/put", "alike%2Fput2"]) {
+      const put = await kv.ask("PUT", `/v1/kv/${path}`, "v")
+      expect([put.status, put.headers.get("content-type"), await put.text()]).toEqual([200, "application/json", "true"])
+    }
+  })
 })

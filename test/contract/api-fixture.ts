@@ -221,6 +221,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
         netns: spec.netns ?? null,
         netnsId: null,
         origin: "attach" as const,
+        egress: null,
       }
       const { endpoints, revision } = await cluster.createEndpoints([{ ...endpoint, ...rest }])
       await waitFor(revision)

@@ -47,19 +47,32 @@ onBothRoles("Consul's members", (kv) => {
     const node = { ID: SELF, Node: "swarm-01", Address: "192.168.1.51", Datacenter: "dc1", Meta: {} }
     expect(nodes).toEqual([expect.objectContaining(node)])
     expect(nodes[0]!.ModifyIndex).toBeGreaterThan(0)
-    expect(await json("/v1/catalog/service/consul")).toMatchObject([{ Node: "swarm-01", ServiceName: "consul", ServicePort: 8300 }])
+    expect(await json("/v1/catalog/service/consul")).toMatchObject([
+      { Node: "swarm-01", ServiceName: "consul", ServicePort: 8300 },
+    ])
     expect(await kv.text("GET", "/v1/catalog/service/web")).toBe("200 []")
-    expect(await json("/v1/catalog/node/SWARM-01")).toMatchObject({ Node: node, Services: { consul: { ID: "consul" } } })
+    expect(await json("/v1/catalog/node/SWARM-01")).toMatchObject({
+      Node: node,
+      Services: { consul: { ID: "consul" } },
+    })
     expect(await kv.text("GET", "/v1/catalog/node/none")).toBe("200 null")
     expect(await kv.text("GET", "/v1/catalog/node/")).toBe("400 Missing node name")
   })
 
   test("/v1/health", async () => {
     await kv.fixture.node.cluster.heartbeat(SELF)
-    const check = { Node: "swarm-01", CheckID: "serfHealth", Name: "Serf Health Status", Status: "passing", ServiceTags: [] }
+    const check = {
+      Node: "swarm-01",
+      CheckID: "serfHealth",
+      Name: "Serf Health Status",
+      Status: "passing",
+      ServiceTags: [],
+    }
     expect(await json("/v1/health/node/swarm-01")).toMatchObject([check])
     expect(await kv.text("GET", "/v1/health/node/none")).toBe("200 []")
-    expect(await json("/v1/health/service/consul?passing=1")).toMatchObject([{ Node: { Node: "swarm-01" }, Checks: [check] }])
+    expect(await json("/v1/health/service/consul?passing=1")).toMatchObject([
+      { Node: { Node: "swarm-01" }, Checks: [check] },
+    ])
     expect(await kv.text("GET", "/v1/health/service/web")).toBe("200 []")
     expect(await kv.text("GET", "/v1/health/checks/consul")).toBe("200 []")
     expect(await json("/v1/health/state/any")).toMatchObject([check])
@@ -90,7 +103,9 @@ onBothRoles("Consul's members", (kv) => {
     const headers = { "X-Consul-Token": kv.fixture.tokens.server }
     const configuration = await kv.ask("GET", "/v1/operator/raft/configuration", undefined, headers)
     expect(await configuration.json()).toMatchObject({
-      Servers: [{ ID: SELF, Node: "swarm-01", Address: "192.168.1.51:8300", Leader: true, Voter: true, ProtocolVersion: "3" }],
+      Servers: [
+        { ID: SELF, Node: "swarm-01", Address: "192.168.1.51:8300", Leader: true, Voter: true, ProtocolVersion: "3" },
+      ],
     })
     const health = await kv.ask("GET", "/v1/operator/autopilot/health", undefined, headers)
     expect(await health.json()).toMatchObject({ Healthy: true, FailureTolerance: 0, Servers: [{ Name: "swarm-01" }] })

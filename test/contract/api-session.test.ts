@@ -126,7 +126,8 @@ onBothRoles("Consul sessions", (kv) => {
 
   test("S9: lists, whole and by node", async () => {
     const id = await open(kv)
-    const ids = async (path: string) => ((await (await kv.ask("GET", path)).json()) as SessionJson[]).map(({ ID }) => ID)
+    const ids = async (path: string) =>
+      ((await (await kv.ask("GET", path)).json()) as SessionJson[]).map(({ ID }) => ID)
     expect(await ids("/v1/session/list")).toContain(id)
     expect(await ids("/v1/session/node/swarm-01")).toContain(id)
     expect(await ids("/v1/session/node/nowhere")).toEqual([])

@@ -35,9 +35,7 @@ onBothRoles("Consul transactions", (kv) => {
       `{"KV":{"CreateIndex":${at},"ModifyIndex":${at},"LockIndex":0,"Key":"t/a","Flags":42,"Value":${value}}}`
     const empty = '{"KV":{"CreateIndex":0,"ModifyIndex":0,"LockIndex":0,"Key":"t/none","Flags":0,"Value":null}}'
     const value = `"${b64("one")}"`
-    expect(text).toBe(
-      `{"Results":[${entry("null")},${entry(value)},${empty},${entry(value)}],"Errors":null}`,
-    )
+    expect(text).toBe(`{"Results":[${entry("null")},${entry(value)},${empty},${entry(value)}],"Errors":null}`)
   })
 
   test("T1: exact flags, and fields in any case", async () => {
@@ -93,7 +91,7 @@ onBothRoles("Consul transactions", (kv) => {
       '0 failed to set key "t4", index is stale',
       '1 failed to delete key "t4", index is stale',
       '2 failed to lock key "t4lock", lock is already held',
-      "3 failed to unlock key \"t4lock\", lock isn't held, or is held by another session",
+      '3 failed to unlock key "t4lock", lock isn\'t held, or is held by another session',
       '4 key "t4none" doesn\'t exist',
       '5 key "t4" exists',
       '6 failed to check session, key "t4none" doesn\'t exist',
@@ -158,7 +156,10 @@ onBothRoles("Consul transactions", (kv) => {
   test("T7: one that only reads says how fresh it is, and changes nothing", async () => {
     await kv.ask("PUT", "/v1/kv/t7", "x")
     const { revision } = kv.fixture.store
-    const { status, headers, text } = await txn([op("get", "t7"), op("check-index", "t7", { Index: revision })], "?stale")
+    const { status, headers, text } = await txn(
+      [op("get", "t7"), op("check-index", "t7", { Index: revision })],
+      "?stale",
+    )
     expect(status).toBe(200)
     expect(headers.get("x-consul-index")).toBeNull()
     expect([headers.get("x-consul-knownleader"), headers.get("x-consul-lastcontact")]).toEqual(["true", "0"])
@@ -176,7 +177,10 @@ onBothRoles("Consul transactions", (kv) => {
     expect((await kv.entry("t8")).ModifyIndex).toBe(at)
     const made = await kv.ask("PUT", "/v1/session/create")
     const { ID } = (await made.json()) as { ID: string }
-    const { text } = await txn([op("lock", "t8", { Session: ID, Value: b64("y") }), op("check-session", "t8", { Session: ID })])
+    const { text } = await txn([
+      op("lock", "t8", { Session: ID, Value: b64("y") }),
+      op("check-session", "t8", { Session: ID }),
+    ])
     expect(JSON.parse(text).Results[0].KV).toMatchObject({ Session: ID, LockIndex: 1 })
     await txn([op("cas", "t8", { Index: (await kv.entry("t8")).ModifyIndex, Value: b64("z") })])
     expect(await kv.entry("t8")).toMatchObject({ Session: ID, LockIndex: 0 })

@@ -130,6 +130,7 @@ export function endpointSpec(
     netns: null,
     netnsId: null,
     origin: "run",
+    egress: null,
     ...changes,
   }
 }

@@ -83,7 +83,7 @@ function streamContract(harness: () => Harness): void {
     const { endpoints, revision } = await cluster.createEndpoints([endpointSpec(network.id, node, "web")])
     await store.transact({ operations: [{ op: "put", key: "kv/x", value: new Uint8Array() }] })
     expect(await cluster.removeEndpoints(["d".repeat(64)])).toEqual({ revision })
-    expect((await cluster.updateEndpoints([{ id: endpoints[0]!.id, state: "pending" }])).revision).toBe(revision)
+    expect((await cluster.updateEndpoints([{ id: endpoints[0]!.id, state: "up" }])).revision).toBe(revision)
     expect((await cluster.updateNode(node, { version: "0.1.0" })).revision).toBe(revision)
   })
 }

@@ -195,7 +195,7 @@ function endpointsContract(harness: () => Harness): void {
       netnsId: "4:26",
       origin: "run",
       egress: null,
-      state: "pending",
+      state: "up",
       created: "2026-01-01T00:00:00.000Z",
     })
     expect((await create("db")).ip).toBe("10.65.10.3/24")

@@ -118,7 +118,12 @@ describe.each(["server", "client"] as const)("the consul client on a %s", (role)
   test("sessions: made, seen, renewed, and a lock changing hands", async () => {
     const first = await consul.session.create({ name: "one", ttl: "10s", lockdelay: "0s", behavior: "release" })
     const second = await consul.session.create({ lockdelay: "0s" })
-    expect(await consul.session.get(first.ID)).toMatchObject({ Name: "one", TTL: "10s", Node: "swarm-01", LockDelay: 0 })
+    expect(await consul.session.get(first.ID)).toMatchObject({
+      Name: "one",
+      TTL: "10s",
+      Node: "swarm-01",
+      LockDelay: 0,
+    })
     expect((await consul.session.list()).map(({ ID }) => ID)).toEqual(expect.arrayContaining([first.ID, second.ID]))
     expect((await consul.session.node("swarm-01")).map(({ ID }) => ID)).toContain(first.ID)
     expect(await consul.session.renew(first.ID)).toMatchObject([{ ID: first.ID, TTL: "10s" }])
@@ -137,8 +142,14 @@ describe.each(["server", "client"] as const)("the consul client on a %s", (role)
   })
 
   test("transactions: all or nothing", async () => {
-    const set = (Key: string, Value: string) => ({ KV: { Verb: "set", Key, Value: Buffer.from(Value).toString("base64") } })
-    const done = await consul.transaction.create([set("t/1", "one"), set("t/2", "two"), { KV: { Verb: "get", Key: "t/1" } }])
+    const set = (Key: string, Value: string) => ({
+      KV: { Verb: "set", Key, Value: Buffer.from(Value).toString("base64") },
+    })
+    const done = await consul.transaction.create([
+      set("t/1", "one"),
+      set("t/2", "two"),
+      { KV: { Verb: "get", Key: "t/1" } },
+    ])
     expect(done.Errors).toBeNull()
     expect(done.Results.map(({ KV }) => [KV.Key, KV.Value])).toEqual([
       ["t/1", null],

@@ -92,7 +92,9 @@ describe("an entry", () => {
 
   test("is sent before it is durable on the leader, and acknowledged after it is on the follower", () => {
     const make = (id: number) =>
-      new RaftNode(raftConfig({ id, storage: freshStorage([1, 2]), random: () => 0 }, { ...PLAIN, asyncStorageWrites: true }))
+      new RaftNode(
+        raftConfig({ id, storage: freshStorage([1, 2]), random: () => 0 }, { ...PLAIN, asyncStorageWrites: true }),
+      )
     const follower = make(2)
     follower.step(message("MsgApp", 2, { from: 1, term: 1, entries: entriesOf(1) }))
     const ready = follower.ready()
@@ -177,7 +179,9 @@ describe("finding where logs match takes a round trip for each term", () => {
     const net = withLogs(8, leaderLog, followerLog, leaderLog)
     net.campaign(1)
     const sent = net.log.filter((m) => m.type === "MsgApp" && m.to === 2)
-    const until = sent.findIndex((m) => m.entries.length > 0 && net.raft(2).log.matches({ index: m.index, term: m.logTerm }))
+    const until = sent.findIndex(
+      (m) => m.entries.length > 0 && net.raft(2).log.matches({ index: m.index, term: m.logTerm }),
+    )
     expect(until + 1).toBe(appends + (until === 0 ? 1 : 0))
     expect(net.get(2).text()).toBe(net.get(1).text().replace("leader", "follower"))
   })

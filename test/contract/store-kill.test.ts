@@ -16,13 +16,15 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }))
 
 /** Lets the child write until it has acknowledged `enough`, kills it, and gives the lines that it printed whole. */
-async function writeAndKill(round: number, enough: number): Promise<string[]> {
+async function writeAndKill(round: number | "trees", enough: number): Promise<string[]> {
   const script = join(import.meta.dir, "store-kill-child.ts")
   const child = Bun.spawn([process.execPath, script, dir, `${round}`], { stdout: "pipe", stderr: "inherit" })
   let text = ""
   for await (const chunk of child.stdout) {
     text += Buffer.from(chunk)
-    if (text.split("\n").length > enough) child.kill("SIGKILL")
+    if (text.split("\n").length <= enough) continue
+    if (round === "trees") await new Promise((resolve) => setTimeout(resolve, 15))
+    child.kill("SIGKILL")
   }
   await child.exited
   return text.split("\n").slice(0, -1)
@@ -54,6 +56,18 @@ test("killed again and again, the store loses nothing that it acknowledged", asy
     checkRound(store, lines)
     expect(store.revision).toBeGreaterThan(before)
     before = store.revision
+    await store.close()
+  }
+}, 60_000)
+
+test("killed while a tree is deleted or restored, all of it is there or nothing", async () => {
+  for (let round = 0; round < 4; round++) {
+    const lines = await writeAndKill("trees", 1 + round)
+    const [revision] = lines.at(-1)!.split(" ").map(Number)
+    const store = await openEmbeddedStore({ dir, clock: new ManualClock(), log: silentLog })
+    expect([0, 4_000]).toContain(store.range("tree/").entries.length)
+    expect(store.revision).toBeGreaterThanOrEqual(revision!)
+    expect(store.lastChange("tree/")).toBe(store.revision)
     await store.close()
   }
 }, 60_000)

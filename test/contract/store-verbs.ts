@@ -160,40 +160,40 @@ export function verbContract(at: StoreFixture): void {
 
   describe("transactions of verbs", () => {
     test("each sees what those before it did; all have one revision", async () => {
-      await did(set("old", "0"))
+      await did(set("k/old", "0"))
       const result = await at.store.kv([
-        set("a", "1"),
-        simple("get", "a"),
-        cas("a", 2, "2"),
-        simple("check-not-exists", "b"),
-        set("b", "1"),
-        simple("delete", "b"),
-        simple("get-or-empty", "b"),
-        indexed("check-index", "a", 2),
-        held("a", ""),
-        simple("get-tree", ""),
-        tree("o"),
-        simple("get-tree", ""),
-        indexed("delete-cas", "a", 2),
-        set("a", "3"),
+        set("k/a", "1"),
+        simple("get", "k/a"),
+        cas("k/a", 2, "2"),
+        simple("check-not-exists", "k/b"),
+        set("k/b", "1"),
+        simple("delete", "k/b"),
+        simple("get-or-empty", "k/b"),
+        indexed("check-index", "k/a", 2),
+        held("k/a", ""),
+        simple("get-tree", "k/"),
+        tree("k/o"),
+        simple("get-tree", "k/"),
+        indexed("delete-cas", "k/a", 2),
+        set("k/a", "3"),
       ])
       if (!result.ok) throw new Error(JSON.stringify(result.problems))
       const lines = result.results.map(({ index, entry }) => `${index} ${show(entry)} since ${entry.createRevision}`)
       expect(lines).toEqual([
-        "0 a= @2 since 2",
-        "1 a=1 @2 since 2",
-        "2 a= @2 since 2",
-        "4 b= @2 since 2",
-        "6 b= @0 since 0",
-        "7 a= @2 since 2",
-        "8 a= @2 since 2",
-        "9 a=2 @2 since 2",
-        "9 old=0 @1 since 1",
-        "11 a=2 @2 since 2",
-        "13 a= @2 since 2",
+        "0 k/a= @2 since 2",
+        "1 k/a=1 @2 since 2",
+        "2 k/a= @2 since 2",
+        "4 k/b= @2 since 2",
+        "6 k/b= @0 since 0",
+        "7 k/a= @2 since 2",
+        "8 k/a= @2 since 2",
+        "9 k/a=2 @2 since 2",
+        "9 k/old=0 @1 since 1",
+        "11 k/a=2 @2 since 2",
+        "13 k/a= @2 since 2",
       ])
       expect(result.revision).toBe(2)
-      expect(at.store.range("").entries.map(show)).toEqual(["a=3 @2"])
+      expect(at.store.range("").entries.map(show)).toEqual(["k/a=3 @2"])
     })
 
     test("where one fails nothing is done, and all that fail are told", async () => {

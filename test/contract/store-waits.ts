@@ -88,7 +88,7 @@ export function waitContract(at: StoreFixture): void {
       const woken: number[] = []
       const again = (): void => {
         woken.push(at.store.revision)
-        if (woken.length < 5) at.store.waitFor({ key: "a" }, again)
+        if (woken.length < 3) at.store.waitFor({ key: "a" }, again)
       }
       at.store.waitFor({ key: "a" }, again)
       for (let i = 0; i < 3; i++) await at.act(put("a", `${i}`))

@@ -55,7 +55,9 @@ export class WorkloadManager {
   async resume(): Promise<void> {
     for (const record of [...this.#records.values()]) {
       if (record.status === "exited") continue
-      const over = !this.#isThere(record) || (record.process !== null && !isAlive(record))
+      // The daemon ended between the making of the workload and the start of its command: nobody will start it now.
+      const neverStarted = record.process === null && record.command.length > 0
+      const over = neverStarted || !this.#isThere(record) || (record.process !== null && !isAlive(record))
       if (over) await this.#endUntold(record)
       else this.#watch(record)
     }

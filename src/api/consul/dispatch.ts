@@ -4,12 +4,13 @@
  */
 import type { Log } from "../../base/log.ts"
 import { FORWARD_BODY_MAX_BYTES } from "../../base/limits.ts"
+import type { Store } from "../../store/port.ts"
 import { authorize, refuseForeign, type Requirement } from "../access.ts"
 import { declaredLength, readBody } from "../body.ts"
 import { type Bindings, pathOf, queryOf } from "../context.ts"
 import { consulErrorAnswer, consulText } from "../errors.ts"
 import { forward } from "../forward.ts"
-import type { ConsulContext, ConsulEndpoint, LocalCall } from "./call.ts"
+import type { ConsulCall, ConsulContext, ConsulEndpoint, LocalCall } from "./call.ts"
 import { parseQuery, toText } from "./decode.ts"
 import { DATACENTER } from "./members.ts"
 import { NO_READ_OPTIONS, readOptions } from "./read-options.ts"
@@ -48,8 +49,12 @@ async function dispatch(context: ConsulContext, request: Request, bindings: Bind
   const reads = method === "GET" || endpoint.path === "/v1/txn"
   const read = reads ? readOptions(query, headers.get("cache-control")) : NO_READ_OPTIONS
   if (read instanceof Response) return read
-  const call = {
-    ...context,
+  const { node, settings, waits } = context
+  const call: Call = {
+    node,
+    settings,
+    waits,
+    store: node.store,
     request,
     method,
     rest: path.slice(endpoint.path.length),
@@ -57,7 +62,7 @@ async function dispatch(context: ConsulContext, request: Request, bindings: Bind
     body: NO_BODY,
     pretty: query.has("pretty"),
     read,
-    askedNode: listener.kind === "peer" ? listener.node : context.node.name,
+    askedNode: listener.kind === "peer" ? listener.node : node.name,
     holdOpen: () => bindings.holdOpen(),
   }
   return handle(endpoint, call, target)
@@ -65,20 +70,21 @@ async function dispatch(context: ConsulContext, request: Request, bindings: Bind
 
 const NO_BODY = new Uint8Array()
 
-async function handle(endpoint: ConsulEndpoint, call: LocalCall, target: string): Promise<Response> {
+type Call = LocalCall & { store: Store | null }
+
+async function handle(endpoint: ConsulEndpoint, call: Call, target: string): Promise<Response> {
   const { method, request, node, settings } = call
-  const { headers, signal } = request
-  const forwarded = node.store === null && !endpoint.local
+  const forwarded = call.store === null && !endpoint.local
   if (method === "PUT" && (endpoint.bodyMaxBytes !== "streamed" || forwarded)) {
     const maxBytes = bodyMaxBytes(endpoint, settings.valueMaxBytes)
     const body = await readBody(request, maxBytes)
-    if (body === null) return tooLarge(headers, maxBytes, endpoint)
+    if (body === null) return tooLarge(request.headers, maxBytes, endpoint)
     call.body = body
   }
   if (endpoint.local) return endpoint.handle(call)
-  if (node.store !== null) return endpoint.handle({ ...call, store: node.store })
+  if (!forwarded) return endpoint.handle(call as ConsulCall)
   call.holdOpen()
-  return forward(node, { method, target, headers, body: call.body, signal })
+  return forward(node, { method, target, headers: request.headers, body: call.body, signal: request.signal })
 }
 
 function bodyMaxBytes({ bodyMaxBytes: bound }: ConsulEndpoint, valueMaxBytes: number): number {

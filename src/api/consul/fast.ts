@@ -7,6 +7,7 @@ import type { Log } from "../../base/log.ts"
 import { isProtectedKey } from "../../registry/keys.ts"
 import type { Store } from "../../store/port.ts"
 import { refuseForeign } from "../access.ts"
+import { declaredBody } from "../body.ts"
 import type { Bindings } from "../context.ts"
 import { consulErrorAnswer } from "../errors.ts"
 import type { ConsulContext } from "./call.ts"
@@ -37,7 +38,8 @@ export function answerFast(
     if (method === "GET") return headers.has("cache-control") ? null : read(store, key)
     // A body that does not say how long it is could be of any length.
     const length = headers.get("content-length")
-    if (length === null || !(Number(length) <= settings.valueMaxBytes) || isProtectedKey(node.kvPrefix, key)) return null
+    if (length === null || !(Number(length) <= settings.valueMaxBytes) || isProtectedKey(node.kvPrefix, key))
+      return null
     return write(store, key, request).catch((error) => consulErrorAnswer(error, log))
   } catch (error) {
     return consulErrorAnswer(error, log)
@@ -50,6 +52,6 @@ function read(store: Store, key: string): Response {
 }
 
 async function write(store: Store, key: string, request: Request): Promise<Response> {
-  const result = await set(store, key, new Uint8Array(await request.arrayBuffer()))
+  const result = await set(store, key, await declaredBody(request))
   return result.ok ? new Response("true", TRUE) : answer(result, false)
 }

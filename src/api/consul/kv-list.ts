@@ -103,7 +103,10 @@ function* entries(reads: Reads, { prefix, after, limit, pretty }: Listing): Gene
     left -= page.entries.length
     more = page.more && last !== undefined
     const average = bytes / Math.max(1, page.entries.length)
-    keys = Math.max(1, Math.min(keys * 4, LISTING_PAGE_MAX_KEYS, Math.floor(LISTING_PIECE_BYTES / Math.max(1, average))))
+    keys = Math.max(
+      1,
+      Math.min(keys * 4, LISTING_PAGE_MAX_KEYS, Math.floor(LISTING_PIECE_BYTES / Math.max(1, average))),
+    )
   }
 }
 

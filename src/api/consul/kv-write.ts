@@ -75,12 +75,14 @@ function casIndex(query: Map<string, string>): number | null | Response {
 /** Of these parameters only one may be given (W4, W14). */
 function conflictingFlags(query: Map<string, string>, names: string[]): Response | null {
   if (names.filter((name) => query.has(name)).length < 2) return null
-  const given = [...query].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${escape(name)}=${escape(value)}`)
+  const given = [...query]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${queryEscape(name)}=${queryEscape(value)}`)
   return consulText(400, `Conflicting flags: ${given.join("&")}\n`)
 }
 
 /** As Go's url.QueryEscape has it: all but letters, digits, `-`, `_`, `.`, `~` escaped, a blank as `+`. */
-function escape(bytes: string): string {
+function queryEscape(bytes: string): string {
   return bytes
     .replace(/[^A-Za-z0-9\-_.~ ]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)
     .replaceAll(" ", "+")

@@ -52,7 +52,13 @@ function portOf(record: NodeRecord): number {
 /** As in `/v1/agent/members`; Serf's own protocol numbers are those of the Consul whose API this is. */
 export function memberJson(catalog: Catalog, record: NodeRecord) {
   const { id, name, address, role, version, state } = record
-  const tags = { dc: DATACENTER, id, role: role === "server" ? "consul" : "node", build: version, port: String(portOf(record)) }
+  const tags = {
+    dc: DATACENTER,
+    id,
+    role: role === "server" ? "consul" : "node",
+    build: version,
+    port: String(portOf(record)),
+  }
   return {
     Name: name,
     Addr: address,

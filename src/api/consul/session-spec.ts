@@ -53,7 +53,8 @@ function text(fields: JsonObject, name: string): string {
 
 function lockDelay(value: unknown): number {
   if (value === undefined) return LOCK_DELAY_DEFAULT_MS
-  const ms = typeof value === "string" ? parseDuration(value || "0") : value instanceof JsonNumber ? bareDelay(value) : null
+  const ms =
+    typeof value === "string" ? parseDuration(value || "0") : value instanceof JsonNumber ? bareDelay(value) : null
   if (ms === null || Number.isNaN(ms)) throw new SyntaxError("LockDelay is no duration")
   return Math.min(Math.max(0, ms), SESSION_LOCK_DELAY_MAX_MS)
 }
