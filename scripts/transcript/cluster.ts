@@ -189,7 +189,11 @@ export class Cluster {
         (id) => this.hasMessagesFor(id),
         (id) => this.output.indented(() => this.deliver(id, false, undefined)),
       ],
-      ["processing append thread", (id) => appending(id).length > 0, all(appending, (id) => this.processAppendThread(id))],
+      [
+        "processing append thread",
+        (id) => appending(id).length > 0,
+        all(appending, (id) => this.processAppendThread(id)),
+      ],
       ["processing apply thread", (id) => applying(id).length > 0, all(applying, (id) => this.processApplyThread(id))],
     ]
   }

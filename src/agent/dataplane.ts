@@ -12,7 +12,9 @@ import type { Catalog, ChangeBatch } from "../model/catalog.ts"
 import {
   BRIDGE_NAME,
   type EgressState,
+  HOST_NAMESPACE,
   hiddenNamespace,
+  type NamespacePath,
   type ObservedInterface,
   type PortState,
   VXLAN_NAME,
@@ -105,7 +107,9 @@ export class DataPlane {
     )
     for (const hidden of this.#attempt("namespaces", () => this.#o.kernel.listHidden()) ?? [])
       if (hidden.networkId === null || !wanted.has(hidden.networkId))
-        this.#attempt(hidden.netns, () => this.#repair(planNetwork(null, this.#o.kernel.observeNetwork(hidden.netns))))
+        this.#attempt(hidden.netns, () =>
+          this.#repair(planNetwork(null, this.#o.kernel.observeNetwork(hidden.netns)), hidden.netns, new Map()),
+        )
     this.#projection.networks.clear()
     for (const id of wanted) this.#attempt(`network ${id.slice(0, 10)}`, () => this.#reconcileNetwork(id, view))
     this.#attempt("egress", () => this.#reconcileEgress(egress))
@@ -222,14 +226,15 @@ export class DataPlane {
     const desired = desiredNetwork(this.#o.catalog, view, id)
     if (desired === null) return
     const observed = this.#o.kernel.observeNetwork(hiddenNamespace(id))
-    this.#repair(planNetwork(desired, observed, this.#observeFarEnds(desired.ports)))
+    this.#repair(planNetwork(desired, observed, this.#observeFarEnds(desired.ports)), desired.netns, desired.ports)
     this.#projection.noteNetwork(desired)
   }
 
   #reconcileEgress(desired: EgressState | null): void {
     const { kernel } = this.#o
     const farEnds = this.#observeFarEnds(desired?.ports ?? new Map())
-    this.#repair(planEgress(desired, kernel.observeEgress(), kernel.hostFacts(), farEnds))
+    const plan = planEgress(desired, kernel.observeEgress(), kernel.hostFacts(), farEnds)
+    this.#repair(plan, HOST_NAMESPACE, desired?.ports ?? new Map())
     this.#projection.noteEgress(desired)
   }
 
@@ -271,11 +276,14 @@ export class DataPlane {
     this.#o.onRepair("iptables-restore --noflush", 1)
   }
 
-  #repair(operations: Operation[]): void {
+  /** Carries a repair out; the `ports` in `ns` then forward at once. */
+  #repair(operations: Operation[], ns: NamespacePath, ports: ReadonlyMap<string, PortState>): void {
     if (operations.length === 0) return
     this.#repairs += operations.length
     this.#o.onRepair(renderPlan(operations), operations.length)
     this.#o.kernel.apply(operations, "best-effort")
+    // A far end that came up brings its port carrier, of which the kernel takes note at once when it is asked.
+    for (const { device } of ports.values()) this.#o.kernel.observeInterface(ns, device)
   }
 
   #attempt<T>(what: string, step: () => T): T | undefined {

@@ -104,8 +104,10 @@ export class Raft {
       case "MsgVote":
       case "MsgVoteResp":
       case "MsgPreVote":
-      case "MsgPreVoteResp":
         assert(term !== 0, `${type} without a term`)
+        return term
+      case "MsgPreVoteResp":
+        // A refusal tells the own term, and that is 0 in a server that has not seen an election.
         return term
       case "MsgProp":
       case "MsgReadIndex":

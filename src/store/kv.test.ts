@@ -82,6 +82,7 @@ test("what is deleted and forgotten leaves nothing but the floor and the header"
   for (const command of commands()) machine.apply(command)
   machine.finish()
   expect(dump(tables).map((line) => line.split(" ").slice(0, 2).join(" "))).toEqual([
+    'meta "sessions"',
     'meta "state"',
     'marks "/"',
     'floors "/"',

@@ -37,14 +37,13 @@ describe.each([false, true])("with pre-vote %j", (preVote) => {
   })
 
   test("who has less in its log does not win", () => {
-    const storage = freshStorage([1, 2, 3])
-    storage.append(entriesOf(1, 1))
-    const better = () => {
-      const s = freshStorage([1, 2, 3])
-      s.append(entriesOf(2))
-      return s
+    const withLog = (id: number, ...terms: number[]) => {
+      const storage = freshStorage([1, 2, 3])
+      storage.append(entriesOf(...terms))
+      storage.setHardState({ term: terms.at(-1)!, vote: 0, commit: 0 })
+      return new Server(id, storage, { preVote })
     }
-    const net = new Network([new Server(1, storage, { preVote }), new Server(2, better()), new Server(3, better())])
+    const net = new Network([withLog(1, 1, 1), withLog(2, 2), withLog(3, 2)])
     net.campaign(1)
     expect(net.raft(1).role).toBe("follower")
     net.campaign(2)

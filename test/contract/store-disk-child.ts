@@ -37,6 +37,10 @@ async function fillStore(store: Store): Promise<number> {
   }
 }
 
+async function* flowing(all: Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* all
+}
+
 /** Leaves less than the store's reserve. */
 function fillDisk(): void {
   const { bavail, bsize } = statfsSync(disk)
@@ -47,11 +51,22 @@ const run = (...command: string[]) => Bun.spawnSync(command, { stdio: ["ignore",
 
 let store = await open()
 await store.transact({ operations: [put("small", 10)] })
+const session = { name: "", node: "n", behavior: "release" as const, lockDelayMs: 0, ttl: "", ttlMs: 0, checks: [] }
+await store.createSession({ ...session, id: "s" })
+const locking = { key: "lock", value: new Uint8Array(10), flags: 0n, session: "s" }
+await store.kv([{ verb: "lock", ...locking }])
+const pieces: Uint8Array[] = []
+for await (const piece of store.exportSnapshot({ areas: [""] }).chunks) pieces.push(piece)
 const count = await fillStore(store)
 say("reads", store.range("big/").entries.length === count && store.get("small") !== undefined)
 say("the reserve", statSync(join(dir, "store", "reserve")).size)
 say("a small write", await outcome(store.transact({ operations: [put("x", 1)] })))
 say("a lease", await outcome(store.grantLease("l", 10_000)))
+say("a set", await outcome(store.kv([{ verb: "set", key: "x", value: new Uint8Array(1), flags: 0n }])))
+say("a session", await outcome(store.createSession({ ...session, id: "t" })))
+say("a restore", await outcome(store.importSnapshot(flowing(pieces), { areas: [""] })))
+say("the end of a session", await outcome(store.destroySession("s")))
+say("its key", store.get("lock")?.lease)
 const mixed = [put("x", 200_000), put("y", 200_000)].map((operation) =>
   outcome(store.transact({ operations: [operation] })),
 )

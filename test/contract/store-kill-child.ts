@@ -29,6 +29,10 @@ async function write(): Promise<never> {
   }
 }
 
+async function* flowing(pieces: Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces
+}
+
 /** Makes the tree and takes it away, with a session and a snapshot of it in between. */
 async function growAndFell(): Promise<never> {
   const value = Buffer.alloc(100, 1)
@@ -39,7 +43,7 @@ async function growAndFell(): Promise<never> {
     for await (const piece of store.exportSnapshot({ areas: ["tree/"] }).chunks) pieces.push(piece)
     const felled = await store.kv([{ verb: "delete-tree", key: "tree/" }])
     writeSync(1, `${felled.revision} felled\n`)
-    await store.importSnapshot(ReadableStream.from(pieces), { areas: ["tree/"] })
+    await store.importSnapshot(flowing(pieces), { areas: ["tree/"] })
     writeSync(1, `${store.revision} restored\n`)
   }
 }

@@ -27,6 +27,7 @@ async function writeAndKill(round: number | "trees", enough: number): Promise<st
     child.kill("SIGKILL")
   }
   await child.exited
+  expect(child.signalCode).toBe("SIGKILL")
   return text.split("\n").slice(0, -1)
 }
 

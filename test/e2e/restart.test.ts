@@ -193,7 +193,9 @@ describeAsRoot("a daemon that is killed", () => {
       const there = one.json<{ name: string; state: string }[]>("endpoint ls").filter((each) => each.name === "guest")
       if (there.length > 0) {
         expect(there[0]?.state).toBe("up")
-        one.machine.run("ip netns exec guest ping -c1 -W1 10.65.10.3")
+        // The other node may have missed it, and hears of it when it has come back to this server.
+        const reaches = () => one.machine.try("ip netns exec guest ping -c1 -W1 10.65.10.3").status === 0
+        await until(reaches, "guest reaches the other node")
         one.ovl("detach guest")
       }
       expect(links(one, "guest").map((link) => link.ifname)).toEqual(["lo"])

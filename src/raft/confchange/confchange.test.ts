@@ -2,7 +2,14 @@ import { describe, expect, test } from "bun:test"
 import { describeConfiguration, describeProgressOf } from "../describe.ts"
 import { confStateOf, EMPTY_CONFIGURATION } from "../tracker/tracker.ts"
 import type { ConfState } from "../types.ts"
-import { confChangeProposal, decodeConfChange, entersJoint, LEAVE_JOINT, leavesJoint, type SingleChange } from "./change.ts"
+import {
+  confChangeProposal,
+  decodeConfChange,
+  entersJoint,
+  LEAVE_JOINT,
+  leavesJoint,
+  type SingleChange,
+} from "./change.ts"
 import { changeMembership, enterJoint, leaveJoint, type Membership, simple } from "./changer.ts"
 import { restoreMembership } from "./restore.ts"
 

@@ -95,7 +95,13 @@ describe("what is not durable", () => {
   test("may be a snapshot, that replaces all", () => {
     const log = logOf([1], [1])
     log.restore(snapshot(3, 9))
-    expect([log.firstIndex(), log.lastIndex(), log.term(9), log.term(2), log.committed]).toEqual([10, 9, 3, undefined, 9])
+    expect([log.firstIndex(), log.lastIndex(), log.term(9), log.term(2), log.committed]).toEqual([
+      10,
+      9,
+      3,
+      undefined,
+      9,
+    ])
     expect(log.unstable.nextSnapshot()?.index).toBe(9)
     log.unstable.acceptInProgress()
     expect(log.unstable.nextSnapshot()).toBeUndefined()
@@ -254,7 +260,12 @@ describe("storage in memory", () => {
     storage.compact(2)
     storage.append(first === 4 ? run(5, ...fresh) : run(first, ...fresh))
     const last = storage.lastIndex()
-    expect(storage.entries(3, last + 1, Infinity)!.map((e) => e.term).join()).toBe(expected)
+    expect(
+      storage
+        .entries(3, last + 1, Infinity)!
+        .map((e) => e.term)
+        .join(),
+    ).toBe(expected)
   })
 
   test("takes no older snapshot, and no gap", () => {

@@ -122,20 +122,19 @@ export class Progress {
 
   /**
    * The server refused an append after entry `rejected` and thinks that the logs may match at `hint`. False when the
-   * refusal is an old one, overtaken by what is known since.
+   * refusal is an old one, overtaken by what is known since: what is acknowledged cannot be refused any more, nor,
+   * while probing, anything but the one probe that is on its way.
    */
   maybeDecrease(rejected: number, hint: number): boolean {
+    if (rejected <= this.match) return false
     if (this.state === "replicate") {
-      if (rejected <= this.match) return false
       this.next = this.match + 1
-      this.regressCommit()
-      return true
+    } else {
+      if (this.next - 1 !== rejected) return false
+      this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1)
+      this.paused = false
     }
-    // Only one probe is on its way at a time: it is the one that is answered, or the answer is stale.
-    if (this.next - 1 !== rejected) return false
-    this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1)
     this.regressCommit()
-    this.paused = false
     return true
   }
 
