@@ -1,4 +1,4 @@
-/** The servers of a conversation, their disks, and the messages between them. Nothing moves unless a command says so. */
+/** The servers of a conversation, their disks, and what is on its way. Nothing moves unless a command says so. */
 import { decodeConfChange } from "../../src/raft/confchange/change.ts"
 import { type RaftConfig, raftConfig } from "../../src/raft/config.ts"
 import { describeMessage } from "../../src/raft/describe.ts"

@@ -116,6 +116,7 @@ const TRANSCRIPT_OPTIONS: ServerOptions = {
   checkQuorum: false,
   preVote: false,
   confChangeNeedsOwnCommit: false,
+  confChangeKeepsLeader: false,
   stepDownOnRemoval: false,
 }
 

@@ -4,7 +4,14 @@
  */
 import { isIP } from "node:net"
 import { OvlError } from "../base/errors.ts"
-import { JOIN_SERVERS_MAX, TOKEN_TEXT_MAX_BYTES } from "../base/limits.ts"
+import {
+  KV_VALUE_LIMIT_MAX_BYTES,
+  KV_VALUE_MAX_BYTES,
+  SESSION_TTL_MAX_MS,
+  SESSION_TTL_MIN_MS,
+  JOIN_SERVERS_MAX,
+  TOKEN_TEXT_MAX_BYTES,
+} from "../base/limits.ts"
 import { lineLog } from "../base/log.ts"
 import type { OptionTable, OptionValues } from "./command.ts"
 import type { Context } from "./context.ts"
@@ -52,6 +59,24 @@ export const DAEMON_OPTIONS = {
     default: "0.0.0.0:8300",
     description: "Where other nodes are listened to",
   },
+  "kv-max-value": {
+    kind: "integer",
+    value: "BYTES",
+    config: "kv-max-value",
+    default: KV_VALUE_MAX_BYTES,
+    min: 1,
+    max: KV_VALUE_LIMIT_MAX_BYTES,
+    description: "The largest value that the KV takes (Consul's kv_max_value_size)",
+  },
+  "session-ttl-min": {
+    kind: "duration",
+    value: "TIME",
+    config: "session-ttl-min",
+    default: SESSION_TTL_MIN_MS,
+    min: 1_000,
+    max: SESSION_TTL_MAX_MS,
+    description: "The shortest TTL that a session may have (Consul's session_ttl_min)",
+  },
 } as const satisfies OptionTable
 
 type DaemonValues = OptionValues<typeof DAEMON_OPTIONS>
@@ -91,6 +116,7 @@ export async function runDaemon(context: DaemonContext, request: DaemonRequest):
     kvPrefix: request.kvPrefix,
     servers: request.servers,
     token,
+    consul: { valueMaxBytes: options["kv-max-value"], sessionTtlMinMs: options["session-ttl-min"] },
     out: (line: string) => context.line(line),
     log: lineLog(
       (line) => context.io.stderr(line),

@@ -13,6 +13,7 @@ import { ServerLink } from "../agent/server-link.ts"
 import { chooseVtep, type Vtep } from "../agent/vtep.ts"
 import { parseHttpAddress } from "../api/address.ts"
 import { createApp } from "../api/app.ts"
+import type { ConsulSettings } from "../api/consul/settings.ts"
 import { answerForwarded } from "../api/forward.ts"
 import { listenTcp, listenUnix } from "../api/listen.ts"
 import { AssertionError } from "../base/assert.ts"
@@ -49,6 +50,8 @@ export interface DaemonOptions {
   kvPrefix: string
   servers: string[]
   token: string | null
+  /** What may be set of the Consul-compatible API. */
+  consul?: Partial<ConsulSettings>
   out: (line: string) => void
   log: Log
 }
@@ -132,7 +135,7 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
     clock: systemClock,
     afterLeaving,
   })
-  const app = createApp(node, { log })
+  const app = createApp(node, { log, consul: options.consul })
   if (way.local) {
     const answer = answerForwarded.bind(null, app)
     const listener = await listenForPeers({ bind, identity, cluster: way.local, answer, log })

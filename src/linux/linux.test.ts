@@ -8,6 +8,8 @@ import { isNamespace, namespaceId, openNamespace, sameNamespace } from "./namesp
 import { bootId, pidAlive, processStartTime, watchExit } from "./process.ts"
 
 const OWN = "/proc/self/ns/net"
+const SIGPIPE = 13
+const SIGXFSZ = 25
 
 describe("errors", () => {
   test("name the call, its object and the kernel's word", () => {
@@ -134,7 +136,10 @@ describe("becoming another program", () => {
       "grep SigIgn /proc/self/status; grep SigBlk /proc/self/status; ls /proc/$$/fd",
     ])
     const lines = stdout.trim().split("\n")
-    expect(lines[0]).toMatch(/^SigIgn:\s+0+$/)
+    // Of what whoever started the tests ignores nothing is said: that is the caller's business.
+    const ignored = BigInt(`0x${lines[0]?.split("\t")[1]}`)
+    const bit = (signal: number) => 1n << BigInt(signal - 1)
+    expect(ignored & (bit(SIGPIPE) | bit(SIGXFSZ))).toBe(0n)
     expect(lines[1]).toMatch(/^SigBlk:\s+0+$/)
     expect(lines.slice(2)).toEqual(["0", "1", "2"])
   })

@@ -58,6 +58,11 @@ export interface RaftConfig {
   readonly disableConfChangeValidation: boolean
   /** Change the configuration only after an entry of one's own term is committed (Ongaro 2015). etcd does not. */
   readonly confChangeNeedsOwnCommit: boolean
+  /**
+   * A leader takes no change that ends its own vote: it must hand over first. Because a change counts from when it is
+   * applied, those who stay may need the vote of who is gone, and it may refuse: it has entries that they have not.
+   */
+  readonly confChangeKeepsLeader: boolean
   /** A leader that is removed or made a learner steps down at once (etcd-io/raft issue 83). */
   readonly stepDownOnRemoval: boolean
 }
@@ -82,6 +87,7 @@ const DEFAULTS: Defaults = {
   disableProposalForwarding: false,
   disableConfChangeValidation: false,
   confChangeNeedsOwnCommit: true,
+  confChangeKeepsLeader: true,
   stepDownOnRemoval: true,
 }
 

@@ -1,4 +1,4 @@
-/** Elections: who may stand, how votes are asked for, given and counted (section 5.2 and 5.4.1; thesis 9.6 and 4.2.3). */
+/** Elections: who may stand, how votes are asked for, given and counted (section 5.2, 5.4.1; thesis 4.2.3, 9.6). */
 import { assert } from "../base/assert.ts"
 import { isConfChange } from "./confchange/change.ts"
 import { type Message, message } from "./message.ts"

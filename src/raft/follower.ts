@@ -3,6 +3,7 @@ import { hup } from "./election.ts"
 import { type Message, message } from "./message.ts"
 import { restoreConfiguration } from "./membership.ts"
 import type { Raft } from "./raft.ts"
+import { isMember } from "./replication.ts"
 import { NONE, type Refusal, type Snapshot } from "./types.ts"
 
 export function stepFollower(raft: Raft, m: Message): Refusal | undefined {
@@ -83,8 +84,7 @@ function handleAppend(raft: Raft, m: Message): void {
 function restore(raft: Raft, snapshot: Snapshot): boolean {
   const { log } = raft
   if (snapshot.index <= log.committed) return false
-  const { voters, votersOutgoing, learners } = snapshot.confState
-  if (![voters, votersOutgoing, learners].some((ids) => ids.includes(raft.id))) {
+  if (!isMember(snapshot.confState, raft.id)) {
     raft.say("warn", `${raft.id} got a snapshot of a cluster that it does not belong to`)
     return false
   }

@@ -4,8 +4,7 @@
  */
 import { assert } from "../base/assert.ts"
 import { changeMembership, type Membership } from "./confchange/changer.ts"
-import type { ConfChange } from "./confchange/change.ts"
-import { LEAVE_JOINT } from "./confchange/change.ts"
+import { type ConfChange, LEAVE_JOINT } from "./confchange/change.ts"
 import { restoreMembership } from "./confchange/restore.ts"
 import { newcomerOf, proposeAsLeader, whyNotConfChange } from "./proposals.ts"
 import { isVoter } from "./quorum/joint.ts"

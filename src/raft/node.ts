@@ -235,10 +235,10 @@ export class RaftNode {
 
   /**
    * What waits for the write, and last the acknowledgement of the write itself. That one tells the last entry of the
-   * whole log and the term in which it was handed out. If the term has changed when it comes back it does not count, for
-   * entries with the same index and term may have been overwritten and written again meanwhile, with the write of what
-   * was between still to come. Because a change of term always brings a write of its own, and this acknowledgement comes
-   * with every write while anything is unstable, one that counts follows (etcd-io/raft 76f1249).
+   * whole log and the term in which it was handed out. If the term has changed when it comes back, it does not count:
+   * entries with the same index and term may have been overwritten and written again meanwhile, and the write of what
+   * was between still be to come. A change of term always brings a write of its own, and this acknowledgement comes
+   * with every write while anything is unstable: so one that counts follows (etcd-io/raft 76f1249).
    */
   private afterAppend(
     entries: readonly Entry[],

@@ -56,7 +56,11 @@ export function whyNotConfChange(raft: Raft, change: ConfChange): string | undef
     return "no entry of this leader's term is committed yet"
   }
   const trial = changeMembership(raft.tracker, change, newcomerOf(raft))
-  return typeof trial === "string" ? trial : undefined
+  if (typeof trial === "string") return trial
+  // Who lost its vote by entering a joint configuration must still be able to end it.
+  const ends = !leavesJoint(change) && !trial.configuration.voters.incoming.has(raft.id)
+  if (raft.config.confChangeKeepsLeader && ends) return "a leader does not remove itself: it must hand over first"
+  return undefined
 }
 
 /** What a member that joins now begins with. */

@@ -4,7 +4,7 @@ import { payloadBytes } from "./log/entries.ts"
 import { message } from "./message.ts"
 import type { Raft } from "./raft.ts"
 import type { Progress } from "./tracker/progress.ts"
-import type { NodeId } from "./types.ts"
+import type { ConfState, NodeId } from "./types.ts"
 
 /**
  * Sends one append, or a snapshot when what the follower needs is compacted away. Without `sendIfEmpty` only when there
@@ -29,16 +29,25 @@ export function maybeSendAppend(raft: Raft, to: NodeId, sendIfEmpty: boolean): b
   return true
 }
 
-/** Section 7. Not to a server that is silent: a snapshot is expensive, and it may be gone for good. */
+/**
+ * Section 7. Not to a server that is silent: a snapshot is expensive, and it may be gone for good. Not one from before
+ * the server became a member either: it would not take it, and wait.
+ */
 function maybeSendSnapshot(raft: Raft, to: NodeId, progress: Progress): boolean {
   if (!progress.recentActive) return false
   const snapshot = raft.log.snapshot()
   if (snapshot === undefined) return false
   assert(snapshot.index > 0, "the log is compacted but there is no snapshot")
+  if (!isMember(snapshot.confState, to)) return false
   progress.becomeSnapshot(snapshot.index)
   raft.say("info", `${raft.id} sends ${to} the snapshot at ${snapshot.index}`)
   raft.send(message("MsgSnap", to, { snapshot }))
   return true
+}
+
+/** Who is to become a learner (`learnersNext`) is an outgoing voter. */
+export function isMember({ voters, votersOutgoing, learners }: ConfState, id: NodeId): boolean {
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id)
 }
 
 /** To every other member, learners included. */

@@ -61,8 +61,8 @@ function entersTerm(raft: Raft, m: Message): boolean {
 /** Messages of an earlier term: ignored, but for those whose sender must be told, and news of this server's disk. */
 function handleStale(raft: Raft, m: Message): void {
   if ((m.type === "MsgHeartbeat" || m.type === "MsgApp") && (raft.config.checkQuorum || raft.config.preVote)) {
-    // Its leader goes on while this server, cut off meanwhile, has a later term. It can neither win, for the others keep
-    // their lease, nor follow. The answer makes the leader step down, and a new election takes both along.
+    // That leader goes on while this server, cut off meanwhile, has a later term. It can neither win, as the others
+    // keep their lease, nor follow. The answer makes the leader step down, and a new election takes both along.
     raft.send(message("MsgAppResp", m.from))
   } else if (m.type === "MsgPreVote") {
     // The answer tells the term: candidates of old and new versions would otherwise wait for each other for ever

@@ -13,6 +13,7 @@ import { Feed } from "./follow.ts"
 import { join, serverAddresses } from "./join.ts"
 import { endpointKey, nodeKey } from "./keys.ts"
 import { createNetwork, removeNetwork } from "./networks.ts"
+import { NodeSessions } from "./node-sessions.ts"
 import { heartbeat, isMember, removeNode, updateNode } from "./nodes.ts"
 import type { Cluster, ClusterInfo } from "./port.ts"
 import { Programmed } from "./programmed.ts"
@@ -51,9 +52,13 @@ export function openCluster({ store, clock, random, log, self }: OpenClusterOpti
   const record = clusterRecord(store)
   const feed = new Feed(store)
   const programmed = new Programmed(clock)
+  const sessions = new NodeSessions(store, log)
   const following = feed.follow(
     0,
-    (batch) => programmed.take(batch),
+    (batch) => {
+      programmed.take(batch)
+      sessions.take(batch)
+    },
     (error) => log.error("the store's changes can no longer be followed", { why: error.message }),
   )
   const nameOf = (nodeId: string) => read<NodeRecord>(store, nodeKey(nodeId))?.name ?? nodeId

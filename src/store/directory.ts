@@ -114,7 +114,7 @@ export function isNoSpace(code: string): boolean {
 
 export function storeFull(directory: string): OvlError {
   return new OvlError("store_full", `write to the store: no space left on the disk of ${directory}`, {
-    kind: "unavailable",
+    kind: "failed",
     hint: "make room there; reading and deleting go on, and writing does as soon as there is room",
   })
 }

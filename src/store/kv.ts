@@ -137,7 +137,8 @@ export class Machine extends Reader {
     if (problems.length > 0) return { type: "kv", results: [], problems }
     for (const { prefix, except } of staging.wipes) yield* this.#removePrefix(prefix, except, revision)
     for (const [key, entry] of staging.changes) {
-      const before = this.entry(key)
+      // Keys differ, so what is carried out changes none that comes later; a wipe may have.
+      const before = staging.wipes.length > 0 ? this.entry(key) : staging.below(key)
       if (entry) this.#write(entry, before?.lease ?? null)
       else if (before) this.#remove(before, revision)
     }

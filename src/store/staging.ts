@@ -15,6 +15,8 @@ export class Staging {
   /** Null: it is gone. What lies here is later than any wipe that covers it. */
   readonly #entries = new Map<string, Entry | null>()
   readonly #wipes: Wipe[] = []
+  /** What was read from below. */
+  readonly #found = new Map<string, Entry | undefined>()
 
   constructor(reader: Reader) {
     this.#reader = reader
@@ -24,7 +26,15 @@ export class Staging {
     const staged = this.#entries.get(key)
     if (staged !== undefined) return staged ?? undefined
     if (this.#wipes.length > 0 && this.#isWiped(key)) return undefined
-    return this.#reader.entry(key)
+    return this.below(key)
+  }
+
+  /** What the reader has, whatever lies over it: read once, as long as nothing of this is carried out. */
+  below(key: string): Entry | undefined {
+    if (this.#found.has(key)) return this.#found.get(key)
+    const entry = this.#reader.entry(key)
+    this.#found.set(key, entry)
+    return entry
   }
 
   put(entry: Entry): void {

@@ -27,7 +27,7 @@ function types(server: Server): string {
     .join()
 }
 
-/** A server that knows nothing of the cluster yet. The first members stand in no entry of the log, but in a snapshot. */
+/** A server that knows nothing yet. The first members stand in no entry of the log, so it needs a snapshot. */
 function addStranger(net: Network, id: number): void {
   if (net.get(1).storage.firstIndex() === 1) net.get(1).compact()
   net.servers.set(id, new Server(id, freshStorage([])))
@@ -152,9 +152,18 @@ describe("a change", () => {
   })
 })
 
+const REMOVABLE = { confChangeKeepsLeader: false }
+
 describe("a leader that is removed", () => {
-  test("steps down when the change is applied", () => {
+  test("is not, unless that is wanted: it must hand over first", () => {
     const net = Network.of(3).campaign(1)
+    const why = (words: string) => net.get(1).node.whyNotConfChange(change(words))
+    for (const words of ["r1", "l1", "r1 v4"]) expect(why(words)).toContain("hand over first")
+    expect(why("r2")).toBeUndefined()
+  })
+
+  test("steps down when the change is applied", () => {
+    const net = Network.of(3, REMOVABLE).campaign(1)
     net.get(1).node.proposeConfChange(change("r1"))
     net.settle()
     expect(net.raft(1)).toMatchObject({ role: "follower", lead: 0 })
@@ -162,7 +171,7 @@ describe("a leader that is removed", () => {
   })
 
   test("and told to stay, takes no proposals and does not count itself", () => {
-    const net = Network.of(3, { stepDownOnRemoval: false }).campaign(1)
+    const net = Network.of(3, { ...REMOVABLE, stepDownOnRemoval: false }).campaign(1)
     net.get(1).node.proposeConfChange(change("r1"))
     net.settle()
     expect(net.raft(1).role).toBe("leader")
@@ -170,7 +179,7 @@ describe("a leader that is removed", () => {
   })
 
   test("or made a learner steps down too", () => {
-    const net = Network.of(3).campaign(1)
+    const net = Network.of(3, REMOVABLE).campaign(1)
     net.get(1).node.proposeConfChange(change("l1"))
     net.settle()
     expect(net.raft(1)).toMatchObject({ role: "follower", isLearner: true })

@@ -7,6 +7,7 @@ import { type RaftConfig, raftConfig } from "../../src/raft/config.ts"
 import { MemoryStorage } from "../../src/raft/log/memory-storage.ts"
 import { type Message, type MessageType, message } from "../../src/raft/message.ts"
 import { RaftNode } from "../../src/raft/node.ts"
+import { confStateOf } from "../../src/raft/tracker/tracker.ts"
 import { type ConfState, type Entry, NO_DATA, type ReadState, type Snapshot } from "../../src/raft/types.ts"
 
 export type Options = Partial<Omit<RaftConfig, "id" | "storage" | "random">>
@@ -50,6 +51,8 @@ export class Server {
 
   constructor(id: number, storage: MemoryStorage, options: Options = {}) {
     this.storage = storage
+    // Whoever needs a snapshot gets one of what is applied now.
+    storage.snapshot = () => this.snapshot()
     this.config = raftConfig({ id, storage, random: () => 0 }, { ...PLAIN, ...options })
     this.node = new RaftNode(this.config)
   }
@@ -84,14 +87,15 @@ export class Server {
     else this.node.applyConfChange(decodeConfChange(entry.data)!)
   }
 
-  /** Everything applied goes into a snapshot, and out of the log. */
-  compact(): Snapshot {
+  private snapshot(): Snapshot {
     const { tracker, log } = this.raft
-    const { voters, learners } = tracker.configuration
-    const members = confState([...voters.incoming], [...learners])
-    const snapshot = this.storage.createSnapshot(log.applied, members, NO_DATA)!
-    this.storage.compact(log.applied)
-    return snapshot
+    const term = log.term(log.applied)!
+    return { index: log.applied, term, confState: confStateOf(tracker.configuration), data: NO_DATA }
+  }
+
+  /** Everything applied goes out of the log. */
+  compact(): void {
+    this.storage.compact(this.raft.log.applied)
   }
 
   /** `leader term=2 log=1,1,2 commit=3`: the terms of its log, and how far it is committed. */

@@ -109,11 +109,15 @@ describe("a read", () => {
   test("is lost with the leadership", () => {
     const leader = new Alone(1, [1, 2, 3]).lead()
     leader.node.readIndex(1)
-    leader.hear("MsgAppResp", 2, 1, { index: 1 })
-    leader.node.readIndex(2)
+    expect(leader.raft.pendingReads).toHaveLength(1)
     leader.hear("MsgHeartbeat", 2, 5)
+    expect(leader.raft.pendingReads).toEqual([])
     leader.lead()
-    expect(leader.raft.pendingReads.length + leader.raft.readOnly.count).toBe(0)
+    leader.hear("MsgAppResp", 2, 6, { index: 2 })
+    leader.node.readIndex(2)
+    expect(leader.raft.readOnly.count).toBe(1)
+    leader.hear("MsgHeartbeat", 2, 7)
+    expect(leader.raft.readOnly.count).toBe(0)
   })
 
   test("is refused beyond the bound, and where there is no leader", () => {

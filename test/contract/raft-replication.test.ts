@@ -1,11 +1,10 @@
 /** How a log gets to a majority and counts as committed: section 5.3, 5.4 and 7, and what keeps it within bounds. */
 import { describe, expect, test } from "bun:test"
 import { raftConfig } from "../../src/raft/config.ts"
-import { describeProgress } from "../../src/raft/describe.ts"
 import { APPEND_THREAD, NO_DATA, type Entry } from "../../src/raft/types.ts"
 import { message } from "../../src/raft/message.ts"
 import { RaftNode } from "../../src/raft/node.ts"
-import { Alone, confState, entriesOf, freshStorage, Network, PLAIN, Server, short, text } from "./raft-network.ts"
+import { Alone, entriesOf, freshStorage, Network, PLAIN, Server, short, text } from "./raft-network.ts"
 
 const NORMAL = { type: "EntryNormal" as const, data: NO_DATA }
 
@@ -20,11 +19,6 @@ function withLogs(term: number, ...logs: number[][]): Network {
       return new Server(i + 1, storage)
     }),
   )
-}
-
-/** What a leader knows of a follower. */
-function about(server: Server, id: number): string {
-  return describeProgress(server.raft.tracker.get(id)!)
 }
 
 describe("an entry", () => {
@@ -176,191 +170,6 @@ describe("finding where logs match takes a round trip for each term", () => {
     net.campaign(1)
     expect(net.log.filter((m) => m.from === 2 && m.type === "MsgAppResp" && m.reject)).toHaveLength(refusals)
     expect(net.get(2).text()).toBe(net.get(1).text().replace("leader", "follower"))
-  })
-})
-
-describe("what is on its way to a follower", () => {
-  const fill = (server: Alone, count: number) => {
-    for (let i = 0; i < count; i++) server.node.propose([{ ...NORMAL, data: text("12345678") }])
-    return server.work().filter((m) => m.to === 2)
-  }
-  const replicating = (options: object) => {
-    const leader = new Alone(1, [1, 2, 3], options).lead()
-    leader.hear("MsgAppResp", 2, 1, { index: 1 })
-    return leader
-  }
-
-  test("is bounded in messages", () => {
-    const leader = replicating({ maxInflightMessages: 3 })
-    expect(fill(leader, 5)).toHaveLength(3)
-    expect(about(leader, 2)).toBe("StateReplicate match=1 next=5 paused inflight=3[full]")
-    // An answer makes room for as much as it frees, in as many messages as that takes.
-    const more = leader.hear("MsgAppResp", 2, 1, { index: 3 }).filter((m) => m.to === 2)
-    expect(more.reduce((sum, m) => sum + m.entries.length, 0)).toBe(2)
-  })
-
-  test("is bounded in bytes", () => {
-    const leader = replicating({ maxInflightBytes: 20, maxBytesPerMessage: 20 })
-    expect(fill(leader, 5)).toHaveLength(3)
-    expect(about(leader, 2)).toContain("inflight=3[full]")
-  })
-
-  test("is probed with an empty append after a heartbeat, if all of it was lost", () => {
-    const leader = replicating({ maxInflightMessages: 2 })
-    fill(leader, 5)
-    const [probe, ...more] = leader.hear("MsgHeartbeatResp", 2, 1)
-    expect(more).toEqual([])
-    expect(probe).toMatchObject({ type: "MsgApp", index: 3, entries: [] })
-    leader.hear("MsgAppResp", 2, 1, { index: 3, reject: true, rejectHint: 1, logTerm: 1 })
-    expect(about(leader, 2)).toBe("StateProbe match=1 next=2 paused")
-  })
-
-  test("is at most one message while it is not known where the logs match", () => {
-    const leader = new Alone(1, [1, 2, 3]).lead()
-    expect(fill(leader, 5)).toEqual([])
-    expect(about(leader, 2)).toContain("StateProbe match=0 next=1 paused")
-    expect(leader.hear("MsgHeartbeatResp", 2, 1)).toHaveLength(1)
-    expect(fill(leader, 1)).toEqual([])
-    leader.hear("MsgAppResp", 2, 1, { index: 6 })
-    expect(about(leader, 2)).toBe("StateReplicate match=6 next=8 inflight=1")
-  })
-
-  test("is in doubt when the follower is reported unreachable", () => {
-    const leader = replicating({})
-    fill(leader, 2)
-    leader.node.reportUnreachable(2)
-    expect(about(leader, 2)).toBe("StateProbe match=1 next=2")
-    expect(leader.hear("MsgHeartbeatResp", 2, 1)).toMatchObject([{ type: "MsgApp", index: 1 }])
-    // The same answer again tells that the way is free.
-    leader.hear("MsgAppResp", 2, 1, { index: 1 })
-    expect(about(leader, 2)).toContain("StateReplicate")
-  })
-
-  test("is cut to the size of a message", () => {
-    const leader = replicating({ maxBytesPerMessage: 30 })
-    leader.node.reportUnreachable(2)
-    fill(leader, 4)
-    const sent = leader.hear("MsgAppResp", 2, 1, { index: 1 }).filter((m) => m.to === 2)
-    expect(sent.map((m) => m.entries.length)).toEqual([2, 2])
-  })
-})
-
-describe("what is uncommitted", () => {
-  test("is bounded, but never so that nothing goes at all", () => {
-    const leader = new Alone(1, [1, 2, 3], { maxUncommittedBytes: 20 }).lead()
-    const propose = (size: number) => leader.node.propose([{ ...NORMAL, data: new Uint8Array(size) }])
-    expect(propose(100)).toBeUndefined()
-    expect(propose(1)).toBe("uncommittedFull")
-    expect(propose(0)).toBeUndefined()
-    leader.work()
-    leader.hear("MsgAppResp", 2, 1, { index: leader.raft.log.lastIndex() })
-    leader.work()
-    expect(leader.raft.uncommittedBytes).toBe(0)
-    expect(propose(15)).toBeUndefined()
-    expect(propose(5)).toBeUndefined()
-    expect(propose(1)).toBe("uncommittedFull")
-  })
-})
-
-describe("a snapshot", () => {
-  /** Server 3 misses so much that the leader has compacted it away. */
-  const behind = () => {
-    const net = Network.of(3).campaign(1)
-    net.isolate(3)
-    net.propose(1, "a", "b", "c")
-    net.get(1).compact()
-    return net
-  }
-
-  test("is sent when what is needed is compacted away, and followed by the rest", () => {
-    const net = behind()
-    net.heal()
-    net.propose(1, "d")
-    net.tick(1).settle()
-    expect(net.log.filter((m) => m.type === "MsgSnap").map((m) => m.snapshot?.index)).toEqual([4])
-    expect(net.get(3).text()).toBe("follower term=1 log=1 commit=5")
-    expect(about(net.get(1), 3)).toBe("StateReplicate match=5 next=6")
-  })
-
-  test("is not sent to who is silent", () => {
-    const leader = behind().get(1)
-    const progress = leader.raft.tracker.get(3)!
-    progress.recentActive = false
-    progress.becomeProbe()
-    leader.node.propose([NORMAL])
-    expect(leader.work().some((m) => m.type === "MsgSnap")).toBe(false)
-  })
-
-  test("stops everything else until its fate is known", () => {
-    const leader = behind().get(1)
-    const reject = { index: leader.raft.tracker.get(3)!.next - 1, reject: true, rejectHint: 0 }
-    leader.node.step(message("MsgAppResp", 1, { from: 3, term: 1, ...reject }))
-    expect(about(leader, 3)).toBe("StateSnapshot match=1 next=5 paused pendingSnap=4")
-    expect(leader.work().map((m) => m.type)).toEqual(["MsgSnap"])
-    leader.node.propose([NORMAL])
-    expect(leader.work().filter((m) => m.to === 3)).toEqual([])
-    leader.node.reportSnapshot(3, true)
-    expect(about(leader, 3)).toBe("StateProbe match=1 next=5 paused")
-  })
-
-  test("that failed is tried again after a heartbeat", () => {
-    const leader = behind().get(1)
-    leader.raft.tracker.get(3)!.becomeSnapshot(4)
-    leader.node.reportSnapshot(3, false)
-    expect(about(leader, 3)).toContain("StateProbe match=1 next=2 paused")
-    leader.node.step(message("MsgHeartbeatResp", 1, { from: 3, term: 1 }))
-    expect(leader.work().map((m) => m.type)).toEqual(["MsgSnap"])
-  })
-
-  test("is needed no more when the follower answers from within the log", () => {
-    const leader = behind().get(1)
-    leader.raft.tracker.get(3)!.becomeSnapshot(4)
-    leader.node.step(message("MsgAppResp", 1, { from: 3, term: 1, index: 3 }))
-    expect(about(leader, 3)).toContain("StateSnapshot")
-    leader.node.step(message("MsgAppResp", 1, { from: 3, term: 1, index: 4 }))
-    expect(about(leader, 3)).toContain("StateReplicate match=4")
-  })
-
-  const snapshot = { index: 7, term: 2, confState: confState([1, 2, 3]), data: NO_DATA }
-
-  test("replaces log and configuration", () => {
-    const follower = new Alone(1, [1, 2])
-    expect(follower.hear("MsgSnap", 2, 3, { snapshot })).toMatchObject([{ type: "MsgAppResp", index: 7 }])
-    expect(follower.text()).toBe("follower term=3 log= commit=7")
-    expect([...follower.raft.tracker.configuration.voters.incoming]).toEqual([1, 2, 3])
-    expect(follower.storage.firstIndex()).toBe(8)
-    expect(follower.raft.log.applied).toBe(7)
-  })
-
-  test("is ignored when it is old", () => {
-    const follower = new Alone(1, [1, 2, 3])
-    follower.hear("MsgApp", 2, 1, { entries: entriesOf(1, 1, 1), commit: 3 })
-    const old = { ...snapshot, index: 2, term: 1 }
-    expect(follower.hear("MsgSnap", 2, 1, { snapshot: old })).toMatchObject([{ type: "MsgAppResp", index: 3 }])
-    expect(follower.text()).toBe("follower term=1 log=1,1,1 commit=3")
-  })
-
-  test("only commits when all of it is in the log already", () => {
-    const follower = new Alone(1, [1, 2, 3])
-    follower.hear("MsgApp", 2, 1, { entries: entriesOf(1, 1, 1) })
-    follower.hear("MsgSnap", 2, 1, { snapshot: { ...snapshot, index: 2, term: 1 } })
-    expect(follower.text()).toBe("follower term=1 log=1,1,1 commit=2")
-  })
-
-  test("of a cluster that one does not belong to is not taken", () => {
-    const follower = new Alone(9, [9, 2])
-    follower.hear("MsgSnap", 2, 3, { snapshot })
-    expect(follower.raft.log.committed).toBe(0)
-  })
-
-  test("keeps a server from standing for election until it is applied", () => {
-    const node = new RaftNode(raftConfig({ id: 1, storage: freshStorage([1, 2, 3]), random: () => 0 }, PLAIN))
-    node.step(message("MsgSnap", 1, { from: 2, term: 3, snapshot }))
-    expect(node.raft.promotable()).toBe(false)
-    node.ready()
-    expect(node.raft.promotable()).toBe(false)
-    node.advance()
-    expect(node.raft.promotable()).toBe(true)
   })
 })
 

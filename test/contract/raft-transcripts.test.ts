@@ -22,7 +22,8 @@ describe.skipIf(files.length === 0)("etcd's transcripts", () => {
 describe("the format", () => {
   test("has commands with arguments, input and output", () => {
     const text =
-      "# a comment\n\ncmd 1 a=2 b=(3, 4) \\\n  c\nin\nput\n----\nout\nput\n\nother\n----\n----\nwith\n\nblank\n----\n----\n"
+      "# a comment\n\ncmd 1 a=2 b=(3, 4) \\\n  c\nin\nput\n----\nout\nput\n\n" +
+      "other\n----\n----\nwith\n\nblank\n----\n----\n"
     expect(parseCases(text)).toEqual([
       {
         line: 3,
@@ -64,7 +65,8 @@ const START = "add-nodes 1 voters=(1) index=2\n----\nok\n\n"
 describe("a replay", () => {
   test("shows what a conversation does", () => {
     const rest =
-      "campaign 1\n----\nok\n\nstabilize log-level=none\n----\nok\n\nraft-state\n----\n1: StateLeader (Voter) Term:1 Lead:1\n"
+      "campaign 1\n----\nok\n\nstabilize log-level=none\n----\nok\n\n" +
+      "raft-state\n----\n1: StateLeader (Voter) Term:1 Lead:1\n"
     expect(replay(START + rest)).toBeUndefined()
   })
 

@@ -45,7 +45,7 @@ export function sessionContract(at: StoreFixture): void {
     })
 
     test("and leases do not take each other for what they are", async () => {
-      await open("s")
+      await open("s", { ttlMs: 1_000 })
       await at.store.grantLease("l", 1_000)
       expect([ids(), at.store.leases()]).toEqual([["s"], [{ id: "l", ttlMs: 1_000 }]])
       expect(at.store.lastSessionChange()).toBe(1)

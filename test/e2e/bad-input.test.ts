@@ -90,7 +90,8 @@ const REFUSED: readonly Case[] = [
   [1, "not_available", "network create blue --subnet 10.1.0.0/24 --subnet 10.2.0.0/24"],
   [1, "not_available", "run -d --network red -p 8080:80"],
   [1, "not_available", "join 192.168.1.51 --server --token t"],
-  [1, "not_available", "kv get x"],
+  [1, "not_available", "raft ls"],
+  [3, "key_not_found", "kv get x"],
   [1, "not_available", "doctor"],
   [1, "not_available", "network prune"],
 ]

@@ -39,7 +39,7 @@ export function payloadBytes(entries: readonly { readonly data: Uint8Array }[]):
   return bytes
 }
 
-/** The longest beginning of `entries` that takes at most `maxBytes`, but at least one entry: else nothing would move. */
+/** The longest beginning of `entries` that takes at most `maxBytes`, but at least one: else nothing would move. */
 export function limitBytes(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
   let bytes = 0
   for (let i = 0; i < entries.length; i++) {

@@ -17,6 +17,9 @@ export interface Storage {
   /** The first entry that is not compacted away; one more than `lastIndex()` when there is none. */
   firstIndex(): number
   lastIndex(): number
-  /** The newest snapshot, or undefined while one is being made: the core asks again later. */
+  /**
+   * A snapshot of what is applied now, or undefined while one is being made: the core asks again later. One from before
+   * a member joined is of no use to it, so an old one must not be handed out for ever.
+   */
   snapshot(): Snapshot | undefined
 }
