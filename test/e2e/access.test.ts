@@ -175,7 +175,7 @@ describeAsRoot("the API over TCP", () => {
   })
 
   test("no secret is shown: not by the KV, events, metrics or the lists, to whoever asks", () => {
-    const secrets = [server, client, server.split(/[._:-]/).at(-1)!, "PRIVATE KEY"]
+    const secrets = [server, client, server.split(".").at(-1)!, "PRIVATE KEY"]
     const shown = [
       "/v1/kv/?recurse",
       "/v1/kv/?keys",
@@ -193,7 +193,7 @@ describeAsRoot("the API over TCP", () => {
     }
     const stored = one.machine.sh(`cat ${one.dataDir}/store/* | strings -n 20`)
     expect(stored).not.toContain(server)
-    expect(stored).not.toContain(server.split(/[._:-]/).at(-1)!)
+    expect(stored).not.toContain(server.split(".").at(-1)!)
   })
 
   test("files are 0600 and directories 0700; the socket is root's", () => {
