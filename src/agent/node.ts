@@ -130,6 +130,7 @@ export class Node implements LocalNode {
     }
     return statusView({
       nodeId: this.id,
+      self: { name: this.name, address: this.#p.identity.address, role: this.role, version: this.version },
       catalog: this.catalog,
       info,
       clusterId: this.#p.identity.clusterId,

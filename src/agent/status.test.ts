@@ -35,6 +35,7 @@ function facts(change: Partial<StatusFacts> = {}, alive: string[] = ["s1", "c1"]
   })
   return {
     nodeId: nodes[1]!.id,
+    self: { name: "c1", address: "192.168.1.52", role: "client", version: "1" },
     catalog,
     info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [] },
     clusterId: "c",
@@ -59,6 +60,11 @@ test("no server: degraded, and the reason is told", () => {
   expect(status.health).toBe("degraded")
   expect(status.problems.map((each) => each.code)).toEqual(["no_leader"])
   expect(status.problems[0]?.message).toContain("connection refused")
+})
+
+test("before anything was heard of the cluster the node is shown as it knows itself", () => {
+  const status = statusView(facts({ catalog: new Catalog(), info: null }))
+  expect(status.node).toMatchObject({ name: "c1", address: "192.168.1.52", role: "client", state: "failed" })
 })
 
 test("a cluster that refuses this node is told apart from one that is away", () => {

@@ -1,7 +1,7 @@
 /** `ovl status`: this node's and the cluster's health first, then facts. */
 import type { OvlError } from "../base/errors.ts"
 import type { Catalog } from "../model/catalog.ts"
-import type { Problem, StatusView } from "../model/node.ts"
+import type { NodeView, Problem, StatusView } from "../model/node.ts"
 import { nodeView } from "../model/views.ts"
 import type { ClusterInfo } from "../registry/port.ts"
 
@@ -15,6 +15,8 @@ export interface KernelHealth {
 
 export interface StatusFacts {
   nodeId: string
+  /** What the node knows of itself before it has heard from the cluster. */
+  self: Pick<NodeView, "name" | "address" | "role" | "version">
   catalog: Catalog
   /** Null: no server answers. */
   info: ClusterInfo | null
@@ -35,16 +37,7 @@ export function statusView(facts: StatusFacts): StatusView {
   return {
     node: self
       ? nodeView(catalog, self, info?.leader ?? null)
-      : {
-          id: facts.nodeId,
-          name: "",
-          address: "",
-          role: "client",
-          voter: false,
-          leader: false,
-          state: "failed",
-          version: "",
-        },
+      : { ...facts.self, id: facts.nodeId, voter: false, leader: false, state: "failed" },
     cluster: {
       id: facts.clusterId,
       leader,

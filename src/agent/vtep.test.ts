@@ -40,6 +40,11 @@ test("no default route: the first address that is not loopback", () => {
   expect(chooseVtep({ ...facts, routes: [] }, null, null)).toEqual({ address: "10.0.0.5", mtu: 1500 })
 })
 
+test("the egress bridge is no way to other nodes", () => {
+  const addresses = [{ device: "ovl_gwbridge", address: "172.18.0.1/16" }]
+  expect(() => chooseVtep({ ...facts, addresses, routes: [] }, null, null)).toThrow("no interface has a usable one")
+})
+
 test("no address at all, no such address, no address", () => {
   expect(() => chooseVtep({ ...facts, addresses: [], routes: [] }, null, null)).toThrow("no interface has a usable one")
   expect(() => chooseVtep(facts, "10.9.9.9", null)).toThrow("no interface of this host has it")

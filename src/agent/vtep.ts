@@ -5,7 +5,7 @@
 import { OvlError } from "../base/errors.ts"
 import { ETHERNET_MTU_BYTES, MTU_MAX_BYTES } from "../base/limits.ts"
 import { isAddress } from "../model/cidr.ts"
-import type { HostFacts } from "../model/dataplane.ts"
+import { EGRESS_BRIDGE_NAME, type HostFacts } from "../model/dataplane.ts"
 import { underlayMtu } from "../overlay/egress.ts"
 
 export interface Vtep {
@@ -33,7 +33,8 @@ export function chooseVtep(facts: HostFacts, advertise: string | null, known: st
 
 function defaultAddress(facts: HostFacts): string {
   const route = facts.routes.find((each) => each.dst === "default" && each.device !== null)
-  const candidates = facts.addresses.filter((each) => each.device !== "lo" && !each.address.includes(":"))
+  const ours = ["lo", EGRESS_BRIDGE_NAME]
+  const candidates = facts.addresses.filter((each) => !ours.includes(each.device) && !each.address.includes(":"))
   const chosen = candidates.find((each) => each.device === route?.device) ?? (route ? undefined : candidates[0])
   if (chosen) return bare(chosen.address)
   throw new OvlError("address_missing", "cannot choose this node's address: no interface has a usable one", {

@@ -32,8 +32,6 @@ export const NETWORKS_PER_WORKLOAD_MAX = 32
 export const API_BODY_MAX_BYTES = 1_048_576
 /** Consul's kv_max_value_size default. */
 export const KV_VALUE_MAX_BYTES = 524_288
-/** As far as an operator may raise it. */
-export const KV_VALUE_LIMIT_MAX_BYTES = 4_194_304
 
 /** One frame between two nodes. */
 export const FRAME_MAX_BYTES = 16_777_216

@@ -5,7 +5,7 @@
 import { isIP } from "node:net"
 import { OvlError } from "../base/errors.ts"
 import {
-  KV_VALUE_LIMIT_MAX_BYTES,
+  STORE_VALUE_MAX_BYTES,
   KV_VALUE_MAX_BYTES,
   SESSION_TTL_MAX_MS,
   SESSION_TTL_MIN_MS,
@@ -65,7 +65,7 @@ export const DAEMON_OPTIONS = {
     config: "kv-max-value",
     default: KV_VALUE_MAX_BYTES,
     min: 1,
-    max: KV_VALUE_LIMIT_MAX_BYTES,
+    max: STORE_VALUE_MAX_BYTES,
     description: "The largest value that the KV takes (Consul's kv_max_value_size)",
   },
   "session-ttl-min": {
