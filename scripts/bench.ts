@@ -13,13 +13,20 @@ import { attach } from "./bench/attach.ts"
 import type { Benchmark, Context, Row } from "./bench/benchmark.ts"
 import { daemon } from "./bench/daemon.ts"
 import { firstPing } from "./bench/first-ping.ts"
+import { kvGet } from "./bench/kv/get.ts"
+import { kvLatency } from "./bench/kv/latency.ts"
+import { kvMillion } from "./bench/kv/million.ts"
+import { kvPut } from "./bench/kv/put.ts"
+import { kvWatchers } from "./bench/kv/watchers.ts"
 import { lab } from "./bench/lab.ts"
 import { peers } from "./bench/peers.ts"
 import { describeHost, textTable, thisHost, writeReadme } from "./bench/report.ts"
 import { throughput } from "./bench/throughput.ts"
 
 const ROOT = resolve(import.meta.dir, "..")
-const BENCHMARKS: Benchmark[] = [attach, peers, throughput, firstPing, lab, daemon]
+const OVERLAY = [attach, peers, throughput, firstPing, lab, daemon]
+const STORE = [kvPut, kvGet, kvLatency, kvWatchers, kvMillion]
+const BENCHMARKS: Benchmark[] = [...OVERLAY, ...STORE]
 
 const USAGE = `usage: bench.ts [NAME...] [--json] [--profile] [--write-readme]
   --json          one JSON document on stdout

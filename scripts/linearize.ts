@@ -12,15 +12,13 @@ import { parseArgs } from "node:util"
 import { type Judgement, judge } from "./linearize/judge.ts"
 
 const MAX_SECONDS = 120
-const MAX_STATES = 5_000_000
-/** What the search may take for its memory of where it has been. */
-const MAX_BYTES = 1_073_741_824
+const MAX_STATES = 500_000
 const HISTORY_MAX_BYTES = 268_435_456
 
 const USAGE = `usage: linearize.ts [--explain] [--max-seconds N] [--max-states N] FILE...
   --explain        for what is not linearizable: how far it is, and the operation that has no place
   --max-seconds N  gives a file up after so long (${MAX_SECONDS})
-  --max-states N   gives a file up after so many states of the search (${MAX_STATES})
+  --max-states N   gives a file up where so many possibilities would have to be kept at a time (${MAX_STATES})
 FILE is the log of a Jepsen register test, or a history of ovl's store as JSON lines.`
 
 interface Settings {
@@ -68,7 +66,7 @@ function judgeFile(path: string, settings: Settings): Judgement {
     return { verdict: "unknown", reason: [(error as Error).message] }
   }
   const deadline = performance.now() + settings.maxSeconds * 1000
-  const limits = { maxStates: settings.maxStates, maxBytes: MAX_BYTES, stop: () => performance.now() >= deadline }
+  const limits = { maxStates: settings.maxStates, stop: () => performance.now() >= deadline }
   return judge(text, { limits, explain: settings.explain })
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test"
-import { check, explain } from "./checker.ts"
+import { check, type SearchLimits } from "./checker.ts"
 import type { Operation } from "./history.ts"
 import { type RegisterAnswer, type RegisterCall, register } from "./register.ts"
 
 type RegisterOperation = Operation<RegisterCall, RegisterAnswer>
 
-const generous = { maxStates: 100_000, maxBytes: 100_000_000, stop: () => false }
+const generous: SearchLimits = { maxStates: 100_000, stop: () => false }
 
 const open = (call: RegisterCall, invokedAt: number): RegisterOperation => {
   return { process: "p", call, answer: null, invokedAt, returnedAt: Number.POSITIVE_INFINITY }
@@ -27,7 +27,9 @@ const cas = (expected: string, value: string, swapped: boolean, at: [number, num
 }
 const wish = (value: string): RegisterCall => ({ op: "write", value })
 
-const verdict = (...operations: RegisterOperation[]) => check(register, operations, generous)
+const verdictWithin = (limits: SearchLimits, ...operations: RegisterOperation[]) =>
+  check(register, operations, limits).verdict
+const verdict = (...operations: RegisterOperation[]) => verdictWithin(generous, ...operations)
 
 describe("operations of known outcome", () => {
   test("keep the order in which they did not overlap", () => {
@@ -42,6 +44,10 @@ describe("operations of known outcome", () => {
     expect(verdict(...both, read("1", 5, 6))).toBe("linearizable")
     expect(verdict(...both, read("2", 5, 6))).toBe("linearizable")
     expect(verdict(...both, read("2", 5, 6), read("1", 7, 8))).toBe("not")
+  })
+
+  test("overlap where one is asked at the very position of the other's answer", () => {
+    expect(verdict(write("1", 1, 2), write("2", 2, 3), read("1", 4, 5))).toBe("linearizable")
   })
 
   test("do not depend on the order in which they are given", () => {
@@ -79,7 +85,7 @@ describe("operations of unknown outcome", () => {
   })
 })
 
-/** Writes of values of their own that nobody heard of again, among writes and reads that were answered. */
+/** Writes that nobody heard of again, each of a value of its own, among writes and reads that were answered. */
 function manyLost(count: number): RegisterOperation[] {
   return Array.from({ length: count }, (_, index) => index * 10).flatMap((at) => [
     open(wish(`lost ${at}`), at),
@@ -88,36 +94,59 @@ function manyLost(count: number): RegisterOperation[] {
   ])
 }
 
+/** Writes of as many clients at the same time, and what was read thereafter. */
+function manyAtOnce(count: number, thereafter: string): RegisterOperation[] {
+  const writes = Array.from({ length: count }, (_, index) => write(String(index), index, 1000 + index))
+  return [...writes, read(thereafter, 2000, 2001)]
+}
+
 describe("the search", () => {
+  const narrow: SearchLimits = { maxStates: 100, stop: () => false }
+
   test("does not drown in unknown outcomes", () => {
-    const few = { ...generous, maxStates: 20_000 }
-    expect(check(register, manyLost(300), few)).toBe("linearizable")
-    expect(check(register, [...manyLost(300), read("nobody wrote this", 4000, 4001)], few)).toBe("not")
-    expect(check(register, [...manyLost(300), read("lost 0", 4000, 4001), read("lost 990", 4002, 4003)], few)).toBe(
-      "linearizable",
-    )
+    const lost = manyLost(300)
+    expect(verdictWithin(narrow, ...lost)).toBe("linearizable")
+    expect(verdictWithin(narrow, ...lost, read("nobody wrote this", 4000, 4001))).toBe("not")
+    const found = [read("lost 0", 4000, 4001), read("lost 990", 4002, 4003)]
+    expect(verdictWithin(narrow, ...lost, ...found)).toBe("linearizable")
+    expect(verdictWithin(narrow, ...lost, ...found, read("lost 0", 4004, 4005))).toBe("not")
   })
 
-  test("ends with unknown when it is stopped, or has seen as much as it may", () => {
-    const hard = [...manyLost(1000), read("nobody wrote this", 40_000, 40_001)]
-    expect(check(register, hard, { ...generous, maxStates: 10 })).toBe("unknown")
-    expect(check(register, hard, { ...generous, maxBytes: 1000 })).toBe("unknown")
-    expect(check(register, hard, { ...generous, stop: () => true })).toBe("unknown")
+  test("does not drown in writes at the same time", () => {
+    expect(verdictWithin(narrow, ...manyAtOnce(30, "7"))).toBe("linearizable")
+    expect(verdictWithin(narrow, ...manyAtOnce(30, "x"))).toBe("not")
+  })
+
+  test("ends with unknown when it is stopped, or has as much to keep as it may", () => {
+    expect(verdictWithin({ ...narrow, maxStates: 10 }, ...manyAtOnce(30, "7"))).toBe("unknown")
+    expect(verdictWithin({ ...narrow, stop: () => true }, ...manyLost(1000))).toBe("unknown")
   })
 })
 
 describe("an explanation", () => {
-  test("gives the furthest that one can come, and the states there", () => {
-    const last = read("9", 5, 6)
+  test("gives an order as far as there is one, the operation without a place, and the states before it", () => {
+    const first = read("9", 5, 6)
     const both = [write("1", 1, 4), write("2", 2, 3)]
-    const blocked = explain(register, [...both, last, read("1", 7, 8)], generous)
-    expect(blocked?.operation).toBe(last)
-    expect(blocked?.order).toEqual(both)
-    expect(blocked?.states.toSorted()).toEqual(["1", "2"])
+    const finding = check(register, [...both, first, read("1", 7, 8)], generous)
+    if (finding.verdict !== "not") throw new Error(finding.verdict)
+    expect(finding.blocked.operation).toBe(first)
+    expect(finding.blocked.order.toSorted((a, b) => a.invokedAt - b.invokedAt)).toEqual(both)
+    expect(finding.blocked.states.toSorted()).toEqual(["1", "2"])
   })
 
-  test("is not given for what is linearizable, nor when a limit comes first", () => {
-    expect(explain(register, [write("1", 1, 2)], generous)).toBeNull()
-    expect(explain(register, [write("1", 1, 2), read("2", 3, 4)], { ...generous, maxStates: 0 })).toBeNull()
+  test("has an order that holds", () => {
+    const finding = check(register, [...manyLost(50), ...manyAtOnce(5, "x").map(later)], generous)
+    if (finding.verdict !== "not") throw new Error(finding.verdict)
+    let state = register.initial
+    for (const { call, answer } of finding.blocked.order) {
+      const next = register.step(state, call, answer)
+      if (next === undefined) throw new Error(`${register.callText(call)} cannot follow ${state}`)
+      state = next
+    }
+    expect(finding.blocked.order.length).toBe(105)
   })
 })
+
+function later(operation: RegisterOperation): RegisterOperation {
+  return { ...operation, invokedAt: operation.invokedAt + 10_000, returnedAt: operation.returnedAt + 10_000 }
+}

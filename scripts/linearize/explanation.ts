@@ -18,8 +18,9 @@ function operationText<C, A, S>(model: Model<C, A, S>, operation: Operation<C, A
 export function blockedText<C, A, S>(model: Model<C, A, S>, { order, operation, states }: Blocked<C, A, S>): string[] {
   const shown = order.slice(-ORDER_SHOWN_MAX)
   const hidden = order.length - shown.length
+  const count = order.length === 1 ? "1 operation" : `${order.length} operations`
   return [
-    `${order.length} operations can be put in order, up to what was answered on line ${operation.returnedAt}:`,
+    `${count} can be put in order, up to what was answered on line ${operation.returnedAt}:`,
     ...(hidden > 0 ? [`  (${hidden} before these)`] : []),
     ...shown.map((placed) => `  ${operationText(model, placed)}`),
     "no order has a place for",

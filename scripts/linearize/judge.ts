@@ -2,7 +2,7 @@
  * From the text of a history to a verdict and, where it is asked for, the reason. What the command line does for files,
  * a test does for the history that it has just recorded.
  */
-import { check, explain, type SearchLimits, type Verdict } from "./checker.ts"
+import { check, type SearchLimits, type Verdict } from "./checker.ts"
 import { disorderText, blockedText } from "./explanation.ts"
 import { HistoryError, type Operation } from "./history.ts"
 import { parseJepsen } from "./jepsen.ts"
@@ -23,7 +23,7 @@ export interface JudgeOptions {
   explain: boolean
 }
 
-const GAVE_UP = "gave up: the limit of time, states or memory was reached before the search had an end"
+const GAVE_UP = "gave up: the limit of time or of states was reached before the search had an end"
 
 /** Never throws for what a text contains: one that is no history is of unknown verdict. */
 export function judge(text: string, options: JudgeOptions): Judgement {
@@ -62,9 +62,8 @@ function judgePart<Call, Answer, State>(
   operations: readonly Operation<Call, Answer>[],
   options: JudgeOptions,
 ): Judgement {
-  const verdict = check(model, operations, options.limits)
-  if (verdict === "unknown") return { verdict, reason: [GAVE_UP] }
-  if (verdict === "linearizable" || !options.explain) return { verdict, reason: [] }
-  const blocked = explain(model, operations, options.limits)
-  return { verdict, reason: blocked === null ? [GAVE_UP] : blockedText(model, blocked) }
+  const finding = check(model, operations, options.limits)
+  if (finding.verdict === "unknown") return { verdict: "unknown", reason: [GAVE_UP] }
+  if (finding.verdict === "linearizable" || !options.explain) return { verdict: finding.verdict, reason: [] }
+  return { verdict: "not", reason: blockedText(model, finding.blocked) }
 }

@@ -67,6 +67,27 @@ describe("one key of the store", () => {
   })
 })
 
+describe("what nobody can tell apart", () => {
+  const lost = (value: string) => ({ ...at, call: { op: "put" as const, key: "k", value }, answer: null })
+  const at = { process: "p", invokedAt: 1, returnedAt: 2 }
+
+  test("is put with one value", () => {
+    const found = { ...at, call: { op: "get" as const, key: "k" }, answer: { value: "c" } }
+    const kept = { ...at, call: { op: "put" as const, key: "k", value: "d" }, answer: {} }
+    const calls = keyOfStore.alike(["a", "b", "c", "d", "e"].map(lost))
+    expect(calls.map(keyOfStore.callText)).toEqual(Array(5).fill('put "k" = "a"'))
+    expect(keyOfStore.alike([...["a", "b", "c", "d", "e"].map(lost), found, kept]).map(keyOfStore.callText)).toEqual([
+      'put "k" = "a"',
+      'put "k" = "a"',
+      'put "k" = "c"',
+      'put "k" = "d"',
+      'put "k" = "a"',
+      'get "k"',
+      'put "k" = "d"',
+    ])
+  })
+})
+
 /** Revisions in answers go up to here; beyond it there is room for those that are not told. */
 const TOLD_MAX = 4
 const REVISION_MAX = 12

@@ -6,6 +6,7 @@
  * can be known of it: a range, and what it was found not to be. Revisions are the whole store's and a key sees only
  * some of them, so that any greater number may be the next; `revisions.ts` compares those of different keys.
  */
+import type { Operation } from "./history.ts"
 import type { Model } from "./model.ts"
 
 export type KvCall =
@@ -106,6 +107,14 @@ function step(state: KeyState, call: KvCall, answer: KvAnswer | null): KeyState 
   }
 }
 
+/** Revisions only grow, and with them what a key can be found to have. */
+function isTooLate(state: KeyState, call: KvCall, answer: KvAnswer | null): boolean {
+  const least = state.value === null ? state.reached + 1 : state.low
+  if (answer === null) return call.op === "get" || (call.op === "cas" && call.expected > 0 && call.expected < least)
+  if (answer.revision === undefined) return false
+  return answer.revision < (call.op === "get" ? least : state.reached)
+}
+
 function covers(state: KeyState, lesser: KeyState): boolean {
   return (
     state.value === lesser.value &&
@@ -114,6 +123,24 @@ function covers(state: KeyState, lesser: KeyState): boolean {
     state.reached <= lesser.reached &&
     state.not.every((revision) => revision < lesser.low || revision > lesser.high || lesser.not.includes(revision))
   )
+}
+
+/** A value that no get found, and that nothing else writes: the same put again would change nothing. */
+function alike(operations: readonly Operation<KvCall, KvAnswer>[]): KvCall[] {
+  const met = new Map<string, number>()
+  const meet = (value: string | null | undefined) => {
+    if (typeof value === "string") met.set(value, (met.get(value) ?? 0) + 1)
+  }
+  for (const { call, answer } of operations) {
+    if ("value" in call) meet(call.value)
+    meet(answer?.value)
+  }
+  let unread: string | null = null
+  return operations.map(({ call, answer }) => {
+    if (answer !== null || call.op !== "put" || met.get(call.value) !== 1) return call
+    unread ??= call.value
+    return { ...call, value: unread }
+  })
 }
 
 function callText(call: KvCall): string {
@@ -142,6 +169,10 @@ export const keyOfStore: Model<KvCall, KvAnswer, KeyState> = {
   step,
   key: (state) => `${state.low} ${state.high} ${state.reached} ${state.not.join(",")} ${JSON.stringify(state.value)}`,
   covers,
+  isBlind: () => false,
+  isRead: (call, answer) => call.op === "get" || answer.swapped === false,
+  isTooLate,
+  alike,
   callText,
   answerText,
   stateText,

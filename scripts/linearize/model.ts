@@ -1,3 +1,5 @@
+import type { Operation } from "./history.ts"
+
 /**
  * What a thing under test may do, one operation after another: the sequential specification that a history of
  * overlapping operations is held against.
@@ -14,6 +16,20 @@ export interface Model<Call, Answer, State> {
   key: (state: State) => string
   /** Whatever can follow `lesser` can follow `state` too. */
   covers: (state: State, lesser: State) => boolean
+  /** Possible in every state, and what it leaves is the same whatever was before it. */
+  isBlind: (call: Call, answer: Answer | null) => boolean
+  /** It changes nothing, whatever the state. */
+  isRead: (call: Call, answer: Answer) => boolean
+  /**
+   * Neither in this state nor in one that follows it can it be answered so; or, with a null answer, can it have an
+   * effect. Whoever does not know says false.
+   */
+  isTooLate: (state: State, call: Call, answer: Answer | null) => boolean
+  /**
+   * The calls of the operations, but with one and the same value in all those writes of unknown outcome that nobody can
+   * tell apart: they are tried once, not each for itself.
+   */
+  alike: (operations: readonly Operation<Call, Answer>[]) => Call[]
   callText: (call: Call) => string
   answerText: (answer: Answer) => string
   stateText: (state: State) => string

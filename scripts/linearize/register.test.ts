@@ -31,3 +31,17 @@ test("one of unknown outcome swaps where it can", () => {
 test("nil and a value that looks like it have different keys", () => {
   expect(register.key(null)).not.toBe(register.key("nil"))
 })
+
+test("writes of unknown outcome that nobody can tell apart get one value", () => {
+  const at = { process: "p", invokedAt: 1, returnedAt: 2 }
+  const lost = ["1", "2", "3", "4"].map((value) => ({ ...at, call: { op: "write" as const, value }, answer: null }))
+  const seen = { ...at, call: read, answer: { value: "3" } }
+  expect(register.alike([...lost, seen, { ...at, call: cas, answer: null }]).map(register.callText)).toEqual([
+    "write 1",
+    "write not read",
+    "write 3",
+    "write not read",
+    "read",
+    "cas 1 to 2",
+  ])
+})

@@ -102,8 +102,9 @@ function contradiction(
 function revisionsByKey(changes: readonly Change[]): Map<string, number[]> {
   const byKey = new Map<string, number[]>()
   for (const { operation, revision } of changes) {
-    const { key } = operation.call
-    byKey.set(key, [...(byKey.get(key) ?? []), revision])
+    const revisions = byKey.get(operation.call.key)
+    if (revisions === undefined) byKey.set(operation.call.key, [revision])
+    else revisions.push(revision)
   }
   for (const revisions of byKey.values()) revisions.sort((a, b) => a - b)
   return byKey
@@ -126,5 +127,7 @@ function eventsOf(operations: readonly KvOperation[]): { operation: KvOperation;
     { operation, isAnswer: false, at: operation.invokedAt },
     { operation, isAnswer: true, at: operation.returnedAt },
   ])
-  return events.filter(({ at }) => at !== Number.POSITIVE_INFINITY).sort((a, b) => a.at - b.at)
+  return events
+    .filter(({ at }) => at !== Number.POSITIVE_INFINITY)
+    .sort((a, b) => a.at - b.at || Number(a.isAnswer) - Number(b.isAnswer))
 }

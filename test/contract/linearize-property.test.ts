@@ -97,7 +97,7 @@ test("on any operations of a register the checker says the same as trying every 
   const pair = registerCall.chain((call) => {
     const answer: fc.Arbitrary<RegisterAnswer> =
       call.op === "read"
-        ? fc.record({ value: fc.option(value) })
+        ? fc.record({ value: fc.option(value, { nil: null }) })
         : call.op === "cas"
           ? fc.record({ swapped: fc.boolean() })
           : fc.constant({ written: true as const })
