@@ -40,7 +40,7 @@ async function main(wanted: string[]): Promise<Tally> {
   const total = emptyTally()
   if (wanted.length === 0) addTally(total, await checks())
 
-  const unit = testFiles("src", wanted)
+  const unit = [...testFiles("src", wanted), ...testFiles("scripts", wanted)]
   if (unit.length > 0) {
     console.log(`\n== unit tests: ${unit.length} files`)
     addTally(total, await run(unit, wanted.length > 0))

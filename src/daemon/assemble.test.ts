@@ -109,6 +109,7 @@ describe("a workload comes and goes", () => {
     const [h1, h2] = await twoNodes()
     await cluster.createNetwork({ name: "red", subnets: [{ subnet: "10.65.10.0/24" }] })
     await h1.agent.workloads.run({ networks: ["red"], name: "w1", detach: true })
+    h1.agent.workloads.enter("w1")
     await h2.agent.workloads.run({ networks: ["red"], name: "w2", detach: true })
     await Bun.sleep(50)
     const hosts = readFileSync(join(h1.runDir, "workloads/w1/hosts"), "utf8").split("\n")

@@ -117,6 +117,7 @@ export class WorkloadManager {
     const record = this.#find(name)
     if (record.status === "exited")
       throw new OvlError("workload_exited", `cannot enter ${record.name}: it has exited`, { kind: "conflict" })
+    this.#writeEtcFiles(record)
     return this.enterSpec(record)
   }
 
@@ -228,7 +229,8 @@ export class WorkloadManager {
       mac: spec.mac ?? null,
     })
     try {
-      this.#writeEtcFiles(record)
+      // Where nobody is inside yet, nobody reads them: the first who enters makes them.
+      if (!spec.detach || record.command.length > 0) this.#writeEtcFiles(record)
       if (spec.detach && record.command.length > 0) {
         record.process = await startSupervisor(this.#options.runDir, record, this.enterSpec(record))
         saveRecord(this.#options.runDir, record)
