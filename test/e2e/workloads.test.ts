@@ -1,4 +1,4 @@
-/** Workloads as people use them: run, exec, terminal, logs, names, attach and detach. INTERFACE section 3 and issue 2, 6. */
+/** Workloads as people use them: run, exec, terminal, logs, names, attach and detach. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { existsSync } from "node:fs"
 import type { WorkloadView } from "../../src/model/workload.ts"
