@@ -97,14 +97,15 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
   undo.add(onSignals(() => end(0)))
   undo.add(onOwnMistakes(log, end))
   ensurePrivateDir(dataDir)
-  const role = loadIdentity(dataDir)?.role ?? (options.mode === "serve" ? "server" : "client")
+  const known = loadIdentity(dataDir)
+  const role = known?.role ?? (options.mode === "serve" ? "server" : "client")
   await checkPorts([
     ...(role === "server" ? [{ option: "--bind", ...bind } as const] : []),
     ...(http ? [{ option: "--http", host: http.hostname, port: http.port } as const] : []),
   ])
   const kernel = new LinuxKernel({ stateFile: kernelStateFile(runDir) })
   undo.add(() => kernel.close())
-  const vtep = chooseVtep(kernel.hostFacts(), options.advertise, loadIdentity(dataDir)?.address ?? null)
+  const vtep = chooseVtep(kernel.hostFacts(), options.advertise, known?.address ?? null)
   const { identity, store } = await bootstrap({
     ...options,
     defaultName: defaultNodeName,

@@ -19,7 +19,6 @@ const SYMBOLS = {
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
-  fcntl: { args: ["i32", "i32", "i64"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "i64"], returns: "i32" },
   open: { args: ["ptr", "i32", "u32"], returns: "i32" },
   setns: { args: ["i32", "i32"], returns: "i32" },
@@ -80,9 +79,7 @@ export const SOCK_RAW = 3
 export const SOCK_CLOEXEC = 0o2000000
 export const SOCK_NONBLOCK = 0o4000
 export const SOL_SOCKET = 1
-export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
-export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 export const MSG_DONTWAIT = 0x40
 export const MSG_TRUNC = 0x20
@@ -188,17 +185,12 @@ export function getsockname(fd: number, length: number): Uint8Array {
 // Files and descriptors ----------------------------------------------------------------------------------------------
 
 export const O_RDONLY = 0
-export const O_WRONLY = 1
 export const O_RDWR = 2
 export const O_CREAT = 0o100
 export const O_EXCL = 0o200
 export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
 export const O_PATH = 0o10000000
-const F_SETFD = 2
-const F_GETFL = 3
-const F_SETFL = 4
-const FD_CLOEXEC = 1
 
 export function open(path: string, flags: number, mode = 0): number {
   return check(libc().calls.open(cstring(path), flags | O_CLOEXEC, mode), `open ${path}`)
@@ -207,16 +199,6 @@ export function open(path: string, flags: number, mode = 0): number {
 /** Closes; a descriptor that is none is our own mistake, so it is an error. */
 export function close(fd: number): void {
   check(libc().calls.close(fd), `close descriptor ${fd}`)
-}
-
-export function setNonblocking(fd: number): void {
-  const flags = check(libc().calls.fcntl(fd, F_GETFL, 0), "fcntl F_GETFL")
-  check(libc().calls.fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL")
-}
-
-/** Whether a program started by `execve` or a spawn keeps this descriptor. */
-export function setInherited(fd: number, inherited: boolean): void {
-  check(libc().calls.fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC), "fcntl F_SETFD")
 }
 
 /** An `ioctl` on a structure that may well be refused: false then. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { checkKvPrefix, idOf, isNodeLease, isProtectedKey, nodeLease, protectedPrefix, recordKey } from "./keys.ts"
+import { checkKvPrefix, idOf, isProtectedKey, protectedPrefix, recordKey } from "./keys.ts"
 
 test("what ovl alone writes in the KV is told from what anybody may", () => {
   expect(protectedPrefix("swarm")).toBe("swarm/docker/network/")
@@ -16,7 +16,6 @@ test("a KV prefix has no empty part and no character that would have to be escap
   }
 })
 
-test("a node's lease is no session of anybody's", () => {
-  expect([nodeLease("ab"), "3f0d7f4e-0000-0000-0000-000000000000"].map(isNodeLease)).toEqual([true, false])
+test("an id is what follows the prefix of its key", () => {
   expect(idOf("ovl/nodes/ab", "ovl/nodes/")).toBe("ab")
 })

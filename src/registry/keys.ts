@@ -54,11 +54,6 @@ export function nodeLease(nodeId: string): string {
   return `${NODE_LEASE_PREFIX}${nodeId}`
 }
 
-/** Whether a lease is a node's sign of life: no Consul session, and not to be shown or destroyed as one. */
-export function isNodeLease(leaseId: string): boolean {
-  return leaseId.startsWith(NODE_LEASE_PREFIX)
-}
-
 /** Where a key of the Consul-compatible API lies in the store. */
 export function kvKey(key: string): string {
   return `${KV_PREFIX}${key}`

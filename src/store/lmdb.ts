@@ -26,7 +26,6 @@ import {
 const FORMAT_KEY = "format"
 /** The first row that is written; a later form of the tables counts its number up. */
 const FORMAT = "ovl store 1"
-const CLUSTER_KEY = "cluster"
 
 /** Bytes on both sides; lmdb-js would otherwise encode keys and values in its own ways. */
 const BINARY = { keyEncoding: "binary", encoding: "binary" } as const
@@ -43,17 +42,11 @@ interface Environment {
 }
 type RangeOf = (options: object) => Iterable<{ key: Uint8Array; value: Uint8Array }>
 
-export interface LmdbBackend extends Backend {
-  /** The cluster that this data belongs to, or null before it was said. */
-  clusterId(): string | null
-  setClusterId(id: string): Promise<void>
-}
-
 /**
  * Opens `<dataDir>/store`, or makes it. Throws what `holdDirectory` throws, `data_foreign` (conflict) for a file that is
  * none of ours, and `data_corrupt` for one that is damaged; neither is changed.
  */
-export function openLmdb(dataDir: string, log: Log): LmdbBackend {
+export function openLmdb(dataDir: string, log: Log): Backend {
   const directory = holdDirectory(dataDir)
   try {
     const existing = checkDataFile(directory.dataFile)
@@ -65,7 +58,7 @@ export function openLmdb(dataDir: string, log: Log): LmdbBackend {
   }
 }
 
-class LmdbTables implements LmdbBackend {
+class LmdbTables implements Backend {
   readonly tables: ReadTables
   readonly #directory: StoreDirectory
   readonly #space: DiskSpace
@@ -166,15 +159,6 @@ class LmdbTables implements LmdbBackend {
       hint: "look at the kernel's log for errors of the disk below the data directory",
       cause: thrown,
     })
-  }
-
-  clusterId(): string | null {
-    const row = this.tables.meta.get(CLUSTER_KEY)
-    return row ? Buffer.from(row).toString("latin1") : null
-  }
-
-  setClusterId(id: string): Promise<void> {
-    return this.commit((tables) => tables.meta.put(CLUSTER_KEY, Buffer.from(id, "latin1")))
   }
 
   async close(): Promise<void> {
