@@ -2,7 +2,7 @@
 # presumed. What needs root is refused without it; the rest works for anybody.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench check build clean install-deps
+.PHONY: help lab test bench chaos sim sim-mutants powercut check build clean install-deps
 
 BUN := node_modules/.bin/bun
 INSTALL := sh scripts/install.sh
@@ -20,6 +20,10 @@ help:
 	@echo "make lab            brings up two hosts and two networks with the same subnet, and proves them (root)"
 	@echo "make test           every check and test; without root those on the kernel are skipped"
 	@echo "make bench          the benchmarks, each beside its reference (root)"
+	@echo "make chaos          a cluster is tormented, and its history judged (root); ARGS='--servers 5 --seconds 300'"
+	@echo "make sim            thousands of simulated lives of a cluster with every fault there is; ARGS='--seed N' repeats one"
+	@echo "make sim-mutants    the same with cores that have one thing wrong: each must be caught"
+	@echo "make powercut       the power of running servers is cut at hundreds of moments, and their disks are judged (root)"
 	@echo "make check          format, lint, types, layering"
 	@echo "make build          dist/ovl, one executable that needs no other file"
 	@echo "make clean          leaves no build product, no lab, no process"
@@ -49,6 +53,26 @@ bench:
 	@$(INSTALL) test
 	@$(BUN) scripts/build.ts
 	@$(BUN) scripts/bench.ts $(ARGS)
+
+chaos:
+	$(call need-root,network namespaces and packets that are lost in them)
+	@$(INSTALL) test
+	@$(BUN) scripts/build.ts
+	@$(BUN) scripts/chaos.ts $(ARGS)
+
+sim:
+	@$(INSTALL) build
+	@$(BUN) scripts/sim.ts $(ARGS)
+
+sim-mutants:
+	@$(INSTALL) build
+	@$(BUN) scripts/sim-mutants.ts $(ARGS)
+
+powercut:
+	$(call need-root,network namespaces for the daemons)
+	@$(INSTALL) test
+	@$(BUN) scripts/build.ts
+	@$(BUN) scripts/powercut.ts $(ARGS)
 
 check:
 	@$(INSTALL) build

@@ -24,6 +24,8 @@ export interface Context {
   say: (line: string) => void
   /** Also tell where the time goes, where the benchmark can. */
   profile: boolean
+  /** As long as it was promised, where the short form is shorter; rows tell which it was. */
+  long: boolean
 }
 
 export interface Benchmark {

@@ -115,6 +115,7 @@ const TRANSCRIPT_OPTIONS: ServerOptions = {
   maxReads: Infinity,
   checkQuorum: false,
   preVote: false,
+  leadNeedsOwnVote: false,
   confChangeNeedsOwnCommit: false,
   confChangeKeepsLeader: false,
   stepDownOnRemoval: false,

@@ -17,8 +17,7 @@ import { createClusterIfNew } from "../registry/bootstrap.ts"
 import { recordsBelow } from "../registry/codec.ts"
 import { NODES_PREFIX } from "../registry/keys.ts"
 import type { JoinAnswer, JoinRequest } from "../registry/port.ts"
-import { openEmbeddedStore } from "../store/embedded.ts"
-import type { Store } from "../store/port.ts"
+import { type EmbeddedStore, openEmbeddedStore } from "../store/embedded.ts"
 import { formatAddress } from "../transport/address.ts"
 import { requestJoin } from "../transport/join.ts"
 import { type Identity, loadIdentity, saveIdentity } from "./identity.ts"
@@ -33,6 +32,8 @@ export interface BootstrapOptions {
   peerPort: number
   kvPrefix: string
   servers: string[]
+  /** Whether a new node that joins is to keep the store. */
+  server: boolean
   token: string | null
   version: string
   underlayMtu: number
@@ -42,10 +43,10 @@ export interface BootstrapOptions {
   log: Log
 }
 
-/** A server's store is open already when it comes from here: it was needed to make the cluster. */
 export interface Bootstrapped {
   identity: Identity
-  store: Store | null
+  /** A server's store, open. */
+  embedded: EmbeddedStore | null
 }
 
 /** Errors: identity_corrupt, name_differs, token_missing, those of the store, and of joining. */
@@ -66,7 +67,9 @@ async function resume(options: BootstrapOptions, identity: Identity): Promise<Bo
       },
     )
   options.log.info("resuming", { node: identity.name, cluster: identity.clusterId })
-  return { identity, store: identity.role === "server" ? await openStore(options) : null }
+  if (identity.role === "client") return { identity, embedded: null }
+  if (!existsSync(join(options.dataDir, "store"))) throw storeMissing(options.dataDir)
+  return { identity, embedded: await openStore(options, identity.nodeId, true) }
 }
 
 /**
@@ -76,14 +79,15 @@ async function resume(options: BootstrapOptions, identity: Identity): Promise<Bo
 async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
   const name = checkName(options.name ?? options.defaultName(), "node")
   const fresh = !existsSync(join(options.dataDir, "store"))
-  const store = await openStore(options)
+  const embedded = await openStore(options, randomHex(options.random, 64), false)
+  const { store, replication } = embedded
   try {
     const { cluster, authority } = await createClusterIfNew(store, {
       clock: options.clock,
       random: options.random,
       kvPrefix: options.kvPrefix,
       self: {
-        id: randomHex(options.random, 64),
+        id: replication.status().self,
         name,
         address: options.address,
         peerAddress: formatAddress({ host: options.address, port: options.peerPort }),
@@ -112,7 +116,7 @@ async function begin(options: BootstrapOptions): Promise<Bootstrapped> {
       caPem: authority.certPem,
     }
     saveIdentity(options.dataDir, identity)
-    return { identity, store }
+    return { identity, embedded }
   } catch (error) {
     await store.close()
     // A store that this start made, and that has no node, is of use to nobody.
@@ -135,7 +139,8 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     csrPem: key.csrPem,
     name,
     address: options.address,
-    role: "client",
+    role: options.server ? "server" : "client",
+    peerPort: options.server ? options.peerPort : undefined,
     version: options.version,
     underlayMtu: options.underlayMtu,
     bootId: options.bootId,
@@ -160,8 +165,19 @@ async function enter(options: BootstrapOptions): Promise<Bootstrapped> {
     keyPem: key.keyPem,
     caPem: answer.caPem,
   }
-  saveIdentity(options.dataDir, identity)
-  return { identity, store: null }
+  if (!options.server) {
+    saveIdentity(options.dataDir, identity)
+    return { identity, embedded: null }
+  }
+  // The store first: a server with an identity and without a store would have lost what it voted for.
+  const embedded = await openStore(options, identity.nodeId, true)
+  try {
+    saveIdentity(options.dataDir, identity)
+    return { identity, embedded }
+  } catch (error) {
+    await embedded.store.close()
+    throw error
+  }
 }
 
 /** A server that was named without a port listens where servers do unless told otherwise. */
@@ -169,6 +185,15 @@ export function withPeerPort(server: string): string {
   return !isIPv6(server) && /:\d+$/.test(server) ? server : formatAddress({ host: server, port: PEER_PORT })
 }
 
-function openStore(options: BootstrapOptions): Promise<Store> {
-  return openEmbeddedStore({ dir: options.dataDir, clock: options.clock, log: options.log })
+/** `joined`: it is, or is to be, one of several; a leader gives it what it has not. */
+function openStore(options: BootstrapOptions, self: string, joined: boolean): Promise<EmbeddedStore> {
+  const { dataDir: dir, clock, random, log } = options
+  return openEmbeddedStore({ dir, self, joined, clock, random, log })
+}
+
+/** A server that has forgotten what it voted for may vote twice: it may not come back under its old name. */
+function storeMissing(dataDir: string): OvlError {
+  return new OvlError("store_missing", `cannot start: ${dataDir} is a server's, but its store is gone`, {
+    hint: "remove the node on another server with `ovl node rm`, empty the data directory and join again",
+  })
 }

@@ -1,7 +1,7 @@
 /**
  * The kernel as a projection of the catalog. A change of the catalog becomes the few operations that it means; a
- * reconcile looks at everything the kernel holds and repairs by difference. Both are synchronous: between two of them
- * nothing else of this process runs.
+ * reconcile looks at everything the kernel holds and repairs by difference, and a check does so where somebody has
+ * touched it. All are synchronous: between two of them nothing else of this process runs.
  */
 import type { Clock } from "../base/clock.ts"
 import { asOvlError } from "../base/errors.ts"
@@ -9,25 +9,20 @@ import { RECONCILE_INTERVAL_MS, RECONCILE_RETRY_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog, ChangeBatch } from "../model/catalog.ts"
-import {
-  BRIDGE_NAME,
-  type EgressState,
-  HOST_NAMESPACE,
-  hiddenNamespace,
-  type NamespacePath,
-  type ObservedInterface,
-  type PortState,
-  VXLAN_NAME,
-} from "../model/dataplane.ts"
+import { BRIDGE_NAME, type EgressState, HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkView } from "../model/network.ts"
-import { type Operation, renderPlan } from "../model/operation.ts"
-import { desiredEgress, desiredFirewall, desiredNetwork, localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
-import { chooseEgressAddress, forwardingDevices } from "../overlay/egress.ts"
-import { planEgress, planNetwork } from "../overlay/plan.ts"
+import type { Problem } from "../model/node.ts"
+import { desiredEgress, localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
+import { chooseEgressAddress } from "../overlay/egress.ts"
+import { Reconciler } from "./dataplane-reconcile.ts"
+import { type Repair, Repairs } from "./dataplane-repairs.ts"
+import { Rules } from "./dataplane-rules.ts"
+import { type Expectation, Expected } from "./expected.ts"
 import { planAttach } from "./plan-attach.ts"
 import { Projection } from "./projection.ts"
 import type { KernelHealth } from "./status.ts"
+import { egressConflicts } from "./watch-conflicts.ts"
 
 export interface DataPlaneOptions {
   kernel: Kernel
@@ -35,52 +30,62 @@ export interface DataPlaneOptions {
   nodeId: string
   clock: Clock
   log: Log
-  /** Told how many operations a reconcile found necessary, and what they were. */
-  onRepair: (plan: string, count: number) => void
-  /** Called after each look at all that the kernel holds. */
+  /** Told what a look found wrong and set right. */
+  onRepair: (repair: Repair) => void
+  /** Called after each look at all that the kernel holds, and one at a part that found something wrong there. */
   onReconciled: () => void
-}
-
-type Expectation = Pick<EndpointRecord, "networkId" | "name">
-
-function expectation({ networkId, name }: Expectation): string {
-  return `${networkId}/${name}`
+  /** Called when new endpoints are in the kernel. */
+  onAttached: () => void
 }
 
 export class DataPlane {
   readonly #o: DataPlaneOptions
   readonly #projection: Projection
-  /** Endpoints that an attach under way has asked for, as `<network>/<name>`: it will put them into the kernel itself. */
-  readonly #expected = new Map<string, number>()
-  /** Endpoints of failed attaches that the cluster could not be told of yet. */
-  readonly #abandoned = new Set<string>()
-  /** Which rules stand, as a key; null: not known. */
-  #rules: string | null = null
-  #repairs = 0
+  readonly #repairs: Repairs
+  readonly #reconciler: Reconciler
+  readonly #rules: Rules
+  readonly #expected = new Expected()
   #lastReconcile: string | null = null
-  #problems: string[] = []
+  #conflicts: Problem[] = []
   /** What the last reconcile found that there should be; where it could not all be made, the rules still guard it. */
   #wanted = { networks: false, egress: false }
   #cancelTimer: () => void = () => {}
 
   constructor(options: DataPlaneOptions) {
     this.#o = options
-    this.#projection = new Projection(options.catalog, options.nodeId)
+    const { kernel, catalog, nodeId } = options
+    this.#projection = new Projection(catalog, nodeId)
+    this.#repairs = new Repairs(options)
+    this.#reconciler = new Reconciler({ kernel, catalog, projection: this.#projection, repairs: this.#repairs })
+    this.#rules = new Rules({ kernel, catalog, egressAddress: () => this.egressAddress() })
   }
 
   health(): KernelHealth {
-    const { length } = this.#problems
+    const { problems, count } = this.#repairs
     return {
-      inSync: length === 0,
+      inSync: problems.length === 0,
       lastReconcile: this.#lastReconcile,
-      repairs: this.#repairs,
-      problems: this.#problems,
+      repairs: count,
+      problems,
+      conflicts: this.#conflicts,
     }
+  }
+
+  /** The networks that stand in this kernel. */
+  localNetworks(): Iterable<string> {
+    return this.#projection.networks.keys()
   }
 
   localPart(networkId: string): NetworkView["local"] {
     const programmed = this.#projection.networks.get(networkId)
     return programmed ? { netns: programmed.netns, bridge: BRIDGE_NAME, vxlan: VXLAN_NAME } : null
+  }
+
+  /** Where something of ovl's stands beside the host's own namespace. */
+  namespaces(): Set<NamespacePath> {
+    const paths = new Set([...this.#projection.networks.values()].map((network) => network.netns))
+    for (const { netns } of this.#o.catalog.endpointsOfNode(this.#o.nodeId)) if (netns !== null) paths.add(netns)
+    return paths
   }
 
   close(): void {
@@ -94,42 +99,81 @@ export class DataPlane {
     return chooseEgressAddress(this.#o.kernel.hostFacts(), this.#o.catalog, current)
   }
 
+  /**
+   * The catalog is what was kept on disk, and no server was heard yet: what is missing in the kernel is put there, and what
+   * is there stays, for it may be newer.
+   */
+  restore(): void {
+    this.#reconciler.gentle = true
+    this.reconcile()
+  }
+
+  /** The catalog has caught up with the cluster. */
+  caughtUp(): void {
+    if (!this.#gentle) return
+    this.#reconciler.gentle = false
+    this.reconcile()
+  }
+
   /** Looks at all that the kernel holds and repairs by difference. Never throws: what went wrong is in `health`. */
   reconcile(): void {
+    const { catalog, kernel, clock } = this.#o
     this.#cancelTimer()
-    this.#problems = []
-    const view = this.#view(true)
-    const wanted = localNetworkIds(this.#o.catalog, view)
-    const egress = this.#attempt("egress", () => this.#desiredEgress(view)) ?? null
-    this.#wanted = { networks: wanted.size > 0, egress: egress !== null }
-    this.#attempt("firewall", () =>
-      this.#repairRules(this.#projection.networks.size + wanted.size > 0, egress !== null),
-    )
-    for (const hidden of this.#attempt("namespaces", () => this.#o.kernel.listHidden()) ?? [])
-      if (hidden.networkId === null || !wanted.has(hidden.networkId))
-        this.#attempt(hidden.netns, () =>
-          this.#repair(planNetwork(null, this.#o.kernel.observeNetwork(hidden.netns)), hidden.netns, new Map()),
-        )
+    this.#repairs.forgetProblems()
+    const view = this.#view(() => true)
+    const wanted = localNetworkIds(catalog, view)
+    const egress = this.#attempt("egress", () => this.#desiredEgress(view))
+    const hiddenOnes = this.#attempt("namespaces", () => kernel.listHidden()) ?? []
+    const keepsEgress = this.#gentle && this.#attempt("egress bridge", () => kernel.observeEgress()) != null
+    this.#wanted = {
+      networks: wanted.size > 0 || (this.#gentle && hiddenOnes.length > 0),
+      egress: egress === undefined ? this.#hasEgress : egress !== null || keepsEgress,
+    }
+    this.#repairRules(this.#projection.networks.size > 0 || this.#wanted.networks, this.#wanted.egress)
+    for (const { netns, networkId } of hiddenOnes)
+      if (networkId === null || !wanted.has(networkId)) this.#attempt(netns, () => this.#reconciler.unwanted(netns))
     this.#projection.networks.clear()
-    for (const id of wanted) this.#attempt(`network ${id.slice(0, 10)}`, () => this.#reconcileNetwork(id, view))
-    this.#attempt("egress", () => this.#reconcileEgress(egress))
+    for (const id of wanted) this.#reconcileNetwork(id, view, "all")
+    // Where it is not known what is wanted, what is there stays.
+    if (egress !== undefined) this.#reconcileEgress(egress, "all")
     this.#projection.noteNodes()
-    this.#attempt("firewall", () => this.#ensureRules(wanted.size > 0, egress !== null))
-    this.#lastReconcile = new Date(this.#o.clock.now()).toISOString()
-    const next = this.#problems.length > 0 ? RECONCILE_RETRY_MS : RECONCILE_INTERVAL_MS
-    this.#cancelTimer = this.#o.clock.after(next, () => this.reconcile())
+    this.#attempt("firewall", () => this.#rules.ensure(this.#wanted.networks, this.#wanted.egress))
+    this.#lastReconcile = new Date(clock.now()).toISOString()
+    const next = this.#repairs.problems.length > 0 ? RECONCILE_RETRY_MS : RECONCILE_INTERVAL_MS
+    this.#cancelTimer = clock.after(next, () => this.reconcile())
     this.#o.onReconciled()
+  }
+
+  /**
+   * Somebody may have changed something in these namespaces, or the host's rules: looks there and repairs by difference.
+   * Costs what is there, not what there is. Never throws.
+   */
+  check(namespaces: ReadonlySet<NamespacePath>, rules: boolean): void {
+    const { catalog, nodeId } = this.#o
+    const repairs = this.#repairs.count
+    if (rules) this.#repairRules(this.#hasNetworks, this.#hasEgress)
+    const own = catalog.endpointsOfNode(nodeId)
+    const touched = own.filter(({ netns }) => netns !== null && namespaces.has(netns))
+    const ends = new Set(touched.map(({ id }) => id))
+    const networks = new Set(touched.map(({ networkId }) => networkId))
+    for (const [id, { netns }] of this.#projection.networks) if (namespaces.has(netns)) networks.add(id)
+    const view = this.#view((endpoint) => networks.has(endpoint.networkId))
+    for (const id of networks) this.#reconcileNetwork(id, view, ends)
+    if (namespaces.has(HOST_NAMESPACE) || touched.some(({ egress }) => egress !== null)) {
+      const egress = this.#attempt("egress", () => this.#desiredEgress(view))
+      if (egress !== undefined) this.#reconcileEgress(egress, ends)
+    }
+    const gone = touched.some((each) => view.absent.has(each.id) && !this.isExpected(each))
+    if (gone || this.#repairs.count > repairs) this.#o.onReconciled()
   }
 
   /** Follows one batch of changes, which the catalog holds already. */
   follow(batch: ChangeBatch): void {
-    for (const change of batch.changes)
-      if (change.type === "endpoint" && !change.value) this.#abandoned.delete(change.id)
     if (batch.snapshot || this.#projection.needsReconcile(batch.changes)) return this.reconcile()
     try {
       const operations = this.#projection.step(batch.changes)
       if (operations.length > 0) this.#o.kernel.apply(operations, "best-effort")
-      this.#ensureRules(this.#hasNetworks, this.#hasEgress)
+      this.#rules.ensure(this.#hasNetworks, this.#hasEgress)
     } catch (error) {
       this.#o.log.error("cannot follow a change", { revision: batch.revision, why: asOvlError(error).message })
       this.reconcile()
@@ -141,14 +185,14 @@ export class DataPlane {
    * of them or none. What their networks and the egress bridge lack is made with them.
    */
   attach(endpoints: readonly EndpointRecord[]): void {
-    const { kernel } = this.#o
+    const { kernel, catalog, nodeId } = this.#o
     const egress = this.#hasEgress || endpoints.some((endpoint) => endpoint.egress !== null)
     try {
-      this.#ensureRules(true, egress)
+      this.#rules.ensure(true, egress)
       const plan = planAttach({
         endpoints,
-        catalog: this.#o.catalog,
-        nodeId: this.#o.nodeId,
+        catalog,
+        nodeId,
         projection: this.#projection,
         absent: this.#othersUnderWay(endpoints),
         kernel,
@@ -156,41 +200,21 @@ export class DataPlane {
       })
       kernel.apply(plan.operations, "all-or-nothing")
       plan.note()
-      for (const endpoint of endpoints) this.#expected.delete(expectation(endpoint))
+      this.#expected.made(endpoints)
+      this.#o.onAttached()
     } catch (error) {
-      this.#attempt("firewall", () => this.#ensureRules(this.#hasNetworks, this.#hasEgress))
+      this.#attempt("firewall", () => this.#rules.ensure(this.#hasNetworks, this.#hasEgress))
       throw error
     }
   }
 
   /** Says which endpoints an attach is about to make: until it has, or has settled, nobody else puts them into the kernel. */
   expect(specs: readonly Expectation[]): { settle: () => void } {
-    const keys = specs.map(expectation)
-    for (const key of keys) this.#expected.set(key, (this.#expected.get(key) ?? 0) + 1)
-    return {
-      settle: () => {
-        // One of two attaches that ask for the same name fails: it must not speak for the other.
-        for (const key of keys) {
-          const count = this.#expected.get(key)
-          if (count !== undefined && count > 1) this.#expected.set(key, count - 1)
-          else this.#expected.delete(key)
-        }
-      },
-    }
+    return this.#expected.add(specs)
   }
 
   isExpected(endpoint: Expectation): boolean {
-    return this.#expected.has(expectation(endpoint))
-  }
-
-  /** Keeps the endpoints of a failed attach out of the kernel until the cluster has removed them. */
-  abandon(ids: readonly string[]): void {
-    for (const id of ids) this.#abandoned.add(id)
-    this.reconcile()
-  }
-
-  isAbandoned(endpoint: Pick<EndpointRecord, "id">): boolean {
-    return this.#abandoned.has(endpoint.id)
+    return this.#expected.has(endpoint)
   }
 
   /** The endpoint's namespace is there, and is the one that it was attached to. */
@@ -199,19 +223,22 @@ export class DataPlane {
     return found !== null && (endpoint.netnsId === null || found === endpoint.netnsId)
   }
 
+  get #gentle(): boolean {
+    return this.#reconciler.gentle
+  }
+
   /** Own endpoints that are not to be in the kernel: their attach is under way, or (`looking`) their namespace is gone. */
-  #view(looking: boolean): Viewpoint & { absent: Set<string> } {
+  #view(looking: (endpoint: EndpointRecord) => boolean): Viewpoint & { absent: Set<string> } {
     const absent = new Set<string>()
     for (const endpoint of this.#o.catalog.endpointsOfNode(this.#o.nodeId)) {
-      const unwanted = this.isExpected(endpoint) || this.isAbandoned(endpoint)
-      if (unwanted || (looking && !this.isPresent(endpoint))) absent.add(endpoint.id)
+      if (this.isExpected(endpoint) || (looking(endpoint) && !this.isPresent(endpoint))) absent.add(endpoint.id)
     }
     return { nodeId: this.#o.nodeId, absent }
   }
 
   /** Other own endpoints that are not to be in the kernel while these are put there. */
   #othersUnderWay(endpoints: readonly EndpointRecord[]): Set<string> {
-    const { absent } = this.#view(false)
+    const { absent } = this.#view(() => false)
     for (const endpoint of endpoints) absent.delete(endpoint.id)
     return absent
   }
@@ -222,78 +249,37 @@ export class DataPlane {
     return any ? desiredEgress(catalog, view, this.egressAddress(), kernel.hostFacts()) : null
   }
 
-  #reconcileNetwork(id: string, view: Viewpoint): void {
-    const desired = desiredNetwork(this.#o.catalog, view, id)
-    if (desired === null) return
-    const observed = this.#o.kernel.observeNetwork(hiddenNamespace(id))
-    this.#repair(planNetwork(desired, observed, this.#observeFarEnds(desired.ports)), desired.netns, desired.ports)
-    this.#projection.noteNetwork(desired)
+  #reconcileNetwork(id: string, view: Viewpoint, farEnds: "all" | ReadonlySet<string>): void {
+    this.#attempt(`network ${id.slice(0, 10)}`, () => this.#reconciler.network(id, view, farEnds))
   }
 
-  #reconcileEgress(desired: EgressState | null): void {
-    const { kernel } = this.#o
-    const farEnds = this.#observeFarEnds(desired?.ports ?? new Map())
-    const plan = planEgress(desired, kernel.observeEgress(), kernel.hostFacts(), farEnds)
-    this.#repair(plan, HOST_NAMESPACE, desired?.ports ?? new Map())
-    this.#projection.noteEgress(desired)
+  #reconcileEgress(desired: EgressState | null, farEnds: "all" | ReadonlySet<string>): void {
+    this.#attempt("egress bridge", () => this.#reconciler.egress(desired, farEnds))
+    const facts = this.#o.kernel.hostFacts()
+    this.#conflicts = desired === null ? [] : egressConflicts(facts, desired.address)
   }
 
-  #observeFarEnds(ports: ReadonlyMap<string, PortState>): Map<string, ObservedInterface | null> {
-    const seen = new Map<string, ObservedInterface | null>()
-    for (const [id, { workload }] of ports)
-      seen.set(id, this.#o.kernel.observeInterface(workload.netns, workload.ifname))
-    return seen
+  #repairRules(networks: boolean, egress: boolean): void {
+    const lines = this.#attempt("firewall", () => this.#rules.repair(networks, egress)) ?? []
+    if (lines.length === 0) return
+    const finding = { object: "iptables rules", expected: "as ovl made them", found: `not so: ${lines.join("; ")}` }
+    this.#repairs.note({ findings: [finding], plan: `iptables-restore --noflush: ${lines.join("; ")}` })
   }
 
   get #hasNetworks(): boolean {
-    return this.#projection.networks.size > 0 || (this.#problems.length > 0 && this.#wanted.networks)
+    return this.#projection.networks.size > 0 || (this.#isUnsure && this.#wanted.networks)
   }
 
   get #hasEgress(): boolean {
-    return this.#projection.egressAddress !== null || (this.#problems.length > 0 && this.#wanted.egress)
+    return this.#projection.egressAddress !== null || (this.#isUnsure && this.#wanted.egress)
   }
 
-  /** Makes the host's rules fit; costs nothing while what they depend on has not changed. True if it wrote. */
-  #ensureRules(networks: boolean, egress: boolean): boolean {
-    const { catalog, kernel } = this.#o
-    const members = networks ? [...catalog.nodes.values()].map((node) => `${node.state} ${node.address}`).join() : ""
-    const key = `${networks} ${egress} ${members}`
-    if (key === this.#rules) return false
-    const facts = kernel.hostFacts()
-    const bridge = egress ? { address: this.egressAddress(), forwarding: forwardingDevices(facts) } : null
-    const wrote = kernel.applyFirewall(desiredFirewall(catalog, networks, bridge, facts))
-    this.#rules = key
-    return wrote
-  }
-
-  /** Looks at the rules themselves: somebody may have changed them. */
-  #repairRules(networks: boolean, egress: boolean): void {
-    const before = this.#rules
-    this.#rules = null
-    const wrote = this.#ensureRules(networks, egress)
-    if (!wrote || before === null || before !== this.#rules) return
-    this.#repairs++
-    this.#o.onRepair("iptables-restore --noflush", 1)
-  }
-
-  /** Carries a repair out; the `ports` in `ns` then forward at once. */
-  #repair(operations: Operation[], ns: NamespacePath, ports: ReadonlyMap<string, PortState>): void {
-    if (operations.length === 0) return
-    this.#repairs += operations.length
-    this.#o.onRepair(renderPlan(operations), operations.length)
-    this.#o.kernel.apply(operations, "best-effort")
-    // A far end that came up brings its port carrier, of which the kernel takes note at once when it is asked.
-    for (const { device } of ports.values()) this.#o.kernel.observeInterface(ns, device)
+  /** The kernel may hold more than the projection knows. */
+  get #isUnsure(): boolean {
+    return this.#gentle || this.#repairs.problems.length > 0
   }
 
   #attempt<T>(what: string, step: () => T): T | undefined {
-    try {
-      return step()
-    } catch (error) {
-      const { message } = asOvlError(error, what)
-      this.#problems.push(message)
-      this.#o.log.error("cannot reconcile", { what, why: message })
-      return undefined
-    }
+    return this.#repairs.attempt(what, step)
   }
 }

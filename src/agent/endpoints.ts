@@ -4,7 +4,7 @@
  * When a step fails, those before it are undone.
  */
 import { asOvlError, OvlError } from "../base/errors.ts"
-import { PROGRAMMED_WAIT_MS } from "../base/limits.ts"
+import { PROGRAMMED_WAIT_MS, WITHDRAWAL_OF_UNKNOWN_DELAY_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import type { Kernel } from "../kernel/port.ts"
@@ -19,12 +19,14 @@ import type { DataPlane } from "./dataplane.ts"
 import type { EventBus } from "./events.ts"
 import { chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
 import type { Replica } from "./replica.ts"
+import type { Withdrawals } from "./withdrawals.ts"
 
 export interface EndpointsOptions {
   cluster: Cluster
   replica: Replica
   dataplane: DataPlane
   kernel: Kernel
+  withdrawals: Withdrawals
   nodeId: string
   events: EventBus
   random: Random
@@ -36,6 +38,7 @@ export interface WorkloadEndpoints {
   networks: NetworkRecord[]
   netns: string
   ip: string | null
+  ip6: string | null
   mac: string | null
 }
 
@@ -83,6 +86,7 @@ export class Endpoints {
         workload: request.workload,
         name: index === 0 ? request.workload : `${request.workload}.${network.name}`,
         ip: index === 0 ? request.ip : null,
+        ip6: index === 0 ? request.ip6 : null,
         mac: index === 0 ? request.mac : null,
         ifname: `eth${index}`,
         netns: request.netns,
@@ -112,6 +116,7 @@ export class Endpoints {
         workload,
         name: this.#hasEndpointHere(workload, namespace.id) ? `${workload}.${network.name}` : workload,
         ip: spec.ip ?? null,
+        ip6: spec.ip6 ?? null,
         mac: spec.mac ?? null,
         ifname,
         netns: namespace.path,
@@ -132,7 +137,7 @@ export class Endpoints {
     const ofWorkload = [...this.#catalog.endpoints.values()].filter((each) => foldName(each.workload) === folded)
     const endpoints = ofWorkload.length > 0 && named?.id !== reference ? ofWorkload : named ? [named] : []
     const own = endpoints.filter((each) => each.nodeId === this.#o.nodeId)
-    const elsewhere = endpoints[0]
+    const elsewhere = endpoints[0] ?? (await this.#findElsewhere(reference))
     if (!elsewhere)
       throw new OvlError("endpoint_not_found", `no endpoint ${reference}`, {
         kind: "not_found",
@@ -160,14 +165,13 @@ export class Endpoints {
   }
 
   /**
-   * Gives up endpoints that nobody can use, as their namespace is gone, and those of attaches that failed while the
-   * cluster could not be told. A workload that `run` made ends otherwise, except after a start (`starting`).
+   * Gives up endpoints that nobody can use, as their namespace is gone. A workload that `run` made ends otherwise, except after a start (`starting`).
    */
   async freeWhatIsGone(starting: boolean): Promise<void> {
     const { dataplane, events } = this.#o
     const vanished = (each: EndpointRecord) =>
       (starting || each.origin === "attach") && !dataplane.isExpected(each) && !dataplane.isPresent(each)
-    const gone = this.#own().filter((each) => dataplane.isAbandoned(each) || vanished(each))
+    const gone = this.#own().filter(vanished)
     if (gone.length === 0) return
     await this.#remove(gone)
     for (const { name } of gone)
@@ -199,6 +203,12 @@ export class Endpoints {
     await this.#remove(this.#own())
   }
 
+  /** This node may not know the networks of other nodes' endpoints. Where nobody can be asked, its own is all there is. */
+  async #findElsewhere(reference: string): Promise<EndpointRecord | undefined> {
+    const catalog = await this.#o.replica.look(null).catch(() => null)
+    return catalog?.findEndpoint(reference) ?? [...(catalog?.endpointsOfWorkload(reference) ?? [])][0]
+  }
+
   #own(): EndpointRecord[] {
     return this.#catalog.endpointsOfNode(this.#o.nodeId)
   }
@@ -209,26 +219,45 @@ export class Endpoints {
   }
 
   async #create(specs: EndpointSpec[], egress: { index: number; ifname: string } | null): Promise<EndpointRecord[]> {
-    const { cluster, replica, dataplane, events } = this.#o
+    const { replica, withdrawals, random } = this.#o
+    // With all rows of the networks known before the first of their endpoints is here.
+    const release = await replica.hold([...new Set(specs.map((spec) => spec.networkId))])
+    // A name may wait there for being free again.
+    if (withdrawals.size > 0) await withdrawals.tell()
     const promise = egress ? this.#promiseEgress(egress.ifname) : null
-    const wanted = specs.map((spec, index) => ({ ...spec, egress: index === egress?.index ? promise : null }))
+    const wanted = specs.map((spec, index) => ({
+      ...spec,
+      id: randomHex(random, 64),
+      egress: index === egress?.index ? promise : null,
+    }))
+    try {
+      return await this.#createWanted(wanted, promise)
+    } finally {
+      if (promise) this.#promised.delete(promise.ip)
+      release()
+    }
+  }
+
+  async #createWanted(wanted: (EndpointSpec & { id: string })[], egress: Egress | null): Promise<EndpointRecord[]> {
+    const { cluster, replica, dataplane, events } = this.#o
     const expected = dataplane.expect(wanted)
-    let ids: string[] = []
+    let made = false
     try {
       const { endpoints, revision } = await cluster.createEndpoints(wanted)
-      ids = endpoints.map((each) => each.id)
+      made = true
       await replica.waitFor(revision)
       dataplane.attach(endpoints)
-      await Promise.all([this.#awaitOthers(endpoints, revision), this.#reportEgress(promise)])
+      await Promise.all([this.#awaitOthers(endpoints, revision), this.#reportEgress(egress)])
       for (const { name, ip } of endpoints)
         events.emit("endpoint_up", `endpoint ${name} is up at ${ip}`, { endpoint: name, ip })
       return endpoints
     } catch (error) {
-      if (ids.length > 0) await this.#undo(ids)
+      const ids = wanted.map((each) => each.id)
+      if (made) await this.#undo(ids)
+      else if (mayHaveBeenMade(error)) this.#withdraw(ids, WITHDRAWAL_OF_UNKNOWN_DELAY_MS)
       throw error
     } finally {
       expected.settle()
-      if (promise) this.#promised.delete(promise.ip)
     }
   }
 
@@ -243,15 +272,21 @@ export class Endpoints {
     }
   }
 
-  /** Best effort: where the cluster cannot be reached now, it is told later, and the kernel holds nothing of it meanwhile. */
+  /** Where the cluster cannot be reached now, it is told later. */
   async #undo(ids: string[]): Promise<void> {
     try {
       const { revision } = await this.#o.cluster.removeEndpoints(ids)
       await this.#o.replica.waitFor(revision)
     } catch (error) {
-      this.#o.dataplane.abandon(ids)
       this.#o.log.warn("cannot take back an attach yet", { why: asOvlError(error).message })
+      this.#withdraw(ids)
     }
+  }
+
+  /** They are gone from here from now on, whatever the cluster still says; it is told when it answers. */
+  #withdraw(ids: readonly string[], delayMs = 0): void {
+    this.#o.withdrawals.add(ids, delayMs)
+    this.#o.replica.forget(ids)
   }
 
   #tellLagging(endpoint: string, lagging: string[]): void {
@@ -278,12 +313,21 @@ export class Endpoints {
     return { ifname, ip, gateway: bridge.split("/")[0] ?? "" }
   }
 
+  /** Works without a server too: what is this node's own goes at once, and the cluster hears of it later. */
   async #remove(endpoints: EndpointRecord[]): Promise<void> {
     if (endpoints.length === 0) return
-    const { cluster, replica, events } = this.#o
-    const { revision } = await cluster.removeEndpoints(endpoints.map((each) => each.id))
-    await replica.waitFor(revision)
-    await cluster.awaitProgrammed([...new Set(endpoints.map((each) => each.networkId))], revision, PROGRAMMED_WAIT_MS)
+    const { cluster, replica, events, log } = this.#o
+    const ids = endpoints.map((each) => each.id)
+    try {
+      const { revision } = await cluster.removeEndpoints(ids)
+      await replica.waitFor(revision)
+      await this.#awaitOthers(endpoints, revision)
+    } catch (error) {
+      const { kind, message } = asOvlError(error)
+      if (kind !== "unavailable") throw error
+      log.warn("the servers are told later of what is gone here", { why: message })
+      this.#withdraw(ids)
+    }
     for (const each of endpoints)
       events.emit("endpoint_gone", `endpoint ${each.name} is gone`, { endpoint: each.name, ip: each.ip })
   }
@@ -298,4 +342,9 @@ export class Endpoints {
     })
     return result
   }
+}
+
+/** Whether the cluster may have carried out, or may yet carry out, what ended in this error. */
+function mayHaveBeenMade(error: unknown): boolean {
+  return ["peer_timeout", "peer_closed", "outcome_unknown"].includes(asOvlError(error).code)
 }

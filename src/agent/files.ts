@@ -12,6 +12,10 @@ import {
 } from "node:fs"
 import { dirname } from "node:path"
 
+/** In the data directory: what a client knew of the cluster, and what was withdrawn while no server answered. */
+export const CATALOG_CACHE_FILE = "catalog.json"
+export const WITHDRAWALS_FILE = "withdrawn.json"
+
 /** Writes beside, syncs, renames, syncs the directory (a rename is durable only then). Throws the system's error. */
 export function writeFileAtomic(path: string, text: string, mode: number): void {
   const beside = `${path}.${process.pid}.new`

@@ -36,17 +36,17 @@ let asked = 0
 
 /**
  * Asks over a connection to a server. Rejects with the connection's error, with `peer_timeout` (unavailable), and with
- * `caller_gone` once `signal` is aborted; a body that is cut off later errors its stream.
+ * `caller_gone` once `signal` is aborted; a body that is cut off later errors its stream. An answer that is not meant to rest is waited for as long as `budgetMs`.
  */
 export function ask(
   connection: PeerConnection,
   question: HttpQuestion,
-  { signal, clock }: { signal: AbortSignal; clock: Clock },
+  { signal, clock, budgetMs = PEER_CALL_TIMEOUT_MS }: { signal: AbortSignal; clock: Clock; budgetMs?: number },
 ): Promise<HttpMessage> {
   const id = `${LIFE}.${asked++}`
   // A blocking query may rest for as long as Consul lets it; anything else is answered soon or not at all.
   const blocking = /[?&]index=/.test(question.target)
-  const timeoutMs = PEER_CALL_TIMEOUT_MS + (blocking ? KV_WAIT_LONGEST_MS : 0)
+  const timeoutMs = budgetMs + (blocking ? KV_WAIT_LONGEST_MS : 0)
   return new Promise((resolve, reject) => {
     const params: Asked = { id, question }
     const over = (error?: OvlError) => {

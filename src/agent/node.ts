@@ -1,6 +1,7 @@
 /** The local node: the agent's parts behind the port that the API serves. */
 import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
+import { SERVER_CALL_BUDGET_MS } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
@@ -8,13 +9,14 @@ import type { NetworkView } from "../model/network.ts"
 import type { StatusView } from "../model/node.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster, ClusterInfo } from "../registry/port.ts"
+import { checkServerMayGo } from "../registry/raft-view.ts"
 import type { Store } from "../store/port.ts"
 import type { DataPlane } from "./dataplane.ts"
 import type { Endpoints } from "./endpoints.ts"
 import type { EventBus } from "./events.ts"
 import { ask } from "./forward.ts"
 import type { Identity } from "./identity.ts"
-import type { HttpMessage, HttpQuestion, LocalNode } from "./port.ts"
+import type { HttpMessage, HttpQuestion, LocalNode, ServerPart } from "./port.ts"
 import type { Replica } from "./replica.ts"
 import type { ServerLink } from "./server-link.ts"
 import { statusView } from "./status.ts"
@@ -26,6 +28,7 @@ export interface NodeParts {
   runDir: string
   cluster: Cluster
   store: Store | null
+  server: ServerPart | null
   link: ServerLink | null
   replica: Replica
   dataplane: DataPlane
@@ -71,9 +74,16 @@ export class Node implements LocalNode {
   get store(): Store | null {
     return this.#p.store
   }
+  get server(): ServerPart | null {
+    return this.#p.server
+  }
 
   waitFor(revision: number): Promise<void> {
     return this.#p.replica.waitFor(revision)
+  }
+
+  look(networkIds: readonly string[] | null): Promise<Catalog> {
+    return this.#p.replica.look(networkIds)
   }
 
   localPart(networkId: string): NetworkView["local"] {
@@ -128,29 +138,55 @@ export class Node implements LocalNode {
     } catch (error) {
       refusal = asOvlError(error)
     }
+    const { server } = this.#p
+    // What the leader knows of the servers; while there is none, or it does not answer, what this one knows by itself.
+    const atLeader = info?.leader ? await this.#p.cluster.raft().catch(() => null) : null
     return statusView({
       nodeId: this.id,
       self: { name: this.name, address: this.#p.identity.address, role: this.role, version: this.version },
       catalog: this.catalog,
       info,
+      servers: atLeader ?? server?.view() ?? null,
+      here: server?.status() ?? null,
       clusterId: this.#p.identity.clusterId,
       kernel: this.#p.dataplane.health(),
-      refusal,
+      refusal: refusal ?? server?.refusal() ?? null,
     })
   }
 
-  /** Errors: last_server (conflict), and those of the cluster: nothing is taken apart before it has agreed. */
+  /**
+   * Errors: last_server, quorum_would_be_lost (conflict), and those of the cluster: nothing is taken apart before it has
+   * agreed.
+   */
   async leave(): Promise<void> {
-    if (this.role === "server")
+    if (this.role === "server") await this.#checkServerMayLeave()
+    else await this.#p.cluster.info()
+    for (const workload of this.workloads()) await this.remove(workload.name, { force: true })
+    await this.#p.endpoints.removeAll()
+    await this.#p.cluster.removeNode(this.id, { leave: true }).catch(async (thrown) => {
+      if (!(await this.#isOut(asOvlError(thrown)))) throw thrown
+    })
+    this.#p.afterLeaving()
+  }
+
+  /** Whether a removal that did not answer was carried out: who is no server any more may be cut off before it hears so. */
+  async #isOut({ code }: OvlError): Promise<boolean> {
+    if (code === "not_member") return true
+    if (this.role !== "server" || code !== "outcome_unknown") return false
+    return this.#p.cluster.raft().then(
+      ({ servers }) => !servers.some(({ id, state }) => id === this.id && state !== "leaving"),
+      (thrown) => asOvlError(thrown).code === "not_member",
+    )
+  }
+
+  async #checkServerMayLeave(): Promise<void> {
+    const view = await this.#p.cluster.raft()
+    if (!view.servers.some(({ id }) => id !== this.id))
       throw new OvlError("last_server", `cannot leave: ${this.name} is the cluster's only server`, {
         kind: "conflict",
         hint: "`ovl down --all` on it ends the cluster; let the other nodes leave first",
       })
-    await this.#p.cluster.info()
-    for (const workload of this.workloads()) await this.remove(workload.name, { force: true })
-    await this.#p.endpoints.removeAll()
-    await this.#p.cluster.removeNode(this.id, { leave: true })
-    this.#p.afterLeaving()
+    checkServerMayGo(view, this.id)
   }
 
   events(onEvent: (event: EventView) => void): () => void {
@@ -160,6 +196,16 @@ export class Node implements LocalNode {
   async forward(question: HttpQuestion, signal: AbortSignal): Promise<HttpMessage> {
     const { link, clock } = this.#p
     if (!link) throw new OvlError("no_server", "cannot forward: this node is a server itself", { kind: "unavailable" })
-    return ask(await link.connection(), question, { signal, clock })
+    const end = clock.monotonic() + SERVER_CALL_BUDGET_MS
+    for (;;) {
+      const connection = await link.connection()
+      try {
+        return await ask(connection, question, { signal, clock, budgetMs: end - clock.monotonic() })
+      } catch (error) {
+        // Reading twice does no harm, however long the first server took over it.
+        const isLost = asOvlError(error).code === "peer_closed"
+        if (question.method !== "GET" || !isLost || signal.aborted) throw error
+      }
+    }
   }
 }

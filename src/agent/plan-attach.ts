@@ -45,8 +45,9 @@ export function planAttach(task: AttachTask): AttachPlan {
     notes.push(() => task.projection.noteEgress(state))
   }
   for (const endpoint of task.endpoints) {
-    const { netns, mtu } = networkOf(task, endpoint)
-    const port = overlayPort(endpoint, mtu)
+    const network = networkOf(task, endpoint)
+    const { netns } = network
+    const port = overlayPort(endpoint, network)
     const egress = egressPort(endpoint, egressMtu)
     operations.push(...addEndpoint(netns, port, egress))
     notes.push(() => task.projection.notePorts(endpoint, port.device, egress?.device ?? null))
@@ -70,7 +71,7 @@ function beginNetwork(task: AttachTask, networkId: string): NetworkState {
   return { ...state, ports }
 }
 
-function networkOf(task: AttachTask, { networkId }: EndpointRecord): { netns: string; mtu: number } {
+function networkOf(task: AttachTask, { networkId }: EndpointRecord): Pick<NetworkState, "netns" | "mtu" | "multicast"> {
   const programmed = task.projection.networks.get(networkId)
   if (programmed) return programmed
   const base = networkBase(task.catalog, task.nodeId, networkId)

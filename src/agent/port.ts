@@ -2,14 +2,18 @@
  * The local node, as the API sees it: this host's endpoints, workloads and health. What concerns the whole cluster goes
  * through `cluster` (writes) and `catalog` (reads).
  */
+import type { OvlError } from "../base/errors.ts"
+import type { Measure } from "../base/measures.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
+import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster } from "../registry/port.ts"
 import type { Store } from "../store/port.ts"
+import type { ReplicationStatus } from "../store/replication.ts"
 
 export interface HttpMessage {
   status: number
@@ -26,6 +30,23 @@ export interface HttpQuestion {
   body: Uint8Array
 }
 
+/** A server's own part in keeping the store, whether or not a leader can be reached. */
+export interface ServerPart {
+  status(): ReplicationStatus
+  /** The servers as this one sees them. */
+  view(): RaftView
+  /** What other servers say that will not have this one any more; null where none does. */
+  refusal(): OvlError | null
+  measures(): Measure[]
+  /** What going on alone would cost. */
+  recoveryPreview(): RecoveryPreview
+  /**
+   * The majority is lost for good: goes on as the only server. Errors: `quorum_not_lost` (conflict) while a leader is
+   * known, `superseded` (conflict) where others have gone on without this one, and those of the store.
+   */
+  recover(): Promise<RecoveryPreview>
+}
+
 export interface LocalNode {
   readonly id: string
   readonly name: string
@@ -34,10 +55,20 @@ export interface LocalNode {
   readonly version: string
   readonly runDir: string
   readonly cluster: Cluster
-  /** Everything known of the cluster; may lag behind a write made elsewhere. */
+  /**
+   * Everything known of the cluster; may lag behind a write made elsewhere. A client knows the endpoints of those networks
+   * only that it takes part in: `look` gives the others.
+   */
   readonly catalog: Catalog
+  /**
+   * A catalog with all endpoints of these networks, or of all: the node's own where it has them, else a server is asked.
+   * Rejects with `no_server` (unavailable).
+   */
+  look(networkIds: readonly string[] | null): Promise<Catalog>
   /** The store, on a server; null on a client, whose Consul requests are forwarded. */
   readonly store: Store | null
+  /** Null on a client. */
+  readonly server: ServerPart | null
   /** Resolves when the catalog has reached `revision`, so that what was just written is read. */
   waitFor(revision: number): Promise<void>
   /** This node's kernel objects of a network, or null where it has none. */

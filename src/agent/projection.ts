@@ -8,11 +8,14 @@ import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
 import { networkMtu } from "../model/views.ts"
 import { peerOf } from "../overlay/desired.ts"
-import { changePeer, removeEgress, removeEgressPort, removeNetwork, removePort } from "../overlay/steps.ts"
+import { changeFlood, changePeer, removeEgress, removeEgressPort, removeNetwork, removePort } from "../overlay/steps.ts"
 
 interface ProgrammedNetwork {
   netns: string
   mtu: number
+  multicast: boolean
+  /** Endpoints behind each VTEP that is flooded; empty unless `multicast`. */
+  flood: Map<string, number>
   /** Device of each local endpoint's port. */
   ports: Map<string, string>
   /** Rows of each remote endpoint. */
@@ -39,11 +42,14 @@ export class Projection {
   noteNetwork(state: NetworkState): void {
     const ports = new Map([...state.ports].map(([id, port]) => [id, port.device]))
     const peers = new Map<string, PeerState>()
+    const flood = new Map<string, number>()
     for (const endpoint of this.#catalog.endpointsOf(state.networkId)) {
       const peer = peerOf(this.#catalog, this.#nodeId, endpoint)
       if (peer) peers.set(endpoint.id, peer)
+      if (state.multicast) changeFlood(state.netns, flood, null, peer)
     }
-    this.networks.set(state.networkId, { netns: state.netns, mtu: state.mtu, ports, peers })
+    const { netns, mtu, multicast } = state
+    this.networks.set(state.networkId, { netns, mtu, multicast, ports, peers, flood })
   }
 
   noteEgress(state: EgressState | null): void {
@@ -105,7 +111,7 @@ export class Projection {
     const after = peerOf(this.#catalog, this.#nodeId, endpoint)
     if (after) network.peers.set(endpoint.id, after)
     else network.peers.delete(endpoint.id)
-    return changePeer(network.netns, before, after)
+    return changePeers(network, before, after)
   }
 
   #endpointGone(id: string): Operation[] {
@@ -114,7 +120,7 @@ export class Projection {
       const peer = network.peers.get(id)
       if (peer) {
         network.peers.delete(id)
-        operations.push(...changePeer(network.netns, peer, null))
+        operations.push(...changePeers(network, peer, null))
       }
       if (network.ports.has(id)) operations.push(...this.#portGone(networkId, network, id))
     }
@@ -137,4 +143,10 @@ export class Projection {
     this.egressAddress = null
     return removeEgress([device])
   }
+}
+
+/** The rows that one endpoint's change means, and where its node is the first or the last of the network, the flooding. */
+function changePeers(network: ProgrammedNetwork, before: PeerState | null, after: PeerState | null): Operation[] {
+  const rows = changePeer(network.netns, before, after)
+  return network.multicast ? [...rows, ...changeFlood(network.netns, network.flood, before, after)] : rows
 }

@@ -1,20 +1,35 @@
 /**
- * A client's way to the servers: one connection, made when it is needed, to the first server that answers. Nobody waits
- * longer than the bound for a connection; while no server answers, callers are told so at once between two tries.
+ * A client's way to the servers: one connection, made when it is needed, to the first server that answers. Each client
+ * begins its round at another server, so that they spread; a server that is slow to accept is not waited for alone. Nobody
+ * waits longer than the bound for a connection; while no server answers, callers are told so at once between two tries.
  */
 import type { Clock } from "../base/clock.ts"
-import { OvlError } from "../base/errors.ts"
-import { PEER_CONNECT_TIMEOUT_MS, SERVER_LINK_PAUSE_MS } from "../base/limits.ts"
+import { asOvlError, OvlError } from "../base/errors.ts"
+import {
+  SERVER_LINK_DEADLINE_MS,
+  SERVER_LINK_MAX_SERVERS,
+  SERVER_LINK_PAUSE_MS,
+  SERVER_LINK_STAGGER_MS,
+  SERVER_SWITCH_PAUSE_MS,
+} from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
-import type { ClusterIdentity, NodeCredentials, PeerConnection } from "../transport/port.ts"
+import type { ClusterIdentity, ConnectOptions, NodeCredentials, PeerConnection } from "../transport/port.ts"
 import { connectTls } from "../transport/tls.ts"
+
+type Connect = (options: ConnectOptions & { credentials: NodeCredentials }) => Promise<PeerConnection>
 
 export interface ServerLinkOptions {
   servers: () => string[]
   credentials: NodeCredentials
-  expect: ClusterIdentity
+  /** Read at each try: the recovery epoch may have risen since. */
+  expect: () => ClusterIdentity
+  /** Told when a server is in a later recovery epoch than was expected. */
+  onEpoch: (epoch: number) => void
+  /** Where this client begins its round: any number, better another one than the others'. */
+  start: number
   clock: Clock
   log: Log
+  connect?: Connect
 }
 
 export class ServerLink {
@@ -22,6 +37,10 @@ export class ServerLink {
   #connection: PeerConnection | null = null
   #connecting: Promise<PeerConnection> | null = null
   #pausedUntil = 0
+  #switchAfter = 0
+  /** The server that answered last, and the one that was of no use. */
+  #preferred: string | null = null
+  #avoided: string | null = null
   #lastError: OvlError | null = null
   #closed = false
 
@@ -34,7 +53,7 @@ export class ServerLink {
     return this.#connection !== null
   }
 
-  /** The standing connection, or a new one. Rejects with `no_server` (unavailable). */
+  /** The standing connection, or a new one. Rejects with `no_server` (unavailable), or with a server's refusal. */
   connection(): Promise<PeerConnection> {
     if (this.#connection) return Promise.resolve(this.#connection)
     if (this.#connecting) return this.#connecting
@@ -46,24 +65,94 @@ export class ServerLink {
     return this.#connecting
   }
 
+  /**
+   * The server at the other end is there and of no use: it knows no leader, or does not answer. Another one is looked
+   * for, and takes its place if there is one.
+   */
+  distrust(connection: PeerConnection): void {
+    const { clock, log } = this.#options
+    const others = this.#order().filter((address) => address !== connection.remote.address)
+    if (connection !== this.#connection || others.length === 0 || clock.monotonic() < this.#switchAfter) return
+    this.#switchAfter = clock.monotonic() + SERVER_SWITCH_PAUSE_MS
+    this.#avoided = connection.remote.address
+    this.#race(others).then(
+      (better) => {
+        if (connection === this.#connection) this.#connection = null
+        if (this.#connection === null && !this.#closed) this.#adopt(better)
+        else better.close()
+        connection.close()
+      },
+      (error) => log.debug("no other server answers", { why: asOvlError(error).message }),
+    )
+  }
+
   close(): void {
     this.#closed = true
     this.#connection?.close()
   }
 
   async #connect(): Promise<PeerConnection> {
-    const servers = this.#options.servers()
-    const timeoutMs = Math.max(500, Math.floor(PEER_CONNECT_TIMEOUT_MS / Math.max(1, servers.length)))
-    for (const address of servers) {
-      try {
-        const { credentials, expect, clock } = this.#options
-        return this.#adopt(await connectTls({ address, credentials, expect, timeoutMs, clock }))
-      } catch (error) {
-        this.#lastError = error instanceof OvlError ? error : new OvlError("internal", String(error))
-      }
+    try {
+      return this.#adopt(await this.#race(this.#order()))
+    } catch (error) {
+      if (!this.#closed) this.#lastError = asOvlError(error)
+      this.#pausedUntil = this.#options.clock.monotonic() + SERVER_LINK_PAUSE_MS
+      throw this.#refusal() ?? this.#noServer()
     }
-    this.#pausedUntil = this.#options.clock.monotonic() + SERVER_LINK_PAUSE_MS
-    throw this.#refusal() ?? this.#noServer()
+  }
+
+  /** From this client's own place on; the one that served last first, the one that was of no use last. */
+  #order(): string[] {
+    const servers = this.#options.servers().slice(0, SERVER_LINK_MAX_SERVERS)
+    const start = servers.length === 0 ? 0 : this.#options.start % servers.length
+    const round = [...servers.slice(start), ...servers.slice(0, start)]
+    const rank = (address: string) => (address === this.#avoided ? 2 : address === this.#preferred ? 0 : 1)
+    return round.sort((a, b) => rank(a) - rank(b))
+  }
+
+  /** One after the other, the next as soon as one has failed or hesitates. Rejects with what a refusal says, else the last error. */
+  #race(servers: readonly string[]): Promise<PeerConnection> {
+    const { credentials, expect, clock, connect = connectTls } = this.#options
+    return new Promise((resolve, reject) => {
+      let [begun, failed] = [0, 0]
+      let over = false
+      let worst: OvlError | null = null
+      let cancelStagger = () => {}
+      const end = () => {
+        over = true
+        cancelStagger()
+        cancelDeadline()
+      }
+      const fail = () => {
+        end()
+        reject(worst ?? new OvlError("peer_timeout", "no server accepts a connection in time", { kind: "unavailable" }))
+      }
+      const cancelDeadline = clock.after(SERVER_LINK_DEADLINE_MS, fail)
+      const next = () => {
+        cancelStagger()
+        const address = servers[begun]
+        if (over || address === undefined) return
+        begun++
+        cancelStagger = clock.after(SERVER_LINK_STAGGER_MS, next)
+        connect({ address, credentials, expect: expect(), timeoutMs: SERVER_LINK_DEADLINE_MS, clock }).then(
+          (connection) => {
+            if (over) return connection.close()
+            end()
+            resolve(connection)
+          },
+          (thrown) => {
+            const error = asOvlError(thrown)
+            if (worst?.kind !== "forbidden") worst = error
+            failed++
+            if (over) return
+            if (failed === servers.length) fail()
+            else next()
+          },
+        )
+      }
+      if (servers.length === 0) fail()
+      else next()
+    })
   }
 
   #adopt(connection: PeerConnection): PeerConnection {
@@ -71,12 +160,18 @@ export class ServerLink {
       connection.close()
       throw this.#noServer()
     }
+    const { address, cluster } = connection.remote
     this.#connection = connection
+    this.#preferred = address
+    if (address === this.#avoided) this.#avoided = null
     this.#lastError = null
-    this.#options.log.info("connected to a server", { address: connection.remote.address })
+    this.#options.log.info("connected to a server", { address })
+    if (cluster.recoveryEpoch > this.#options.expect().recoveryEpoch) this.#options.onEpoch(cluster.recoveryEpoch)
     connection.onClose((error) => {
       if (this.#connection === connection) this.#connection = null
       if (error) this.#lastError = error
+      // It has just gone: the others are asked first.
+      if (this.#preferred === address) this.#preferred = null
     })
     return connection
   }

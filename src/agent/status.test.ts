@@ -37,9 +37,11 @@ function facts(change: Partial<StatusFacts> = {}, alive: string[] = ["s1", "c1"]
     nodeId: nodes[1]!.id,
     self: { name: "c1", address: "192.168.1.52", role: "client", version: "1" },
     catalog,
-    info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [] },
+    servers: null,
+    here: null,
+    info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [], endpoints: 4 },
     clusterId: "c",
-    kernel: { inSync: true, lastReconcile: null, repairs: 0, problems: [] },
+    kernel: { inSync: true, lastReconcile: null, repairs: 0, problems: [], conflicts: [] },
     refusal: null,
     ...change,
   }
@@ -51,6 +53,8 @@ test("all well: ok, no problems, the leader by name", () => {
   expect(status.problems).toEqual([])
   expect(status.cluster).toEqual({ id: "c", leader: "s1", term: 1, index: 9, servers: 1, nodes: 2 })
   expect(status.node).toMatchObject({ name: "c1", role: "client", leader: false, state: "alive" })
+  // A client knows only some of them by itself.
+  expect(status.endpoints).toBe(4)
 })
 
 test("no server: degraded, and the reason is told", () => {
@@ -75,16 +79,18 @@ test("a cluster that refuses this node is told apart from one that is away", () 
 })
 
 test("kernel not in sync: degraded", () => {
-  const kernel = { inSync: false, lastReconcile: null, repairs: 2, problems: ["vxlan1 cannot be made"] }
+  const kernel = { inSync: false, lastReconcile: null, repairs: 2, problems: ["vxlan1 cannot be made"], conflicts: [] }
   const status = statusView(facts({ kernel }))
   expect(status.health).toBe("degraded")
   expect(status.problems).toEqual([
-    { code: "kernel_not_in_sync", message: "vxlan1 cannot be made", hint: expect.any(String) },
+    { code: "kernel_not_in_sync", message: "vxlan1 cannot be made", hint: expect.any(String), level: "error" },
   ])
 })
 
 test("a voter lost is degraded, a client lost is only a problem", () => {
-  expect(statusView(facts({}, ["c1"])).health).toBe("degraded")
+  const voterLost = statusView(facts({}, ["c1"]))
+  expect(voterLost.health).toBe("degraded")
+  expect(voterLost.problems.map((each) => each.code)).toEqual(["voter_lost"])
   const clientLost = statusView(facts({}, ["s1"]))
   expect(clientLost.health).toBe("ok")
   expect(clientLost.problems.map((each) => each.code)).toEqual(["node_failed"])

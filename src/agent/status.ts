@@ -2,8 +2,11 @@
 import type { OvlError } from "../base/errors.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { NodeView, Problem, StatusView } from "../model/node.ts"
+import type { RaftView } from "../model/raft.ts"
 import { nodeView } from "../model/views.ts"
 import type { ClusterInfo } from "../registry/port.ts"
+import type { ReplicationStatus } from "../store/replication.ts"
+import { serverProblems, toldAsServer } from "./status-servers.ts"
 
 export interface KernelHealth {
   inSync: boolean
@@ -11,6 +14,8 @@ export interface KernelHealth {
   repairs: number
   /** Why it is not in sync, a sentence each. */
   problems: string[]
+  /** What others have put in ovl's way on this host, and that it must leave alone. */
+  conflicts: Problem[]
 }
 
 export interface StatusFacts {
@@ -20,18 +25,24 @@ export interface StatusFacts {
   catalog: Catalog
   /** Null: no server answers. */
   info: ClusterInfo | null
+  /** The servers as the leader sees them, or where there is none, as this server does; null: neither is known. */
+  servers: RaftView | null
+  /** This server's own part in keeping the store; null on a client. */
+  here: ReplicationStatus | null
   clusterId: string
   kernel: KernelHealth
   /** What asking the cluster came to, where it did not answer. */
   refusal: OvlError | null
 }
 
-/** Pure: what the contract calls `status`. `degraded` means no leader, this kernel not in sync, or a voter lost. */
+/**
+ * Pure: what the contract calls `status`. `degraded` means no leader, this kernel not in sync, or a voter lost: each has
+ * its problem of level `error`; those that degrade nothing are of level `warning`, and come after them.
+ */
 export function statusView(facts: StatusFacts): StatusView {
   const { catalog, info } = facts
-  const problems = [...serverProblems(facts), ...kernelProblems(facts), ...nodeProblems(catalog)]
-  const voters = [...catalog.nodes.values()].filter((node) => node.voter && node.state === "member")
-  const lostVoter = info !== null && voters.some((node) => !catalog.alive.has(node.id))
+  const problems = [...serverProblems(facts), ...kernelProblems(facts), ...nodeProblems(facts)]
+  problems.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"))
   const leader = info?.leader ? (catalog.nodes.get(info.leader)?.name ?? null) : null
   const self = catalog.nodes.get(facts.nodeId)
   return {
@@ -47,50 +58,39 @@ export function statusView(facts: StatusFacts): StatusView {
       nodes: [...catalog.nodes.values()].filter((node) => node.state === "member").length,
     },
     networks: catalog.networks.size,
-    endpoints: catalog.endpoints.size,
+    endpoints: info?.endpoints ?? catalog.endpoints.size,
     kernel: {
       inSync: facts.kernel.inSync,
       lastReconcile: facts.kernel.lastReconcile,
       repairs: facts.kernel.repairs,
     },
-    health: leader === null || !facts.kernel.inSync || lostVoter ? "degraded" : "ok",
+    health:
+      leader === null || !facts.kernel.inSync || problems.some(({ level }) => level === "error") ? "degraded" : "ok",
     problems,
   }
 }
 
-function serverProblems({ info, refusal }: StatusFacts): Problem[] {
-  if (info?.leader) return []
-  if (refusal?.kind === "forbidden")
-    return [
-      {
-        code: refusal.code,
-        message: `the cluster refuses this node: ${refusal.message}`,
-        hint: "if it was removed: `ovl down --all` clears it, then `ovl join` with a new token",
-      },
-    ]
-  return [
-    {
-      code: "no_leader",
-      message: refusal?.message ?? "the cluster has no leader",
-      hint: "the data plane goes on; start a server again, or check the way to it",
-    },
-  ]
-}
-
 function kernelProblems(facts: StatusFacts): Problem[] {
-  return facts.kernel.problems.map((message) => ({
-    code: "kernel_not_in_sync",
-    message,
-    hint: "ovl tries again by itself; see the daemon's log",
-  }))
+  const notInSync = facts.kernel.problems.map(
+    (message): Problem => ({
+      code: "kernel_not_in_sync",
+      message,
+      hint: "ovl tries again by itself; see the daemon's log",
+      level: "error",
+    }),
+  )
+  return [...notInSync, ...facts.kernel.conflicts]
 }
 
-function nodeProblems(catalog: Catalog): Problem[] {
+/** Nodes that are not heard from; of servers `serverProblems` says what it means. */
+function nodeProblems(facts: StatusFacts): Problem[] {
+  const { catalog } = facts
   return [...catalog.nodes.values()]
-    .filter((node) => node.state === "member" && !catalog.alive.has(node.id))
+    .filter((node) => node.state === "member" && !catalog.alive.has(node.id) && !toldAsServer(facts, node.id))
     .map((node) => ({
       code: "node_failed",
       message: `node ${node.name} (${node.address}) is not heard from`,
       hint: `start its daemon, or take it out with \`ovl node rm ${node.name}\``,
+      level: "warning",
     }))
 }

@@ -9,10 +9,11 @@ import type { Cluster } from "../registry/port.ts"
 import { type Listener, queryOf } from "./context.ts"
 
 /**
- * `open`: everybody on a loopback listener. `read`: any valid token. `full`: a token of role server.
+ * `open`: everybody on a loopback listener. `read`: any valid token. `full`: a token of role server. `socket`: the Unix
+ * socket alone, whatever the token: for what only somebody who stands at the machine may decide.
  * On a listener that is not loopback, `open` becomes `read` for what only reads and `full` for the rest.
  */
-export type Requirement = "open" | "read" | "full"
+export type Requirement = "open" | "read" | "full" | "socket"
 
 /** What authorize needs to know of a request. */
 export interface Asking {
@@ -53,7 +54,7 @@ export function refuseForeign(listener: Listener, headers: Headers): void {
 let acceptedHost = "localhost"
 
 /**
- * Lets a request pass or throws: `token_missing` (unauthorized) without a token, `token_role` (forbidden) where its
+ * Lets a request pass or throws: `socket_only` (forbidden), `token_missing` (unauthorized) without a token, `token_role` (forbidden) where its
  * role does not suffice, and what `checkToken` throws. A token that nobody asked for is not looked at, as in a Consul
  * without ACLs.
  */
@@ -63,6 +64,7 @@ export async function authorize(
   asking: Asking,
   cluster: Pick<Cluster, "checkToken">,
 ): Promise<void> {
+  if (requirement === "socket" && listener.kind !== "unix") throw socketOnly()
   const needed = tokenNeeded(listener, requirement, asking.method)
   if (needed === "none") return
   const token = presentedToken(asking)
@@ -82,6 +84,13 @@ export async function authorize(
       hint: "`ovl token create --role server` makes one that may do everything",
     })
   }
+}
+
+function socketOnly(): OvlError {
+  return new OvlError("socket_only", "not permitted: this is done over the node's Unix socket alone", {
+    kind: "forbidden",
+    hint: "run ovl on the node itself",
+  })
 }
 
 function tokenNeeded(listener: Listener, requirement: Requirement, method: string): "none" | "any" | "server" {

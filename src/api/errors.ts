@@ -27,8 +27,11 @@ export function consulErrorAnswer(thrown: unknown, log: Log): Response {
   return consulText(error.kind === "invalid" ? 400 : error.httpStatus, error.message)
 }
 
-/** Nobody decides, or nobody who does can be reached: what clients look for in the text before they try again. */
-const NO_LEADER = new Set(["no_server", "not_leader", "no_leader", "peer_closed", "peer_timeout"])
+/**
+ * Nobody decides, or nobody who does can be reached: what clients look for in the text before they try again. Nothing was
+ * done then, for certain; a server that was lost over a request (`peer_closed`, `outcome_unknown`) is told by what it is.
+ */
+const NO_LEADER = new Set(["no_server", "not_leader", "no_leader", "leader_unreachable"])
 
 /** A Consul error: text without a line end (C7). */
 export function consulText(status: number, text: string, headers: Record<string, string> = {}): Response {

@@ -4,6 +4,7 @@
  * what TCP allows without a token.
  */
 import type { HttpMessage, HttpQuestion, LocalNode } from "../agent/port.ts"
+import { asOvlError, OvlError } from "../base/errors.ts"
 import { type Application, queryOf } from "./context.ts"
 
 /** Headers that belong to one connection (RFC 9110 section 7.6.1), or that the next hop writes itself. */
@@ -37,9 +38,19 @@ export async function forward(
   { method, target, headers, body, signal }: Forwarded,
 ): Promise<Response> {
   const passed = [...headers].filter(([name]) => !OF_ONE_HOP.has(name) && !NOT_PASSED_ON.has(name))
-  const answer = await node.forward({ method, target: withoutToken(target), headers: passed, body }, signal)
+  const question = { method, target: withoutToken(target), headers: passed, body }
+  const answer = await node.forward(question, signal).catch((error) => {
+    throw method === "GET" ? nothingDone(error) : error
+  })
   const hasBody = answer.status !== 204 && answer.status !== 304
   return new Response(hasBody ? ownBytes(answer.body) : null, { status: answer.status, headers: answer.headers })
+}
+
+/** A server that was lost over a question that only reads has done nothing: as if none had been there. */
+function nothingDone(thrown: unknown): unknown {
+  const error = asOvlError(thrown)
+  if (error.code !== "peer_closed" && error.code !== "peer_timeout") return thrown
+  return new OvlError("no_server", error.message, { kind: error.kind, hint: error.hint, cause: thrown })
 }
 
 /** A token in the query has been judged here, too. */

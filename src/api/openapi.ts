@@ -3,6 +3,7 @@ import { z } from "zod"
 import { endpointViewSchema } from "../model/endpoint.ts"
 import { networkSpecSchema, networkViewSchema } from "../model/network.ts"
 import { nodeViewSchema, statusViewSchema, tokenCreatedSchema, tokenViewSchema } from "../model/node.ts"
+import { raftViewSchema, recoveryPreviewSchema } from "../model/raft.ts"
 import { runSpecSchema, workloadViewSchema } from "../model/workload.ts"
 import { CONSUL_ENDPOINTS } from "./consul/table.ts"
 import { type Route, route } from "./route.ts"
@@ -18,6 +19,8 @@ named.add(networkSpecSchema, { id: "NetworkSpec" })
 named.add(endpointViewSchema, { id: "Endpoint" })
 named.add(nodeViewSchema, { id: "Node" })
 named.add(statusViewSchema, { id: "Status" })
+named.add(raftViewSchema, { id: "Raft" })
+named.add(recoveryPreviewSchema, { id: "Recovery" })
 named.add(tokenViewSchema, { id: "Token" })
 named.add(tokenCreatedSchema, { id: "TokenCreated" })
 named.add(workloadViewSchema, { id: "Workload" })
@@ -31,6 +34,7 @@ const ACCESS = {
   open: "Over TCP on a loopback address no token is asked for.",
   read: "Over TCP any valid token is asked for.",
   full: "Over TCP a token of role server is asked for.",
+  socket: "Over the Unix socket only.",
 }
 
 export const openApiRoute: Route = route({

@@ -15,6 +15,8 @@ export const VXLAN_OVERHEAD_V6_BYTES = 70
 export const PEER_PORT = 8300
 /** Interface indexes of our ends of pairs begin here: no namespace comes so far by itself. */
 export const OVERLAY_PORT_INDEX_BASE = 100_000
+/** Those of endpoints whose address lies far out in an IPv6 subnet: the 2^28 indexes from here on. */
+export const OVERLAY_PORT_FAR_INDEX_BASE = 1_073_741_824
 export const EGRESS_PORT_INDEX_BASE = 1_000_000
 /** The least an IPv4 link must carry (RFC 791). */
 export const MTU_MIN_BYTES = 68
@@ -54,6 +56,10 @@ export const PEER_SUBSCRIPTIONS_MAX = 32_768
 /** Both sides of a connection send at least this often; one that missed so many times in a row is dead. */
 export const PEER_KEEPALIVE_MS = 2_000
 export const PEER_SILENT_KEEPALIVES_MAX = 3
+/** The other side may ask for signs of life more often than that, up to this. */
+export const KEEPALIVE_ASKED_MIN_MS = 50
+/** Refusals of peers that a listener remembers, so as to log each once and not at every try. */
+export const REFUSALS_REMEMBERED_MAX = 1_024
 /** How long a closing connection may take to flush its last words. */
 export const PEER_CLOSE_TIMEOUT_MS = 1_000
 /** A code, message or hint of an error on its way to another node; longer ones are cut. */
@@ -97,6 +103,32 @@ export const TOKENS_EXPIRED_PER_CALL_MAX = 1_024
 
 /** How long a write's own node waits to read it back. */
 export const REPLICA_WAIT_MS = 3_000
+/** Networks that a client names when it follows the cluster; one that takes part in more follows all of them. */
+export const INTEREST_MAX_NETWORKS = 1_024
+/** A client goes on following a network for so long after its last endpoint there has gone: it may come back. */
+export const INTEREST_LINGER_MS = 5_000
+/** Snapshots kept for those who want the same, until the next change; they may be long. */
+export const FOLLOW_SNAPSHOTS_MAX = 16
+/** Parts of one revision that followers with the same interest share. */
+export const INTEREST_VIEWS_MAX = 1_024
+/** What a client knows of the cluster, on disk: how large, how often at most, and what share of the time writing it may take. */
+export const CATALOG_CACHE_MAX_BYTES = 134_217_728
+export const CATALOG_CACHE_PAUSE_MS = 1_000
+export const CATALOG_CACHE_PAUSE_FACTOR = 20
+/** Endpoints taken away here that the cluster has not confirmed yet, and how soon it is told of them again. */
+export const WITHDRAWALS_MAX = 16_384
+export const WITHDRAWALS_RETRY_MS = 1_000
+/** An attach of which nobody knows whether it was carried out is taken back when no server can be at it any more. */
+export const WITHDRAWAL_OF_UNKNOWN_DELAY_MS = 6_000
+/** All that a client waits for servers in one call: the way to one, and its answer. */
+export const SERVER_CALL_BUDGET_MS = 2_600
+/** A server that has not accepted a connection by now is not waited for alone: the next one is tried beside it. */
+export const SERVER_LINK_STAGGER_MS = 250
+export const SERVER_LINK_DEADLINE_MS = 2_000
+/** Servers that one round tries. */
+export const SERVER_LINK_MAX_SERVERS = 32
+/** How soon a client may turn its back on a server again that answers without a leader. */
+export const SERVER_SWITCH_PAUSE_MS = 2_000
 /** Between two tries to follow the cluster: doubled each time. */
 export const REPLICA_RETRY_MIN_MS = 50
 export const REPLICA_RETRY_MAX_MS = 2_000
@@ -121,6 +153,10 @@ export const WORKLOAD_RETRY_MS = 2_000
 
 /** Addresses of a network that were freed last and are kept back while others are free: as many as a /24 has. */
 export const FREED_ADDRESSES_MAX = 256
+/** Addresses of an IPv6 subnet that are given in order; others can be asked for. More than a cluster has endpoints. */
+export const IPV6_POOL_MAX_ADDRESSES = 16_777_215
+/** MACs that are tried for an endpoint without an IPv4 address: each is free but with a chance of one in millions. */
+export const MAC_ATTEMPTS_MAX = 16
 /** How often a decision is made anew because another one came first. */
 export const DECISION_ATTEMPTS_MAX = 32
 /** Calls waiting for their turn to change one network, or one kind of thing. */
@@ -232,6 +268,16 @@ export const SNAPSHOT_CHUNK_BYTES = 65_536
 export const SNAPSHOT_ROW_MAX_BYTES = 2_097_152
 /** Keys that a command deletes in one go before the event loop gets a turn. */
 export const DELETE_SLICE_KEYS = 1_024
+/** A restore's snapshot on its way through the log: bytes of a piece, and pieces. The store refuses a larger one. */
+export const RESTORE_PIECE_MAX_BYTES = 524_288
+export const RESTORE_PIECES_MAX = 8_192
+/** A piece of the raw state for a member that lags too far; one row that is larger has a piece to itself. */
+export const STATE_PIECE_MAX_BYTES = 1_048_576
+/** Rows of a generation that is not wanted any more, deleted along with each commit. */
+export const GENERATION_DROP_ROWS = 1_024
+export const GENERATION_DROP_INLINE_ROWS = 128
+/** Keys that a walk over changed tables looks at in one go when it meets only deleted ones. */
+export const OVERLAY_SKIP_KEYS = 256
 /** Rows that a walk over the store reads at once. */
 export const STORE_PAGE_MAX_ROWS = 64
 /** Set aside on disk, and given up when it is full, so that deleting still works. */
@@ -253,6 +299,19 @@ export const APPLY_FAILURES_NAMED_MAX = 3
 /** How often a node looks at all that its kernel holds, and how soon again after a failure. */
 export const RECONCILE_INTERVAL_MS = 10_000
 export const RECONCILE_RETRY_MS = 1_000
+/** How often it is asked what changed in the kernel; an answer of "nothing" costs some microseconds. */
+export const WATCH_POLL_MS = 100
+/** How often is looked at what the kernel tells nobody of: what is pinned where, sysctls. */
+export const WATCH_GLANCE_MS = 1_000
+/** What changed while this node itself was writing is looked at this much later, once for many writes. */
+export const WATCH_OWN_DELAY_MS = 1_000
+/** After a look that took a time, none for so many times that time; but for WATCH_PAUSE_MAX_MS at most. */
+export const WATCH_PAUSE_FACTOR = 10
+export const WATCH_PAUSE_MAX_MS = 1_000
+/** Notices of the kernel taken in at once; the rest waits for the next time. */
+export const NOTICES_READ_MAX = 16_384
+/** Repairs told one by one when one look finds many; the rest is a number. */
+export const REPAIRS_TOLD_MAX = 20
 /** How long making a vxlan device waits for one that the kernel is just destroying. */
 export const VNI_RELEASE_WAIT_MS = 100
 /** Namespaces looked into for the owner of a VNI that is taken. */
@@ -268,10 +327,44 @@ export const PID_MAX = 4_194_304
 export const FIRST_SYNC_WAIT_MS = 3_000
 /** How long `down` gives a daemon after SIGTERM, and again after SIGKILL. */
 export const DAEMON_STOP_TIMEOUT_MS = 5_000
-/** Changes of names that come within this time are written into the workloads' hosts files at once. */
-export const NAMES_REFRESH_MS = 10
-/** Where writing them takes long, the next time comes so many times as long later at the soonest: a tenth of the time at most. */
-export const NAMES_REFRESH_PAUSE_FACTOR = 10
+/** How long an answer about a workload may be kept by whoever asked: no longer than it may stay wrong. */
+export const DNS_TTL_SECONDS = 1
+/** Resolvers that the C library looks at (MAXNS, resolv.h). */
+export const DNS_RESOLVERS_MAX = 3
+/** In a workload's resolv.conf: more than DNS_FORWARD_TIMEOUT_MS, so that our own word comes first. */
+export const DNS_CLIENT_TIMEOUT_S = 2
+/** How long a question waits for the host's resolvers; where all of them have been silent when last asked, less. */
+export const DNS_FORWARD_TIMEOUT_MS = 1_500
+export const DNS_FORWARD_SILENT_MS = 200
+/** So long they are listened to, as a slow one is no dead one; and a failure is not tried again for the same client. */
+export const DNS_FORWARD_LISTEN_MS = 4_000
+export const DNS_FAILURE_KEPT_MS = 1_000
+export const DNS_FAILURES_MAX = 1_024
+/** When the next resolver is asked while the one before is silent; and how often any is asked about one question. */
+export const DNS_FORWARD_NEXT_MS = 400
+export const DNS_FORWARD_ASKS_MAX = 4
+/** Questions on their way to the host's resolvers: in all, and of one workload on one network. */
+export const DNS_FORWARDS_MAX = 512
+export const DNS_FORWARDS_PER_CLIENT_MAX = 128
+/** How often the host's resolv.conf is looked at for changes, at most. */
+export const DNS_RESOLV_CONF_CHECK_MS = 500
+export const DNS_RESOLV_CONF_MAX_BYTES = 65_536
+/** Questions by UDP from one address that are answered within one window: what comes above is dropped. */
+export const DNS_QUESTIONS_PER_WINDOW_MAX = 5_000
+export const DNS_WINDOW_MS = 100
+/** Addresses of one network that are heard within one window. */
+export const DNS_CLIENTS_PER_WINDOW_MAX = 4_096
+/** TCP connections to the names of one network: in all, and of one address. */
+export const DNS_CONNECTIONS_MAX = 256
+export const DNS_CONNECTIONS_PER_CLIENT_MAX = 32
+/** One that says nothing for so long is closed (RFC 7766 6.2.3). */
+export const DNS_CONNECTION_IDLE_S = 5
+/** A question by TCP; and questions under way on one connection, and answers that wait to be read there. */
+export const DNS_QUESTION_MAX_BYTES = 4_096
+export const DNS_CONNECTION_QUESTIONS_MAX = 64
+export const DNS_CONNECTION_BACKLOG_MAX_BYTES = 262_144
+/** A gateway address that could not be listened on is tried again so much later. */
+export const DNS_LISTEN_RETRY_MS = 200
 
 /** How long a lab waits for a node's daemon, and what it was told, to be ready; and for what it ends to be gone. */
 export const LAB_READY_TIMEOUT_MS = 15_000
@@ -316,3 +409,107 @@ export const RAFT_APPLY_MAX_BYTES = 16_777_216
 export const RAFT_UNCOMMITTED_MAX_BYTES = 16_777_216
 /** Reads that wait for their confirmation by a quorum at once. */
 export const RAFT_READS_MAX = 16_384
+/** One tick of the consensus core. */
+export const RAFT_TICK_MS = 50
+/** The latest entries of the log, kept in memory. */
+export const RAFT_TAIL_MAX_BYTES = 8_388_608
+export const RAFT_TAIL_MAX_ENTRIES = 4_096
+/** Entries that share one commit; more only where one alone is larger. */
+export const RAFT_ROUND_MAX_BYTES = 1_048_576
+/** Changed rows that are only in the log and in memory: more are written out with the next commit, or when idle for so long. */
+export const RAFT_OVERLAY_MAX_ROWS = 4_096
+export const RAFT_OVERLAY_MAX_BYTES = 262_144
+export const RAFT_LAZY_APPLY_TICKS = 10
+/** A log that is longer than the first is cut, in slices, until it has no more than the second behind what is applied. */
+export const RAFT_LOG_MAX_ENTRIES = 20_000
+export const RAFT_LOG_KEPT_ENTRIES = 10_000
+export const RAFT_LOG_MAX_BYTES = 67_108_864
+export const RAFT_LOG_KEPT_BYTES = 33_554_432
+export const RAFT_COMPACT_SLICE_ENTRIES = 512
+/** How long a server that lost the lead waits to hear what became of what it proposed; and a read for its confirmation. */
+export const RAFT_PROPOSAL_TIMEOUT_TICKS = 60
+export const RAFT_READ_TIMEOUT_TICKS = 60
+/** A read that was not confirmed by then is asked for again. */
+export const RAFT_READ_RETRY_TICKS = 6
+/** How long a closing member of several waits to hear what became of what it proposed. */
+export const RAFT_CLOSE_TICKS = 20
+/** A commit that failed because the disk is full is tried again this often. */
+export const RAFT_FULL_RETRY_TICKS = 10
+/** A handover, and a change of membership, that took longer has failed. */
+export const RAFT_TRANSFER_TIMEOUT_TICKS = 60
+/** States kept for members that pull them, and for how long one that nobody reads any more, or has not begun to. */
+export const RAFT_SNAPSHOTS_MAX = 4
+export const RAFT_SNAPSHOT_IDLE_TICKS = 200
+export const RAFT_SNAPSHOT_UNHEARD_TICKS = 40
+/** How often a piece of a state is asked for before the whole of it is given up. */
+export const RAFT_SNAPSHOT_PIECE_ATTEMPTS_MAX = 20
+/**
+ * What waits to be sent to another server: of votes, heartbeats and answers, and of entries. When it is more, the oldest
+ * appends are given up: Raft sends them again.
+ */
+export const RAFT_QUEUE_MAX_MESSAGES = 4_096
+export const RAFT_QUEUE_MAX_BYTES = 16_777_216
+/** As much is handed to the socket before it has gone out: what is there cannot be given up any more. */
+export const RAFT_AHEAD_MAX_BYTES = 1_048_576
+/** Between two tries to reach another server: doubled each time, and a part of it left to chance. */
+export const RAFT_REDIAL_MIN_MS = 50
+export const RAFT_REDIAL_MAX_MS = 500
+/** How long one try may take: a host that is away must not keep a server waiting that is back already. */
+export const RAFT_CONNECT_TIMEOUT_MS = 1_000
+/** Signs of life between servers; see PEER_KEEPALIVE_MS. After a long silence TCP itself tries again too seldom. */
+export const RAFT_KEEPALIVE_MS = 500
+/** One piece of a snapshot asked of another server. */
+export const RAFT_PIECE_TIMEOUT_MS = 10_000
+
+/** A learner that lacks fewer entries than this, and was heard from so lately, keeps up (Consul's autopilot has 250 and 200 ms). */
+export const MEMBER_LAG_MAX_ENTRIES = 1_000
+export const MEMBER_CONTACT_MAX_MS = 200
+/** How long it must keep up before it gets its vote, where so many others vote already. */
+export const MEMBER_STABLE_MS = 10_000
+export const MEMBER_STABLE_FROM_VOTERS = 3
+/** A voter that the leader has not heard from for so long is not counted on when another one is to go, or comes. */
+export const MEMBER_LIVE_MAX_MS = 1_000
+/** For so long, and it is called lost. */
+export const MEMBER_LOST_MS = 3_000
+/** How often the leader compares the servers with the nodes' records; and after a failure, doubled each time. */
+export const MEMBERS_CHECK_MS = 250
+export const MEMBERS_RETRY_MAX_MS = 1_000
+/** How long a change of who leads or who votes waits for its turn among others, and between two tries. */
+export const MEMBER_CHANGE_WAIT_MS = 3_000
+export const MEMBER_CHANGE_RETRY_MS = 50
+/** Ids tried for a new server before joining is given up: two alike have never been seen. */
+export const MEMBER_ID_ATTEMPTS_MAX = 8
+
+/** How long a call waits for a leader to be there and to take it: less than a client's wait for its answer. */
+export const LEADER_WAIT_MS = 2_500
+/** Between two tries meanwhile, where nothing tells that there is a new one. */
+export const LEADER_RETRY_MS = 50
+/** How long a call still waits for the answer of a leader that leads no more. */
+export const LEADER_GRACE_MS = 500
+/** To connect to the leader. */
+export const LEADER_CONNECT_TIMEOUT_MS = 1_000
+/** The longest that a call may take at a leader that goes on leading: a deletion of millions of keys, a restore. */
+export const FORWARD_TIMEOUT_MS = 30_000
+export const FORWARD_RESTORE_TIMEOUT_MS = 600_000
+/** A snapshot on its way to the leader: its pieces, and how long the leader waits for the next one; how many at once. */
+export const FORWARD_PIECE_BYTES = 524_288
+export const FORWARD_RESTORE_IDLE_MS = 30_000
+export const FORWARD_RESTORES_MAX = 4
+/** How long a forwarded write waits to be read back on the member that forwarded it. */
+export const FORWARD_READ_BACK_MS = 2_000
+/** How long a server that is behind what a stale reader knows already lets it wait. */
+export const STALE_CATCH_UP_MS = 1_000
+/** Ids of removed nodes that a server remembers, so that it need not ask the leader about them. */
+export const REMOVED_NODES_MAX = 1_024
+/** What nodes have programmed, told by one server to the leader in one message. */
+export const REPORTS_PER_CALL_MAX = 4_096
+
+/**
+ * How long a starting server waits to hear that it still belongs to its cluster, how often it looks, and how many looks in a
+ * row must find it refused: a server that is itself behind may not know it yet.
+ */
+export const SERVER_ADMISSION_MS = 2_000
+export const SERVER_ADMISSION_CHECK_MS = 25
+export const SERVER_REFUSED_CHECKS = 40
+/** A new server asks those that it knows by address who the others are, until it has been given the store. */
+export const RAFT_INTRODUCTION_MS = 500

@@ -2,13 +2,13 @@
  * Values that are wrong in themselves are refused before a daemon is asked, by the very functions by which the daemon
  * would refuse them. Loaded only when a command has such a value: most of what it needs is of no use to the others.
  */
-import { notAvailable, OvlError } from "../base/errors.ts"
+import { OvlError } from "../base/errors.ts"
 import { LABEL_MAX_CHARS, LABELS_MAX, NETWORKS_PER_WORKLOAD_MAX } from "../base/limits.ts"
-import { isIpv6, parseCidr, parseIpv4 } from "../model/cidr.ts"
+import { parseIp } from "../model/address.ts"
 import { parseMac } from "../model/mac.ts"
 import { checkIfname, checkName, NAME_RULE } from "../model/name-rule.ts"
 import type { NetworkSpec } from "../model/network.ts"
-import { checkIpRange, checkSubnet, chooseGateway } from "../model/subnet.ts"
+import { askedSubnets } from "../model/subnet.ts"
 import type { ArgumentTable, Held, OptionTable } from "./command.ts"
 import { checkKey } from "./kv/key.ts"
 import { checkUint64 } from "./kv/numbers.ts"
@@ -25,12 +25,18 @@ function checkReference(text: string, what: string): void {
   })
 }
 
-/** An address without a prefix length. Errors: `address_invalid` (usage), `not_available` for IPv6. */
+/** An address without a prefix length. Errors: `address_invalid` (usage). */
 function checkAddress(text: string): void {
-  if (isIpv6(text)) throw notAvailable(`IPv6 address ${text}`)
-  if (parseIpv4(text) !== null) return
-  const hint = "write it without a prefix length, as 10.65.10.2"
-  throw new OvlError("address_invalid", `address ${text}: not an IPv4 address`, { kind: "usage", hint })
+  if (parseIp(text) !== null) return
+  const hint = "write it without a prefix length, as 10.65.10.2 or fd00:65:10::2"
+  throw new OvlError("address_invalid", `address ${text}: not an IP address`, { kind: "usage", hint })
+}
+
+/** Errors: `address_invalid` (usage). */
+function checkIpv6(text: string): void {
+  if (parseIp(text)?.family === 6) return
+  const hint = "write it without a prefix length, as fd00:65:10::2"
+  throw new OvlError("address_invalid", `address ${text}: not an IPv6 address`, { kind: "usage", hint })
 }
 
 const CHECKS: Record<Held, (text: string) => void> = {
@@ -45,6 +51,7 @@ const CHECKS: Record<Held, (text: string) => void> = {
   node: (text) => checkReference(text, "node"),
   token: (text) => checkReference(text, "token"),
   address: checkAddress,
+  ipv6: checkIpv6,
   mac: (text) => void parseMac(text),
   ifname: (text) => void checkIfname(text),
   key: checkKey,
@@ -67,21 +74,8 @@ export function checkValues(table: OptionTable | ArgumentTable, values: Values):
  * ip_range_invalid, labels_invalid.
  */
 export function checkNetwork(spec: NetworkSpec): void {
-  if ((spec.subnets?.length ?? 0) > 1) throw notAvailable("several subnets in one network")
   checkLabels(spec)
-  const asked = spec.subnets?.[0]
-  if (!asked) {
-    if (spec.ipRange === undefined) return
-    throw usageError(
-      "ip_range_invalid",
-      `ip range ${spec.ipRange}: there is no subnet for it to be a part of`,
-      "name the subnet with --subnet",
-    )
-  }
-  const subnet = parseCidr(asked.subnet)
-  checkSubnet(subnet)
-  const gateway = chooseGateway(subnet, asked.gateway)
-  if (spec.ipRange !== undefined) checkIpRange(subnet, gateway, spec.ipRange)
+  askedSubnets(spec)
 }
 
 function checkLabels({ name, labels = {} }: NetworkSpec): void {

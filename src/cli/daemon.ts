@@ -86,6 +86,8 @@ export interface DaemonRequest {
   options: DaemonValues
   kvPrefix: string
   servers: string[]
+  /** Whether a new node is to keep the store. */
+  server: boolean
   /** Called only where a token is needed; null: none was given. */
   token: ((io: Io) => string) | null
 }
@@ -115,6 +117,7 @@ export async function runDaemon(context: DaemonContext, request: DaemonRequest):
     bind: options.bind,
     kvPrefix: request.kvPrefix,
     servers: request.servers,
+    server: request.server,
     token,
     consul: { valueMaxBytes: options["kv-max-value"], sessionTtlMinMs: options["session-ttl-min"] },
     out: (line: string) => context.line(line),

@@ -16,6 +16,7 @@ const NOUNS: Record<string, string> = {
   network: "isolated layer-2 segments; subnets may be the same in several",
   endpoint: "interfaces of workloads on networks, on every node",
   node: "the hosts of the cluster",
+  raft: "the servers that keep the store, and who leads",
   kv: "keys and their values, as in Consul",
   snapshot: "all keys and sessions in a file",
 }

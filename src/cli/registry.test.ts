@@ -6,12 +6,12 @@ import { COMMANDS, commandAt, findVerb } from "./registry.ts"
 import { positionalsBeforeCommand, splitLine, tablesOf } from "./words.ts"
 
 /** The list of section 3 of the contract, verb by verb. */
-const BUILT = `serve, join, leave, down, status, node ls, node inspect, node rm, token create, token ls, token rm,
+const BUILT = `serve, join, leave, down, status, node ls, node inspect, node rm,
+raft ls, raft transfer, raft rm, raft recover, token create, token ls, token rm,
 network create, network ls, network inspect, network rm, run, exec, ps, logs, stop, rm, attach, detach,
 endpoint ls, endpoint inspect, version, kv get, kv put, kv del, kv ls, kv watch, kv export, kv import,
 snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down`
 const LATER = `network prune, network connect, network disconnect,
-raft ls, raft transfer, raft rm, raft recover,
 ping, trace, capture, doctor, events, metrics, graph, completion`
 
 function names(list: string): string[] {
@@ -41,6 +41,7 @@ const OPTIONS: Record<string, string> = {
   serve: "name advertise data-dir http bind kv-prefix",
   join: "name advertise data-dir http bind token token-file server",
   down: "all",
+  "raft recover": "yes data-dir",
   "token create": "role ttl uses",
   "network create": "subnet gateway ip-range vni mtu internal secure multicast tenant driver label",
   "network inspect": "kernel",

@@ -34,6 +34,10 @@ import { nodeLs } from "./commands/node/ls.ts"
 import { nodeRm } from "./commands/node/rm.ts"
 import { NOT_AVAILABLE } from "./commands/not-available.ts"
 import { ps } from "./commands/ps.ts"
+import { raftLs } from "./commands/raft/ls.ts"
+import { raftRecover } from "./commands/raft/recover.ts"
+import { raftRm } from "./commands/raft/rm.ts"
+import { raftTransfer } from "./commands/raft/transfer.ts"
 import { rm } from "./commands/rm.ts"
 import { run } from "./commands/run.ts"
 import { serve } from "./commands/serve.ts"
@@ -58,7 +62,7 @@ export const COMMANDS: readonly Command[] = [
   ...[run, exec, ps, logs, stop, rm, attach, detach],
   ...[kvGet, kvPut, kvDel, kvLs, kvWatch, kvExport, kvImport],
   ...[snapshotSave, snapshotRestore, snapshotInspect],
-  ...[status, nodeLs, nodeInspect, nodeRm, version],
+  ...[status, nodeLs, nodeInspect, nodeRm, raftLs, raftTransfer, raftRm, raftRecover, version],
   ...NOT_AVAILABLE,
 ]
 

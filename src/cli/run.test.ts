@@ -120,8 +120,8 @@ describe("wrong words", () => {
 })
 
 test("what is not built says so, with any words behind it", async () => {
-  const lines = `raft recover|ping a b|trace a b|capture red -w -|doctor|events -f|metrics|graph
-completion bash|network prune|network connect red web|network disconnect red web|raft`
+  const lines = `ping a b|trace a b|capture red -w -|doctor|events -f|metrics|graph
+completion bash|network prune|network connect red web|network disconnect red web`
   for (const line of lines.split(/[|\n]/)) {
     const outcome = await ovl(line.split(" "))
     expect(outcome.stderr).toMatch(/^ovl: [a-z ]+: not available in this version\n$/)
@@ -134,11 +134,9 @@ completion bash|network prune|network connect red web|network disconnect red web
 test("options that are not built are refused, however they were given", async () => {
   for (const line of [
     "network create red --secure",
-    "network create red --multicast",
     "network create red --tenant blue",
     "network inspect red --kernel",
     "run -d --network red -p 8080:80",
-    "join 192.168.1.51 --token x --server",
     "lab up my.yaml",
   ]) {
     const outcome = await ovl(line.split(" "))

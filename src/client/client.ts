@@ -5,6 +5,7 @@
 import type { AttachSpec, EndpointView } from "../model/endpoint.ts"
 import type { NetworkSpec, NetworkView } from "../model/network.ts"
 import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import { ask, type DaemonAddress, pieces, type Question } from "./connection.ts"
 import type { EventView } from "../model/event.ts"
@@ -76,6 +77,26 @@ export class Client {
   /** Takes the daemon's own node out of the cluster; the daemon then ends. */
   leave(): Promise<void> {
     return this.#done({ method: "POST", target: "/api/v1/leave" })
+  }
+
+  /** The servers that keep the store. */
+  raft(): Promise<RaftView> {
+    return this.#get("/api/v1/raft")
+  }
+
+  /** By id or name; without one, to the server that is furthest ahead. Answers with the new leader's name. */
+  transferLeader(node?: string): Promise<{ leader: string }> {
+    return this.#post("/api/v1/raft/transfer", { node })
+  }
+
+  /** Takes a server out for good. */
+  removeServer(reference: string): Promise<void> {
+    return this.#delete(`/api/v1/raft/servers/${encode(reference)}`)
+  }
+
+  /** What the daemon's node would lose by going on alone; with `confirm`, it does. */
+  recover(options: { confirm: boolean }): Promise<RecoveryPreview> {
+    return this.#post("/api/v1/raft/recover", options)
   }
 
   tokens(): Promise<TokenView[]> {

@@ -10,6 +10,7 @@ import { systemClock, systemRandom } from "../linux/system.ts"
 import { renderPlan } from "../model/operation.ts"
 import { createClusterIfNew } from "../registry/bootstrap.ts"
 import { type LocalCluster, openCluster } from "../registry/cluster-on-store.ts"
+import { FakeReplication } from "../registry/replication-fake.ts"
 import { openMemoryStore } from "../store/memory.ts"
 import { createKeyAndRequest } from "../transport/certificates.ts"
 import { type Agent, assembleAgent } from "./assemble.ts"
@@ -33,8 +34,16 @@ interface TestNode {
 async function start(id: string, name: string, kernel: FakeKernel): Promise<TestNode> {
   const runDir = join(dir, name)
   mkdirSync(join(runDir, "workloads"), { recursive: true })
-  const identity = { nodeId: id, name, role: "server", kvPrefix: "ovl", clusterId: "c" } as Identity
-  const agent = assembleAgent({ identity, runDir, kernel, cluster, log: silentLog })
+  const identity = { nodeId: id, name, role: "server", clusterId: "c", servers: ["192.168.1.51:8300"] } as Identity
+  const agent = assembleAgent({
+    identity,
+    runDir,
+    dataDir: runDir,
+    kernel,
+    cluster,
+    listenForNames: null,
+    log: silentLog,
+  })
   agents.push(agent)
   agent.replica.start()
   await agent.synced
@@ -48,7 +57,7 @@ async function twoNodes(): Promise<[TestNode, TestNode]> {
   const facts = { version: "1", underlayMtu: 1500, bootId: "b" }
   const where = { clock: systemClock, random: systemRandom }
   await createClusterIfNew(store, { ...where, kvPrefix: "ovl", self: { ...self, ...facts } })
-  cluster = openCluster({ store, ...where, log: silentLog, self: self.id })
+  cluster = openCluster({ store, replication: new FakeReplication(self.id), ...where, log: silentLog, self: self.id })
   const { token } = await cluster.createToken({})
   const { csrPem } = await createKeyAndRequest({ nodeId: "x", name: "h2" })
   const second = await cluster.join({ token, csrPem, name: "h2", address: "192.168.1.52", role: "client", ...facts })

@@ -1,24 +1,39 @@
 /** The agent's parts, tied together: each batch of changes goes to the kernel first, then to the names, then is reported. */
+import { join } from "node:path"
 import { DataPlane } from "../agent/dataplane.ts"
 import { Endpoints } from "../agent/endpoints.ts"
 import { EventBus } from "../agent/events.ts"
 import { tellChanges } from "../agent/change-events.ts"
-import type { Identity } from "../agent/identity.ts"
-import { Replica } from "../agent/replica.ts"
+import { CatalogCache } from "../agent/catalog-cache.ts"
+import { CATALOG_CACHE_FILE, WITHDRAWALS_FILE } from "../agent/files.ts"
+import { type Identity, saveIdentity } from "../agent/identity.ts"
+import { NameServers } from "../agent/names.ts"
+import type { Listen } from "../agent/names-listener.ts"
+import { HostResolvConf, HostResolvers } from "../agent/names-resolvers.ts"
+import { tellRepair } from "../agent/repair-events.ts"
+import { type BatchSource, Replica } from "../agent/replica.ts"
+import { newServerAddresses } from "../agent/server-addresses.ts"
+import { Watch } from "../agent/watch.ts"
+import { Withdrawals } from "../agent/withdrawals.ts"
 import { WorkloadManager } from "../agent/workload/manager.ts"
 import { asOvlError } from "../base/errors.ts"
-import { NAMES_REFRESH_MS, NAMES_REFRESH_PAUSE_FACTOR } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Kernel } from "../kernel/port.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
 import type { ChangeBatch } from "../model/catalog.ts"
 import type { Cluster } from "../registry/port.ts"
 
+/** No life of the cluster has it. */
+const NO_EPOCH = -1
+
 export interface AgentOptions {
   identity: Identity
   runDir: string
+  dataDir: string
   kernel: Kernel
   cluster: Cluster
+  /** How the names of a network are listened for; null: nobody asks. */
+  listenForNames: Listen | null
   log: Log
 }
 
@@ -28,19 +43,36 @@ export interface Agent {
   endpoints: Endpoints
   workloads: WorkloadManager
   events: EventBus
+  /**
+   * To be called before the replica is started: a client restores its data plane from what it knew when it ended. False
+   * where it knew nothing.
+   */
+  restore(): boolean
   /** Resolves when the catalog is known for the first time and the kernel follows it. */
   synced: Promise<void>
   close(): void
 }
 
-export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentOptions): Agent {
-  const nodeId = identity.nodeId
+export function assembleAgent(options: AgentOptions): Agent {
+  const { identity, runDir, dataDir, kernel, cluster, listenForNames, log } = options
+  const { nodeId, clusterId } = identity
+  const isClient = identity.role === "client"
   const events = new EventBus(systemClock, log)
-  const synced = Promise.withResolvers<void>()
-  let cancelNames: (() => void) | null = null
-  let namesPauseMs = NAMES_REFRESH_MS
-  const staleNames = new Set<string>()
-  const replica = new Replica({ cluster, clock: systemClock, log, onBatch })
+  const resolvConf = new HostResolvConf(systemClock)
+  const kept = { clusterId, clock: systemClock, log }
+  const withdrawals = new Withdrawals({ ...kept, path: join(dataDir, WITHDRAWALS_FILE), cluster })
+  const replica = new Replica({
+    cluster,
+    clock: systemClock,
+    log,
+    onBatch,
+    isWithdrawn: (id) => withdrawals.has(id),
+    epoch: () => identity.recoveryEpoch,
+    ...(isClient ? { nodeId } : {}),
+  })
+  const cache = isClient
+    ? new CatalogCache({ ...kept, path: join(dataDir, CATALOG_CACHE_FILE), nodeId }, () => replica.known())
+    : null
   const { catalog } = replica
   const dataplane = new DataPlane({
     kernel,
@@ -48,18 +80,31 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
     nodeId,
     clock: systemClock,
     log,
-    onRepair: (plan, count) =>
-      events.emit("repaired", `repaired ${count} kernel objects`, { plan: plan.trim().replaceAll("\n", "; ") }),
+    onRepair: (repair) => tellRepair(repair, events),
     onReconciled: () => {
       const failed = (error: unknown) => log.warn("cannot free what is gone yet", { why: asOvlError(error).message })
-      if (replica.following) endpoints.freeWhatIsGone(false).catch(failed)
+      if (catalog.revision > 0) endpoints.freeWhatIsGone(false).catch(failed)
+      names.check()
     },
+    onAttached: () => names.networksChanged(),
+  })
+  const names = new NameServers({
+    catalog,
+    nodeId,
+    kernel,
+    localNetworks: () => dataplane.localNetworks(),
+    listen: listenForNames,
+    upstreams: new HostResolvers(resolvConf),
+    clock: systemClock,
+    random: systemRandom,
+    log,
   })
   const endpoints = new Endpoints({
     cluster,
     replica,
     dataplane,
     kernel,
+    withdrawals,
     nodeId,
     events,
     random: systemRandom,
@@ -71,35 +116,67 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
     kernel,
     endpoints,
     catalog,
+    searchDomains: () => resolvConf.current().search,
     events,
     clock: systemClock,
     random: systemRandom,
     log,
   })
 
-  function onBatch(batch: ChangeBatch): void {
-    dataplane.follow(batch)
+  function onBatch(batch: ChangeBatch, source: BatchSource): void {
+    if (source === "disk") dataplane.restore()
+    else dataplane.follow(batch)
+    names.follow(batch)
+    if (batch.snapshot) refreshEtcFiles()
+    // A revision that changed nothing here is no reason to write.
+    if (batch.snapshot || batch.changes.length > 0) cache?.changed()
+    if (source === "cluster") heard(batch)
+  }
+
+  function heard(batch: ChangeBatch): void {
     // A node that could not program a change does not say that it has: whoever waits is told its name.
     if (dataplane.health().inSync) cluster.reportProgrammed(nodeId, batch.revision)
     tellChanges(batch, catalog, events)
-    noteNames(batch)
-    if (batch.snapshot) synced.resolve()
+    withdrawals.reached(catalog.revision)
+    if (batch.opening && withdrawals.size > 0) void withdrawals.tell()
+    if (batch.snapshot || batch.changes.some((change) => change.type === "node")) noteServers()
   }
 
-  /** Many changes come together: the hosts files are written once for all of them. */
-  function noteNames(batch: ChangeBatch): void {
-    if (batch.snapshot) for (const id of catalog.networks.keys()) staleNames.add(id)
-    for (const change of batch.changes)
-      if (change.type === "endpoint")
-        for (const id of change.value ? [change.value.networkId] : catalog.networks.keys()) staleNames.add(id)
-    if (staleNames.size === 0) return
-    cancelNames ??= systemClock.after(namesPauseMs, () => {
-      cancelNames = null
-      const start = systemClock.monotonic()
-      workloads.refreshNames(staleNames)
-      staleNames.clear()
-      namesPauseMs = Math.max(NAMES_REFRESH_MS, (systemClock.monotonic() - start) * NAMES_REFRESH_PAUSE_FACTOR)
-    })
+  /** Where the servers are, is known at the next start too. */
+  function noteServers(): void {
+    const servers = newServerAddresses(catalog, identity.servers)
+    if (servers === null) return
+    identity.servers = servers
+    try {
+      saveIdentity(dataDir, identity)
+    } catch (error) {
+      log.warn("cannot write down where the servers are", { why: asOvlError(error).message })
+    }
+  }
+
+  function restore(): boolean {
+    const known = cache?.load() ?? null
+    // Where it is not known what was withdrawn, the catalog is asked for anew: what is missing in it would be missed.
+    if (known) replica.restore(withdrawals.intact ? known : { ...known, epoch: NO_EPOCH })
+    return known !== null
+  }
+  const watch = new Watch({
+    kernel,
+    clock: systemClock,
+    log,
+    namespaces: () => dataplane.namespaces(),
+    check: (namespaces, rules) => dataplane.check(namespaces, rules),
+    checkAll: () => dataplane.reconcile(),
+  })
+  watch.start()
+  void replica.synced.then(() => dataplane.caughtUp())
+
+  function refreshEtcFiles(): void {
+    try {
+      workloads.refreshEtcFiles()
+    } catch (error) {
+      log.warn("cannot bring the files of workloads up to date", { why: asOvlError(error).message })
+    }
   }
 
   return {
@@ -108,10 +185,14 @@ export function assembleAgent({ identity, runDir, kernel, cluster, log }: AgentO
     endpoints,
     workloads,
     events,
-    synced: synced.promise,
+    restore,
+    synced: replica.synced,
     close: () => {
-      cancelNames?.()
+      names.close()
+      withdrawals.close()
+      cache?.close()
       workloads.close()
+      watch.close()
       dataplane.close()
       replica.close()
     },

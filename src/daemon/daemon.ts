@@ -6,7 +6,7 @@ import { bootstrap, withPeerPort } from "../agent/bootstrap.ts"
 import { bootId, defaultNodeName } from "../agent/host.ts"
 import { ensurePrivateDir, type Identity, loadIdentity, saveIdentity } from "../agent/identity.ts"
 import { acquireDaemonLock } from "../agent/lock.ts"
-import { Node } from "../agent/node.ts"
+import { Node, type NodeParts } from "../agent/node.ts"
 import { kernelStateFile, prepareRunDir, socketPath } from "../agent/run-dir.ts"
 import { notifyReady } from "../agent/sd-notify.ts"
 import { ServerLink } from "../agent/server-link.ts"
@@ -24,16 +24,16 @@ import { VERSION } from "../base/version.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
 import { raiseOpenFiles } from "../linux/limits.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
-import { type LocalCluster, openCluster } from "../registry/cluster-on-store.ts"
 import type { Cluster } from "../registry/port.ts"
 import { remoteCluster } from "../registry/rpc-remote.ts"
-import type { Store } from "../store/port.ts"
 import { formatAddress, parseAddress } from "../transport/address.ts"
 import { readyLine } from "./announce.ts"
 import { type Agent, assembleAgent } from "./assemble.ts"
-import { listenForPeers } from "./peers.ts"
+import { listen } from "../agent/names-listener.ts"
+import { clusterIdentity, credentialsOf } from "./credentials.ts"
 import { forgetNode } from "./take-down.ts"
 import { checkPorts } from "./ports.ts"
+import { openServer, type Server } from "./server.ts"
 import { Undo } from "./undo.ts"
 
 export interface DaemonOptions {
@@ -49,6 +49,8 @@ export interface DaemonOptions {
   bind: string
   kvPrefix: string
   servers: string[]
+  /** Whether a new node that joins is to keep the store. */
+  server: boolean
   token: string | null
   /** What may be set of the Consul-compatible API. */
   consul?: Partial<ConsulSettings>
@@ -58,6 +60,8 @@ export interface DaemonOptions {
 
 /** EX_SOFTWARE of sysexits(3): a service manager starts the daemon again. */
 const INTERNAL_ERROR_STATUS = 70
+/** EX_IOERR: started again, the daemon takes the store up where it was last whole, or says what is wrong with it. */
+const STORE_FAILED_STATUS = 74
 
 /** It is ready. `done` resolves to the exit status when it has ended. */
 export interface Daemon {
@@ -70,11 +74,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const takeBack = () =>
     undo.all((error) => options.log.warn("cannot end something cleanly", { why: asOvlError(error).message }))
   const ended = Promise.withResolvers<number>()
+  let hasEnded = false
+  const end = (status: number) => {
+    hasEnded = true
+    ended.resolve(status)
+  }
   try {
-    await bringUp(options, undo, (status) => ended.resolve(status))
+    await bringUp(options, undo, { now: end, promise: ended.promise })
   } catch (error) {
-    await takeBack()
-    throw error
+    // Whoever is told to stop while he comes up is not at fault for not being up.
+    if (!hasEnded) {
+      await takeBack()
+      throw error
+    }
   }
   return {
     done: ended.promise.then(async (status) => {
@@ -85,7 +97,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number) => void): Promise<void> {
+/** How the daemon is told to end, and that it was. */
+interface End {
+  now: (status: number) => void
+  promise: Promise<number>
+}
+
+async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: stopped }: End): Promise<void> {
   const { log, runDir, dataDir } = options
   const files = raiseOpenFiles()
   if (files.short) log.warn("open files are limited, and so are waiting requests", { limit: files.limit })
@@ -98,7 +116,7 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
   undo.add(onOwnMistakes(log, end))
   ensurePrivateDir(dataDir)
   const known = loadIdentity(dataDir)
-  const role = known?.role ?? (options.mode === "serve" ? "server" : "client")
+  const role = known?.role ?? (options.mode === "serve" || options.server ? "server" : "client")
   await checkPorts([
     ...(role === "server" ? [{ option: "--bind", ...bind } as const] : []),
     ...(http ? [{ option: "--http", host: http.hostname, port: http.port } as const] : []),
@@ -106,7 +124,7 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
   const kernel = new LinuxKernel({ stateFile: kernelStateFile(runDir) })
   undo.add(() => kernel.close())
   const vtep = chooseVtep(kernel.hostFacts(), options.advertise, known?.address ?? null)
-  const { identity, store } = await bootstrap({
+  const { identity, embedded } = await bootstrap({
     ...options,
     defaultName: defaultNodeName,
     address: vtep.address,
@@ -117,10 +135,16 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
     clock: systemClock,
     random: systemRandom,
   })
-  if (store) undo.add(() => store.close())
-  const way = openWay(identity, store, options.servers, log)
-  undo.add(way.close)
-  const agent = assembleAgent({ identity, runDir, kernel, cluster: way.cluster, log })
+  if (embedded) undo.add(() => embedded.store.close())
+  const named = options.servers.map(withPeerPort)
+  const onFailure = () => end(STORE_FAILED_STATUS)
+  const server =
+    embedded && (await openServer({ identity, embedded, bind, dataDir, named, log, onFailure, stopped }, undo))
+  if (server) await Promise.race([server.admitted(), stopped])
+  const link = server ? null : openLink(identity, options)
+  const way = server ? wayOfServer(server) : wayOfClient(link!)
+  if (link) undo.add(() => link.close())
+  const agent = assembleAgent({ identity, runDir, dataDir, kernel, cluster: way.cluster, listenForNames: listen, log })
   undo.add(() => agent.close())
   const afterLeaving = () => {
     undo.add(() => forgetNode({ runDir, dataDir, kernel }))
@@ -130,24 +154,21 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
     ...agent,
     ...way,
     identity,
-    store,
     runDir,
     version: VERSION,
     clock: systemClock,
     afterLeaving,
   })
   const app = createApp(node, { log, consul: options.consul })
-  if (way.local) {
-    const answer = answerForwarded.bind(null, app)
-    const listener = await listenForPeers({ bind, identity, cluster: way.local, answer, log })
-    undo.add(() => listener.close())
+  if (server) {
+    server.serve(answerForwarded.bind(null, app))
     undo.add(
       agent.events.listen((event) => {
-        if (event.type === "node_removed" && event.fields.id) listener.disconnect(event.fields.id)
+        if (event.type === "node_removed" && event.fields.id) server.disconnect(event.fields.id)
       }),
     )
   }
-  await firstSync(agent, node, vtep, identity, options)
+  await firstSync(agent, node, vtep, options)
   undo.add(keepAlive(node, log))
   if (http) {
     const tls = http.loopback ? undefined : { cert: identity.certPem, key: identity.keyPem }
@@ -161,49 +182,53 @@ async function bringUp(options: DaemonOptions, undo: Undo, end: (status: number)
 }
 
 /** The way to the cluster: on a server its own store, on a client a connection to a server. */
-interface Way {
-  cluster: Cluster
-  local: LocalCluster | null
-  link: ServerLink | null
-  close: () => void
+type Way = { cluster: Cluster } & Pick<NodeParts, "store" | "server" | "link">
+
+function wayOfServer({ cluster, store, part }: Server): Way {
+  return { cluster, store, server: part, link: null }
 }
 
-function openWay(identity: Identity, store: Store | null, named: string[], log: Log): Way {
-  if (store) {
-    const local = openCluster({ store, clock: systemClock, random: systemRandom, log, self: identity.nodeId })
-    return { cluster: local, local, link: null, close: () => local.close() }
-  }
-  const link = new ServerLink({
+function wayOfClient(link: ServerLink): Way {
+  const cluster = remoteCluster({
+    connection: () => link.connection(),
+    distrust: (connection) => link.distrust(connection),
+    clock: systemClock,
+  })
+  return { cluster, store: null, server: null, link }
+}
+
+function openLink(identity: Identity, { servers: named, dataDir, log }: DaemonOptions): ServerLink {
+  return new ServerLink({
     // Those named on the command line are no duty of a node that resumes, but they may be the only ones that are left.
     servers: () => [...new Set([...identity.servers, ...named.map(withPeerPort)])],
-    credentials: { cert: identity.certPem, key: identity.keyPem, ca: identity.caPem },
-    expect: { clusterId: identity.clusterId, recoveryEpoch: identity.recoveryEpoch },
+    credentials: credentialsOf(identity),
+    expect: () => clusterIdentity(identity),
+    onEpoch: (epoch) => {
+      identity.recoveryEpoch = epoch
+      saveIdentity(dataDir, identity)
+    },
+    start: Number.parseInt(identity.nodeId.slice(0, 6), 16),
     clock: systemClock,
     log,
   })
-  const cluster = remoteCluster({ connection: () => link.connection(), clock: systemClock })
-  return { cluster, local: null, link, close: () => link.close() }
 }
 
 /**
  * Follows the cluster, and frees what is gone here. A client whose servers are all away starts all the same after
  * FIRST_SYNC_WAIT_MS: its data plane stays as it is, and the rest is done when a server answers.
  */
-async function firstSync(
-  agent: Agent,
-  node: Node,
-  vtep: Vtep,
-  identity: Identity,
-  options: DaemonOptions,
-): Promise<void> {
+async function firstSync(agent: Agent, node: Node, vtep: Vtep, options: DaemonOptions): Promise<void> {
   const { log } = options
+  const restored = agent.restore()
+  // What has ended or lost its namespace is gone, whether or not there is somebody to tell.
+  const resumed = restored ? resume(agent) : null
   agent.replica.start()
   const settle = agent.synced.then(async () => {
     await node.cluster.heartbeat(node.id)
-    await reportFacts(node, vtep, identity, options)
-    await agent.endpoints.freeWhatIsGone(true)
+    await reportFacts(node, vtep, options)
+    if (resumed) await resumed.then(() => agent.endpoints.freeWhatIsGone(true))
+    else await resume(agent)
     await agent.endpoints.renumberEgress()
-    await agent.workloads.resume()
   })
   const failed = settle.catch((error) =>
     log.error("cannot settle into the cluster", { why: asOvlError(error).message }),
@@ -211,11 +236,17 @@ async function firstSync(
   await Promise.race([failed, new Promise<void>((resolve) => systemClock.after(FIRST_SYNC_WAIT_MS, resolve))])
 }
 
+/** Gives up what lost its namespace while no daemon ran, and ends the workloads that ended. */
+async function resume(agent: Agent): Promise<void> {
+  await agent.endpoints.freeWhatIsGone(true)
+  await agent.workloads.resume()
+}
+
 /** What has changed about this node since the cluster last heard of it. */
-async function reportFacts(node: Node, vtep: Vtep, identity: Identity, options: DaemonOptions): Promise<void> {
+async function reportFacts(node: Node, vtep: Vtep, options: DaemonOptions): Promise<void> {
   const known = node.catalog.nodes.get(node.id)
   if (!known) return
-  const port = identity.role === "server" ? parseAddress(options.bind).port : null
+  const port = node.role === "server" ? parseAddress(options.bind).port : null
   const facts = {
     address: vtep.address,
     peerAddress: port === null ? null : formatAddress({ host: vtep.address, port }),
@@ -225,11 +256,6 @@ async function reportFacts(node: Node, vtep: Vtep, identity: Identity, options: 
   }
   const changed = (Object.keys(facts) as (keyof typeof facts)[]).some((key) => known[key] !== facts[key])
   if (changed) await node.waitFor((await node.cluster.updateNode(node.id, facts)).revision)
-  const { servers } = await node.cluster.info()
-  if (servers.length > 0 && servers.join() !== identity.servers.join()) {
-    identity.servers = servers
-    saveIdentity(options.dataDir, identity)
-  }
 }
 
 /** Signs of life, one after another; returns what ends them. */

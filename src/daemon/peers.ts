@@ -1,33 +1,66 @@
-/** The server's ear for other nodes: the cluster's calls, and the Consul requests that clients pass on. */
+/** The server's ear for other nodes: Raft's messages, the store's and the cluster's calls, and HTTP that clients pass on. */
 import type { Identity } from "../agent/identity.ts"
 import { type AnswerForwarded, FORWARD_METHOD, FORWARD_MORE_METHOD, Forwarded } from "../agent/forward.ts"
+import { OvlError } from "../base/errors.ts"
 import type { Log } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
+import type { Role } from "../model/node.ts"
 import type { LocalCluster } from "../registry/cluster-on-store.ts"
 import { clusterHandler } from "../registry/rpc-handler.ts"
+import type { StoreHandler } from "../store/forwarding-handler.ts"
 import type { CallContext, PeerHandler, PeerListener } from "../transport/port.ts"
+import { type RaftInbound, withRaft } from "../transport/raft-port.ts"
 import { listenTls } from "../transport/tls.ts"
+import { clusterIdentity, credentialsOf } from "./credentials.ts"
+
+/** What is there to answer with: a server that is just coming up has Raft only, by which it gets the rest. */
+export interface PeerRooms {
+  raft: RaftInbound
+  store: StoreHandler | null
+  cluster: LocalCluster | null
+  answer: AnswerForwarded | null
+}
 
 export interface PeersOptions {
   bind: { host: string; port: number }
   identity: Identity
-  cluster: LocalCluster
-  answer: AnswerForwarded
+  rooms: PeerRooms
   log: Log
 }
 
 /** Errors: port_in_use, address_not_local. */
-export function listenForPeers(options: PeersOptions): Promise<PeerListener> {
-  const { bind, identity, cluster, log } = options
+export function listenForPeers({ bind, identity, rooms, log }: PeersOptions): Promise<PeerListener> {
   return listenTls({
     ...bind,
-    credentials: { cert: identity.certPem, key: identity.keyPem, ca: identity.caPem },
-    cluster: { clusterId: identity.clusterId, recoveryEpoch: identity.recoveryEpoch },
-    handler: withForwarding(cluster, options.answer),
-    isMember: (nodeId) => cluster.isMember(nodeId),
+    credentials: credentialsOf(identity),
+    cluster: clusterIdentity(identity),
+    handler: withRaft(handlerOf(rooms), rooms.raft),
+    isMember: (nodeId, role) => isMember(rooms, nodeId, role),
     clock: systemClock,
     log,
   })
+}
+
+/** Who has no store yet knows nobody: it lets servers in, whose certificates its cluster's authority has signed. */
+function isMember({ cluster }: PeerRooms, nodeId: string, role: Role): boolean {
+  return cluster ? cluster.mayConnect(nodeId) : role === "server"
+}
+
+function handlerOf(rooms: PeerRooms): PeerHandler {
+  let handler: PeerHandler | null = null
+  const ready = (): PeerHandler => {
+    const { cluster, answer } = rooms
+    if (cluster === null || answer === null) throw comingUp()
+    handler ??= withForwarding(cluster, answer)
+    return handler
+  }
+  return {
+    call: async (method, params, context) => {
+      if (rooms.store?.has(method)) return rooms.store.call(method, params, context)
+      return ready().call(method, params, context)
+    },
+    subscribe: (method, params, context, publisher) => ready().subscribe(method, params, context, publisher),
+  }
 }
 
 /** The cluster's own calls, and a member's HTTP requests, put through this server's application. */
@@ -46,4 +79,11 @@ export function withForwarding(cluster: LocalCluster, answer: AnswerForwarded): 
         ? forwarded.subscribe(params, context, publisher)
         : handler.subscribe(method, params, context, publisher),
   }
+}
+
+function comingUp(): OvlError {
+  return new OvlError("server_starting", "ask this server: it is still starting", {
+    kind: "unavailable",
+    hint: "try another server, or again in a moment",
+  })
 }

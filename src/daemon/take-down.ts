@@ -4,11 +4,13 @@
  */
 import { rmdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { CATALOG_CACHE_FILE, WITHDRAWALS_FILE } from "../agent/files.ts"
 import { runningDaemon } from "../agent/lock.ts"
 import { kernelStateFile, socketPath } from "../agent/run-dir.ts"
 import { processesIn } from "../linux/namespace-processes.ts"
 import { deleteRecord, loadRecords } from "../agent/workload/record.ts"
 import { OvlError } from "../base/errors.ts"
+import { RETIRED_STORE, retireStore } from "./retire.ts"
 import { DAEMON_STOP_TIMEOUT_MS } from "../base/limits.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
 import type { Kernel } from "../kernel/port.ts"
@@ -38,12 +40,18 @@ export async function takeDown(options: TakeDownOptions): Promise<void> {
   } finally {
     kernel.close()
   }
-  if (options.all) forgetData(dataDir)
+  if (!options.all) return
+  rmSync(join(dataDir, RETIRED_STORE), { recursive: true, force: true })
+  forgetData(dataDir)
 }
 
-/** What `leave` does when the cluster has agreed: as `down --all`, from inside the daemon that is ending. */
+/**
+ * What `leave` does when the cluster has agreed: as `down --all`, from inside the daemon that is ending, but that a
+ * server's store is set aside.
+ */
 export function forgetNode(options: { runDir: string; dataDir: string; kernel: Kernel }): void {
   empty(options.runDir, options.kernel)
+  retireStore(options.dataDir)
   forgetData(options.dataDir)
 }
 
@@ -62,7 +70,8 @@ function empty(runDir: string, kernel: Kernel): void {
 
 /** Only what ovl made there: a directory that holds anything else stays, with that. */
 function forgetData(dataDir: string): void {
-  for (const name of ["node.json", "store", "tmp"]) rmSync(join(dataDir, name), { recursive: true, force: true })
+  for (const name of ["node.json", "store", "tmp", CATALOG_CACHE_FILE, WITHDRAWALS_FILE])
+    rmSync(join(dataDir, name), { recursive: true, force: true })
   removeIfEmpty(dataDir)
 }
 

@@ -1,6 +1,6 @@
 /** Each operation as the netlink requests that it stands for. */
 import { unreachable } from "../base/assert.ts"
-import { HOST_NAMESPACE } from "../model/dataplane.ts"
+import { FLOOD_MAC, HOST_NAMESPACE } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { addr, type Batch, fdb, link, neigh, route } from "../netlink/index.ts"
 import { setQuietIpv6 } from "./link-requests.ts"
@@ -79,7 +79,7 @@ export function request(
       return link.setPort(batch, index, { learning, flood, isolated })
     }
     case "addr-add":
-      return addr.replace(batch, { index, address: o.address })
+      return addr.replace(batch, { index, address: o.address, nodad: o.address.includes(":") })
     case "addr-del":
       return addr.del(batch, { index, address: o.address })
     case "route-replace":
@@ -90,6 +90,10 @@ export function request(
       return fdb.replace(batch, { index, mac: o.mac, ...fdbPlace(o.dst) })
     case "fdb-del":
       return fdb.del(batch, { index, mac: o.mac, ...fdbPlace(o.dst) })
+    case "flood-add":
+      return fdb.append(batch, { index, mac: FLOOD_MAC, dst: o.dst })
+    case "flood-del":
+      return fdb.del(batch, { index, mac: FLOOD_MAC, dst: o.dst })
     case "neigh-replace":
       return neigh.replace(batch, { index, ip: o.ip, mac: o.mac })
     case "neigh-del":

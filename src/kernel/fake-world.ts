@@ -4,7 +4,7 @@
  */
 import { unreachable } from "../base/assert.ts"
 import { LinuxError } from "../linux/errno.ts"
-import { HOST_NAMESPACE, type NamespacePath, type PortFlags, type RouteState } from "../model/dataplane.ts"
+import { FLOOD_MAC, HOST_NAMESPACE, type NamespacePath, type PortFlags, type RouteState } from "../model/dataplane.ts"
 import { type Operation, renderOperation } from "../model/operation.ts"
 
 const ENOENT = 2
@@ -28,7 +28,7 @@ export interface FakeLink {
   routes: RouteState[]
   /** The other end of a veth pair. */
   peer: { ns: NamespacePath; name: string } | null
-  vxlan: { vni: number; local: string; port: number } | null
+  vxlan: { vni: number; local: string; port: number; proxy: boolean } | null
   /** Rows of a vxlan's own table, `MAC>VTEP`; a MAC may have several. */
   fdb: Map<string, { mac: string; dst: string; permanent: boolean }>
   neighbours: Map<string, { mac: string; permanent: boolean }>
@@ -41,6 +41,7 @@ export interface FakeNamespace {
   sysctls: Map<string, string>
 }
 
+const IPV6_SWITCH = /^net\.ipv6\.conf\.(.+)\.disable_ipv6$/
 const DEFAULT_FLAGS: PortFlags = { learning: true, flood: true, isolated: false }
 
 export class FakeWorld {
@@ -97,6 +98,8 @@ export class FakeWorld {
     const gone = links?.get(name)
     if (!links || !gone) return
     links.delete(name)
+    const { sysctls } = this.namespaceAt(ns)
+    for (const key of sysctls.keys()) if (key.startsWith(`net.ipv6.conf.${name}.`)) sysctls.delete(key)
     for (const other of links.values()) if (other.master === name) leaveBridge(other)
     if (gone.peer) this.namespaces.get(gone.peer.ns)?.links.delete(gone.peer.name)
   }
@@ -150,12 +153,27 @@ export class FakeWorld {
     }
   }
 
+  /** A device's own begins as the namespace's default. */
+  sysctlOf(ns: NamespacePath, key: string): string {
+    const { sysctls } = this.namespaceAt(ns)
+    const byDefault = IPV6_SWITCH.test(key) ? sysctls.get("net.ipv6.conf.default.disable_ipv6") : undefined
+    return sysctls.get(key) ?? byDefault ?? "0"
+  }
+
   private setSysctl(ns: NamespacePath, key: string, value: string, remember: boolean): void {
     const { sysctls } = this.namespaceAt(ns)
-    const before = sysctls.get(key) ?? "0"
+    const before = this.sysctlOf(ns, key)
     if (before === value) return
     if (remember && !this.remembered.has(key)) this.remembered.set(key, before)
     sysctls.set(key, value)
+    const device = value === "1" ? IPV6_SWITCH.exec(key)?.[1] : undefined
+    if (device !== undefined) this.loseIpv6(ns, device)
+  }
+
+  /** Switching it off takes the addresses. */
+  private loseIpv6(ns: NamespacePath, device: string): void {
+    const addresses = this.namespaceAt(ns).links.get(device)?.addresses
+    for (const address of addresses ?? []) if (address.includes(":")) addresses?.delete(address)
   }
 
   restoreSysctls(): void {
@@ -166,10 +184,10 @@ export class FakeWorld {
   }
 
   private addVxlan(operation: Extract<Operation, { op: "vxlan-add" }>): void {
-    const { ns, name, vni, local, port, mac, mtu, master, alias } = operation
+    const { ns, name, vni, local, port, mac, mtu, master, alias, proxy } = operation
     this.link(ns, master)
     if (this.vniOwner(vni, port)) throw new LinuxError(renderOperation(operation), EEXIST, "the VNI exists")
-    this.addLink(ns, { name, mac, mtu, master, alias, kind: "vxlan", up: true, vxlan: { vni, local, port } })
+    this.addLink(ns, { name, mac, mtu, master, alias, kind: "vxlan", up: true, vxlan: { vni, local, port, proxy } })
   }
 
   private addVeth(operation: Extract<Operation, { op: "veth-add" }>): void {
@@ -204,7 +222,15 @@ export class FakeWorld {
         link.routes = link.routes.filter((route) => route.dst !== operation.dst)
         return
       case "fdb-replace":
+        // A bridge has one row for a MAC, on whatever port.
+        if (operation.dst === null) this.forgetStatic(operation.ns, operation.mac)
         return replaceRow(link, operation.mac, operation.dst)
+      case "flood-add":
+        link.fdb.set(`${FLOOD_MAC}>${operation.dst}`, { mac: FLOOD_MAC, dst: operation.dst, permanent: true })
+        return
+      case "flood-del":
+        link.fdb.delete(`${FLOOD_MAC}>${operation.dst}`)
+        return
       case "fdb-del":
         if (operation.dst === null) link.staticMacs.delete(operation.mac)
         else link.fdb.delete(`${operation.mac}>${operation.dst}`)
@@ -218,6 +244,10 @@ export class FakeWorld {
       default:
         return unreachable(operation)
     }
+  }
+
+  private forgetStatic(ns: NamespacePath, mac: string): void {
+    for (const link of this.namespaceAt(ns).links.values()) link.staticMacs.delete(mac)
   }
 
   private changeLink(link: FakeLink, operation: Extract<Operation, { op: "link-set" }>): void {

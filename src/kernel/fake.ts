@@ -23,6 +23,7 @@ import {
 } from "../model/dataplane.ts"
 import { type Operation, undoOperation } from "../model/operation.ts"
 import { type Failure, refused, summary, vniTaken } from "./errors.ts"
+import { FakeWatch } from "./fake-watch.ts"
 import { type FakeLink, type FakeNamespace, FakeWorld } from "./fake-world.ts"
 import { GONE_BRIDGE } from "./observe.ts"
 import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
@@ -44,6 +45,7 @@ export class FakeKernel implements Kernel {
   /** An operation for which this says true is refused. */
   refuse: (operation: Operation) => boolean = () => false
   private rules: FirewallState = NO_RULES
+  watching: FakeWatch | null = null
 
   constructor(private readonly options: FakeKernelOptions = {}) {
     const { sysctls } = this.world.namespaceAt(HOST_NAMESPACE)
@@ -65,12 +67,16 @@ export class FakeKernel implements Kernel {
       networkId: markedId(loopback?.alias ?? null),
       loopbackUp: loopback?.up ?? false,
       ipv6Off: found.sysctls.get("net.ipv6.conf.default.disable_ipv6") === "1",
-      bridge: bridge ? observedBridge(bridge) : null,
-      vxlan: vxlan ? observedVxlan(vxlan) : null,
+      bridge: bridge ? observedBridge(bridge, this.hasIpv6(netns, bridge)) : null,
+      vxlan: vxlan ? observedVxlan(vxlan, this.hasIpv6(netns, vxlan)) : null,
       ports: portsOf(found, [BRIDGE_NAME, VXLAN_NAME, "lo"]),
       fdb: [...(vxlan?.fdb.values() ?? [])],
       neighbours: [...(vxlan?.neighbours ?? [])].map(([ip, row]) => ({ ip, ...row })),
     }
+  }
+
+  private hasIpv6(netns: NamespacePath, { name }: FakeLink): boolean {
+    return this.world.sysctlOf(netns, `net.ipv6.conf.${name}.disable_ipv6`) === "0"
   }
 
   observeEgress(): ObservedEgress | null {
@@ -85,7 +91,7 @@ export class FakeKernel implements Kernel {
     }
     const ports = portsOf(host, []).filter((port) => port.master === EGRESS_BRIDGE_NAME)
     const ipv6Off = host.sysctls.get(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) === "1"
-    return { bridge: observedBridge(bridge), ipv6Off, ports }
+    return { bridge: observedBridge(bridge, !ipv6Off), ipv6Off, ports }
   }
 
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null {
@@ -163,13 +169,13 @@ export class FakeKernel implements Kernel {
       }
     }
     this.performed.push(operation)
+    this.watching?.changed(spacesOf(operation), true)
     return null
   }
 
   /** Where the real one looks before it asks, it says what is missing. */
   private inWords(operation: Operation, error: unknown): unknown {
-    const spaces = operation.op === "veth-add" ? [operation.ns, operation.peer.ns] : [operation.ns]
-    const gone = spaces.find((ns) => !this.world.namespaces.has(ns))
+    const gone = spacesOf(operation).find((ns) => !this.world.namespaces.has(ns))
     if (gone !== undefined) return new OvlError("netns_not_found", `${gone}: no such namespace`, { kind: "not_found" })
     if (isErrno(error, "ENODEV") && operation.op !== "link-set") {
       return new OvlError("device_not_found", (error as Error).message, { kind: "not_found" })
@@ -191,10 +197,33 @@ export class FakeKernel implements Kernel {
     return JSON.stringify(state) === JSON.stringify(this.rules)
   }
 
+  firewallDifference(state: FirewallState): string[] {
+    return this.firewallMatches(state) ? [] : [JSON.stringify(state)]
+  }
+
   applyFirewall(state: FirewallState): boolean {
     if (this.firewallMatches(state)) return false
     this.rules = structuredClone(state)
+    this.watching?.rulesChanged("us")
     return true
+  }
+
+  /** Somebody else carries this out. Throws where a kernel would refuse. */
+  disturb(operation: Operation): void {
+    this.world.perform(operation)
+    this.watching?.changed(spacesOf(operation), false)
+  }
+
+  /** Somebody else takes the rules away. */
+  flushRules(): void {
+    this.rules = NO_RULES
+    this.watching?.rulesChanged("others")
+  }
+
+  watch(): FakeWatch {
+    this.watching?.close()
+    this.watching = new FakeWatch(this.world)
+    return this.watching
   }
 
   private hostLinks(): FakeLink[] {
@@ -226,21 +255,28 @@ export class FakeKernel implements Kernel {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.watching?.close()
+  }
+}
+
+function spacesOf(operation: Operation): NamespacePath[] {
+  return operation.op === "veth-add" ? [operation.ns, operation.peer.ns] : [operation.ns]
 }
 
 function observedLink({ name, kind, mac, mtu, up, alias, master }: FakeLink): ObservedLink {
   return { name, kind, mac, mtu, up, alias, master }
 }
 
-function observedBridge(link: FakeLink): ObservedBridge {
-  return { ...observedLink(link), addresses: [...link.addresses], multicastSnooping: false }
+function observedBridge(link: FakeLink, ipv6: boolean): ObservedBridge {
+  return { ...observedLink(link), addresses: [...link.addresses], multicastSnooping: false, ipv6 }
 }
 
-function observedVxlan(link: FakeLink): NonNullable<ObservedNetwork["vxlan"]> {
-  const { vni = 0, local = null, port = 0 } = link.vxlan ?? {}
+function observedVxlan(link: FakeLink, ipv6: boolean): NonNullable<ObservedNetwork["vxlan"]> {
+  const { vni = 0, local = null, port = 0, proxy = false } = link.vxlan ?? {}
   const flags = link.master === null ? null : link.flags
-  return { ...observedLink(link), vni, local, port, learning: false, proxy: true, flags }
+  const staticMacs = [...link.staticMacs]
+  return { ...observedLink(link), vni, local, port, learning: false, proxy, flags, ipv6, staticMacs }
 }
 
 function portsOf(namespace: FakeNamespace, except: readonly string[]): ObservedPort[] {

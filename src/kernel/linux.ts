@@ -25,13 +25,20 @@ import {
 import type { Operation } from "../model/operation.ts"
 import { type Link, link } from "../netlink/index.ts"
 import { Application } from "./apply.ts"
-import { applyFirewall, firewallMatches, listFirewall, removeFirewall } from "./firewall/firewall.ts"
+import {
+  applyFirewall,
+  firewallDifference,
+  firewallMatches,
+  listFirewall,
+  removeFirewall,
+} from "./firewall/firewall.ts"
 import { deleteTogether } from "./link-group.ts"
 import { isHiddenName, NamespaceSockets } from "./namespace-sockets.ts"
 import { readEgress, readHostFacts, readInterface, readNetwork, readWorkload } from "./observe.ts"
-import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
+import type { ApplyMode, HiddenNamespace, Inventory, Kernel, KernelWatch } from "./port.ts"
 import { Remembered } from "./remembered.ts"
 import { restoreSysctls } from "./sysctl.ts"
+import { LinuxWatch } from "./watch.ts"
 
 export interface LinuxKernelOptions {
   /** Where it is remembered how the host was before ovl: a file below the run directory. */
@@ -41,6 +48,7 @@ export interface LinuxKernelOptions {
 export class LinuxKernel implements Kernel {
   private readonly sockets: NamespaceSockets
   private readonly remembered: Remembered
+  private watching: LinuxWatch | null = null
 
   /** Acts on the namespace that this thread is in. Errors: `not_permitted` without root, when something is changed. */
   constructor(options: LinuxKernelOptions) {
@@ -106,6 +114,7 @@ export class LinuxKernel implements Kernel {
 
   apply(operations: readonly Operation[], mode: ApplyMode): void {
     if (operations.length === 0) return
+    this.watching?.wrote(operations)
     this.sockets.hold(() => new Application(this.sockets, this.remembered, mode).run(operations))
   }
 
@@ -113,8 +122,14 @@ export class LinuxKernel implements Kernel {
     return firewallMatches(state, this.remembered)
   }
 
+  firewallDifference(state: FirewallState): string[] {
+    return firewallDifference(state, this.remembered)
+  }
+
   applyFirewall(state: FirewallState): boolean {
-    return applyFirewall(state, this.remembered)
+    const wrote = applyFirewall(state, this.remembered)
+    if (wrote) this.watching?.wroteRules()
+    return wrote
   }
 
   purge(): string[] {
@@ -177,7 +192,14 @@ export class LinuxKernel implements Kernel {
     }
   }
 
+  watch(): KernelWatch {
+    this.watching?.close()
+    this.watching = new LinuxWatch(this.sockets, () => Object.keys(this.remembered.read().sysctls))
+    return this.watching
+  }
+
   close(): void {
+    this.watching?.close()
     this.sockets.close()
   }
 }

@@ -138,7 +138,7 @@ export class NamespaceSockets {
   }
 }
 
-function isHiddenPath(ns: NamespacePath): boolean {
+export function isHiddenPath(ns: NamespacePath): boolean {
   return ns.startsWith(`${NETNS_DIRECTORY}/`) && isHiddenName(ns.slice(NETNS_DIRECTORY.length + 1))
 }
 

@@ -36,6 +36,7 @@ export const GONE_BRIDGE: ObservedBridge = {
   master: null,
   addresses: [],
   multicastSnooping: false,
+  ipv6: false,
 }
 
 type NameOf = (index: number | null) => string | null
@@ -57,19 +58,20 @@ function flagsOf(one: Link): PortFlags | null {
 }
 
 /** With prefix length. */
-function addressesOf(socket: NetlinkSocket, index: number): string[] {
-  return addr.list(socket, { index, family: 4 }).map((one) => `${one.address}/${one.prefixLength}`)
+function addressesOf(socket: NetlinkSocket, index: number, family?: 4): string[] {
+  return addr.list(socket, { index, family }).map((one) => `${one.address}/${one.prefixLength}`)
 }
 
-function observedBridge(socket: NetlinkSocket, one: Link, nameOf: NameOf): ObservedBridge {
-  return {
-    ...observedLink(one, nameOf),
-    addresses: addressesOf(socket, one.index),
-    multicastSnooping: one.bridge?.mcastSnooping ?? false,
-  }
+function observedBridge(one: Link, nameOf: NameOf, rest: Pick<ObservedBridge, "addresses" | "ipv6">): ObservedBridge {
+  return { ...observedLink(one, nameOf), multicastSnooping: one.bridge?.mcastSnooping ?? false, ...rest }
 }
 
-function observedVxlan(one: Link, nameOf: NameOf): ObservedVxlan {
+/** To be asked in the device's namespace. A kernel without IPv6 has no such key. */
+function hasIpv6(device: string): boolean {
+  return readSysctl(`net.ipv6.conf.${device}.disable_ipv6`) === "0"
+}
+
+function observedVxlan(one: Link, nameOf: NameOf, rest: Pick<ObservedVxlan, "ipv6" | "staticMacs">): ObservedVxlan {
   const info = one.vxlan
   return {
     ...observedLink(one, nameOf),
@@ -79,6 +81,7 @@ function observedVxlan(one: Link, nameOf: NameOf): ObservedVxlan {
     learning: info?.learning ?? false,
     proxy: info?.proxy ?? false,
     flags: flagsOf(one),
+    ...rest,
   }
 }
 
@@ -94,8 +97,7 @@ function staticRows(rows: readonly FdbEntry[]): Map<number, string[]> {
   return macs
 }
 
-function observedPorts(links: readonly Link[], rows: readonly FdbEntry[], nameOf: NameOf): ObservedPort[] {
-  const macs = staticRows(rows)
+function observedPorts(links: readonly Link[], macs: Map<number, string[]>, nameOf: NameOf): ObservedPort[] {
   return links.map((one) => ({
     ...observedLink(one, nameOf),
     endpointId: markedId(one.alias),
@@ -113,14 +115,22 @@ export function readNetwork(socket: NetlinkSocket, netns: NamespacePath): Observ
   const vxlan = links.find((one) => one.name === VXLAN_NAME)
   const rows = links.length > 1 ? fdb.list(socket) : []
   const ports = links.filter((one) => one !== loopback && one !== bridge && one !== vxlan)
+  const macs = staticRows(rows)
+  const ipv6 = withNamespace(netns, () => ({
+    off: readSysctl("net.ipv6.conf.default.disable_ipv6") !== "0",
+    bridge: bridge !== undefined && hasIpv6(BRIDGE_NAME),
+    vxlan: vxlan !== undefined && hasIpv6(VXLAN_NAME),
+  }))
   return {
     netns,
     networkId: markedId(loopback?.alias ?? null),
     loopbackUp: loopback?.up ?? false,
-    ipv6Off: withNamespace(netns, () => readSysctl("net.ipv6.conf.default.disable_ipv6")) !== "0",
-    bridge: bridge ? observedBridge(socket, bridge, nameOf) : null,
-    vxlan: vxlan ? observedVxlan(vxlan, nameOf) : null,
-    ports: observedPorts(ports, rows, nameOf),
+    ipv6Off: ipv6.off,
+    bridge: bridge
+      ? observedBridge(bridge, nameOf, { addresses: addressesOf(socket, bridge.index), ipv6: ipv6.bridge })
+      : null,
+    vxlan: vxlan ? observedVxlan(vxlan, nameOf, { ipv6: ipv6.vxlan, staticMacs: macs.get(vxlan.index) ?? [] }) : null,
+    ports: observedPorts(ports, macs, nameOf),
     fdb: vxlan
       ? rows.flatMap(({ index, on, mac, dst, state }) =>
           index === vxlan.index && on === "self" && dst !== null
@@ -146,21 +156,23 @@ export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
   const ports = link.list(socket, { master: bridge.index })
   const nameOf = namesOf([bridge, ...ports])
   const rows = ports.length > 0 ? fdb.list(socket, { bridge: bridge.index }) : []
+  const ipv6 = hasIpv6(EGRESS_BRIDGE_NAME)
   return {
-    bridge: observedBridge(socket, bridge, nameOf),
-    // A kernel without IPv6 has no such key.
-    ipv6Off: readSysctl(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) !== "0",
-    ports: observedPorts(ports, rows, nameOf),
+    bridge: observedBridge(bridge, nameOf, { addresses: addressesOf(socket, bridge.index, 4), ipv6 }),
+    ipv6Off: !ipv6,
+    ports: observedPorts(ports, staticRows(rows), nameOf),
   }
 }
 
 /** Ports whose bridge somebody deleted. */
 function readStrayPorts(socket: NetlinkSocket): ObservedEgress | null {
   const ports = link.list(socket).filter(isEgressPort)
-  return ports.length === 0 ? null : { bridge: GONE_BRIDGE, ipv6Off: true, ports: observedPorts(ports, [], () => null) }
+  return ports.length === 0
+    ? null
+    : { bridge: GONE_BRIDGE, ipv6Off: true, ports: observedPorts(ports, new Map(), () => null) }
 }
 
-/** One interface with its IPv4 addresses and the routes that somebody set. */
+/** One interface with its addresses and the IPv4 routes that somebody set. */
 export function readInterface(socket: NetlinkSocket, ifname: string): ObservedInterface | null {
   const one = link.get(socket, ifname)
   if (one === null) return null

@@ -35,6 +35,33 @@ export interface Inventory {
   sysctls: string[]
 }
 
+/** Where something changed, as far as the kernel tells: a reason to look, and no proof that anything is wrong. */
+export interface Touched {
+  /** Namespaces in which somebody else changed something: the host's, or one that is followed. */
+  byOthers: ReadonlySet<NamespacePath>
+  /** Those that this port itself wrote to just before: most likely that was all. */
+  byUs: ReadonlySet<NamespacePath>
+  /** The host's rules changed, and who is likely to have changed them. */
+  rules: "others" | "us" | null
+  /** Notices were lost: anything may have changed. */
+  everything: boolean
+}
+
+/** Takes note of changes from when it was made. Nothing is missed between two calls; what comes meanwhile waits. */
+export interface KernelWatch {
+  /**
+   * Which namespaces beside the host's: hidden ones and workloads'. One at whose path there is nothing (any more) is
+   * followed as soon as there is something. None of them is kept alive by this.
+   */
+  follow(namespaces: ReadonlySet<NamespacePath>): void
+  /** What the kernel has told since the last call; costs next to nothing when that is nothing. */
+  read(): Touched
+  /** What it tells nobody of and must be compared with how it was: what is pinned at the paths, sysctls. */
+  glance(): Touched
+  /** Closing twice is allowed. */
+  close(): void
+}
+
 export interface Kernel {
   /** A network's hidden namespace and all that is in it; null where there is none. */
   observeNetwork(netns: NamespacePath): ObservedNetwork | null
@@ -57,11 +84,15 @@ export interface Kernel {
   apply(operations: readonly Operation[], mode: ApplyMode): void
   /** True if the host's rules are exactly as wanted. Errors: no_iptables. */
   firewallMatches(state: FirewallState): boolean
+  /** What makes the host's rules as wanted, in lines for people; none where they are. Errors: no_iptables. */
+  firewallDifference(state: FirewallState): string[]
   /** Makes the host's rules as wanted, one atomic change a table; writes nothing where they are. True if it wrote. Errors: no_iptables, iptables_failed. */
   applyFirewall(state: FirewallState): boolean
   /** Removes everything that carries our mark; idempotent, needs no daemon and no catalog. Returns what it removed, a line each. */
   purge(): string[]
   inventory(): Inventory
+  /** Begins to take note of changes; one watch at a time. */
+  watch(): KernelWatch
   /** Closes the sockets it keeps. */
   close(): void
 }

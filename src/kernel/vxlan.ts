@@ -32,7 +32,7 @@ export function addVxlan(sockets: NamespaceSockets, operation: VxlanAdd): void {
 }
 
 function create(sockets: NamespaceSockets, hidden: OpenNamespace, operation: VxlanAdd): void {
-  const { name, vni, local, port, mac, mtu, master, alias } = operation
+  const { name, vni, local, port, mac, mtu, master, alias, proxy } = operation
   const index = link.indexOf(hidden.socket, master)
   if (index === null) throw new OvlError("device_not_found", `${master}: no such device`, { kind: "not_found" })
   link.add(sockets.host, {
@@ -44,7 +44,7 @@ function create(sockets: NamespaceSockets, hidden: OpenNamespace, operation: Vxl
     mac,
     mtu,
     learning: false,
-    proxy: true,
+    proxy,
     namespace: hidden.fd,
     master: index,
     up: true,

@@ -134,18 +134,32 @@ export interface MmsgHeaders {
   length(index: number): number
   /** True if the datagram was longer than its slot. */
   truncated(index: number): boolean
+  /** An `int` that came with the datagram as control message of this level and type; null where none did. */
+  controlInt(index: number, level: number, type: number): number | null
+  /** To be called before each use where there is room for control messages: the kernel overwrites what the room is. */
+  rearm(): void
   /** Kept so that the collector does not take what `bytes` points to. */
   readonly vectors: Uint8Array
+  readonly controls: Uint8Array
 }
 
-/** `struct mmsghdr` is 64 bytes: a 56-byte msghdr (iov at 16, its count at 24, flags at 48) and the length at 56. */
+/**
+ * `struct mmsghdr` is 64 bytes: a 56-byte msghdr (iov at 16, its count at 24, control at 32, its length at 40, flags at
+ * 48) and the length at 56.
+ */
 const MMSGHDR_BYTES = 64
+/** One control message with an `int`: `struct cmsghdr` (length, level, type: 16 bytes), the value, padding. */
+const CONTROL_INT_BYTES = 24
 
-export function mmsgHeaders(count: number, slotBytes: number): MmsgHeaders {
+/** With `control` there is room for one control message of an `int` beside each datagram. */
+export function mmsgHeaders(count: number, slotBytes: number, control = false): MmsgHeaders {
   // Buffers made explicitly: the engine may move the bytes of a small array that has none yet, and pointers are kept.
   const arena = new Uint8Array(new ArrayBuffer(count * slotBytes))
   const vectors = new Uint8Array(new ArrayBuffer(count * 16))
   const bytes = new Uint8Array(new ArrayBuffer(count * MMSGHDR_BYTES))
+  const controlBytes = control ? CONTROL_INT_BYTES : 0
+  const controls = new Uint8Array(new ArrayBuffer(count * CONTROL_INT_BYTES))
+  const controlView = new DataView(controls.buffer)
   const vectorView = new DataView(vectors.buffer)
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < count; i++) {
@@ -153,13 +167,26 @@ export function mmsgHeaders(count: number, slotBytes: number): MmsgHeaders {
     vectorView.setBigUint64(i * 16 + 8, BigInt(slotBytes), true)
     view.setBigUint64(i * MMSGHDR_BYTES + 16, BigInt(ptr(vectors)) + BigInt(i * 16), true)
     view.setBigUint64(i * MMSGHDR_BYTES + 24, 1n, true)
+    if (control) view.setBigUint64(i * MMSGHDR_BYTES + 32, BigInt(ptr(controls)) + BigInt(i * CONTROL_INT_BYTES), true)
   }
+  const rearm = () => {
+    for (let i = 0; i < count; i++) view.setBigUint64(i * MMSGHDR_BYTES + 40, BigInt(controlBytes), true)
+  }
+  rearm()
   return {
     bytes,
     count,
     slotBytes,
     arena,
     vectors,
+    controls,
+    rearm,
+    controlInt: (index, level, type) => {
+      const at = index * CONTROL_INT_BYTES
+      if (view.getUint32(index * MMSGHDR_BYTES + 40, true) < CONTROL_INT_BYTES - 4) return null
+      if (controlView.getInt32(at + 8, true) !== level || controlView.getInt32(at + 12, true) !== type) return null
+      return controlView.getInt32(at + 16, true)
+    },
     length: (index) => view.getUint32(index * MMSGHDR_BYTES + 56, true),
     truncated: (index) => (view.getInt32(index * MMSGHDR_BYTES + 48, true) & MSG_TRUNC) !== 0,
   }

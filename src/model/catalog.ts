@@ -21,6 +21,19 @@ export interface ChangeBatch {
   revision: number
   snapshot: boolean
   changes: Change[]
+  /** In the first batch of a stream: what it brings. */
+  opening?: Opening
+}
+
+/** What a stream of changes says of itself when it begins. */
+export interface Opening {
+  /** The revision of the cluster just then: a follower that has reached it has caught up. */
+  head: number
+  /**
+   * The networks whose endpoints the stream brings, beside its follower's own; null: all. Where the batch is no snapshot,
+   * its changes are the endpoints of those that are new to the follower, and nothing else.
+   */
+  networks: string[] | null
 }
 
 export class Catalog {
@@ -40,6 +53,11 @@ export class Catalog {
     else if (batch.revision <= this.revision) return
     for (const change of batch.changes) this.#applyOne(change)
     this.revision = batch.revision
+  }
+
+  /** Applies changes that have no revision of their own: this node wants to know more of the cluster, or less. */
+  amend(changes: readonly Change[]): void {
+    for (const change of changes) this.#applyOne(change)
   }
 
   endpointsOf(networkId: string): Iterable<EndpointRecord> {

@@ -62,7 +62,7 @@ describe("subnets", () => {
       "usage subnet_invalid: subnet 10.65.10.0/33: the prefix length must be a number from 0 to 32 | write it as 10.65.10.0/24",
       "usage subnet_invalid: subnet 10.65.10.0/024: the prefix length must be a number from 0 to 32 | write it as 10.65.10.0/24",
       "usage subnet_invalid: subnet red/24: not an IPv4 subnet | write it as 10.65.10.0/24",
-      "failed not_available: IPv6 subnet fd00::/64: not available in this version | ",
+      "usage subnet_invalid: subnet fd00::/64: not an IPv4 subnet | write it as 10.65.10.0/24",
     ])
   })
 

@@ -1,9 +1,9 @@
 /**
- * IPv4 addresses and subnets as numbers: parsing that says what is wrong, and the arithmetic that address allocation and
- * the overlay need. IPv6 addresses are recognised (a VTEP may have one); IPv6 subnets are not available in this version.
+ * IPv4 addresses and subnets as numbers: parsing that says what is wrong, and the arithmetic of what is IPv4 by its
+ * nature: the egress bridge, the default subnets, the filter of members. Both families together are in `address.ts`.
  */
 import { assert } from "../base/assert.ts"
-import { notAvailable, OvlError } from "../base/errors.ts"
+import { OvlError } from "../base/errors.ts"
 
 /** A subnet: `address` is its network address as an unsigned 32-bit number, host bits clear. */
 export interface Cidr {
@@ -54,8 +54,7 @@ export function isAddress(text: string): boolean {
 
 /**
  * Reads a subnet such as `10.65.10.0/24`.
- * Errors: `code` (usage) when it is none or has host bits set, with the subnet that was probably meant;
- * `not_available` for an IPv6 subnet.
+ * Errors: `code` (usage) when it is none or has host bits set, with the subnet that was probably meant.
  */
 export function parseCidr(text: string, code = "subnet_invalid"): Cidr {
   const parsed = splitCidr(text, code)
@@ -76,7 +75,6 @@ export function parseInterfaceAddress(text: string): InterfaceAddress {
 function splitCidr(text: string, code: string): InterfaceAddress {
   const slash = text.indexOf("/")
   const addressText = slash < 0 ? text : text.slice(0, slash)
-  if (isIpv6(addressText)) throw notAvailable(`IPv6 subnet ${text}`)
   const address = parseIpv4(addressText)
   const prefixText = slash < 0 ? "" : text.slice(slash + 1)
   const prefix = PREFIX_PATTERN.test(prefixText) ? Number(prefixText) : Number.NaN

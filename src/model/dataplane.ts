@@ -13,6 +13,8 @@ export const NETNS_DIRECTORY = "/run/netns"
 export const BRIDGE_NAME = "br0"
 export const VXLAN_NAME = "vxlan1"
 export const EGRESS_BRIDGE_NAME = "ovl_gwbridge"
+/** In a vxlan's own table: where frames go that have no row, one copy to each VTEP. */
+export const FLOOD_MAC = "00:00:00:00:00:00"
 
 /** Every link that ovl makes carries an alias beginning with this, on both ends of a pair; nothing else is ever removed. */
 export const MARK_PREFIX = "ovl:"
@@ -77,14 +79,20 @@ export interface PortState {
   index: number
   /** Of the near end; the workload's own is in `workload`. */
   mac: string
+  flags: PortFlags
   workload: InterfaceState
 }
 
-/** A remote endpoint: one FDB row (MAC -> VTEP) and one neighbour row (address -> MAC). */
+/** A remote endpoint: one FDB row (MAC -> VTEP), and for each address a neighbour row (address -> MAC). */
 export interface PeerState {
-  ip: string
+  ips: readonly string[]
   mac: string
   vtep: string
+  /**
+   * The bridge has a static row too, on the port vxlan1. Where ports are flooded with what is unknown, the MACs of
+   * endpoints must be known.
+   */
+  pinned: boolean
 }
 
 /** One network on this node, from its first local endpoint to its last. */
@@ -98,10 +106,19 @@ export interface NetworkState {
   mtu: number
   bridge: { mac: string; addresses: string[] }
   vxlan: { mac: string }
+  /** It has an IPv6 subnet: br0 and vxlan1 speak IPv6, to answer for the gateway and for the peers. */
+  ipv6: boolean
+  /**
+   * What is for everybody, or for nobody known, reaches all endpoints: it goes to the VTEPs in `flood` and out of every
+   * port, and nothing answers in the stead of an endpoint.
+   */
+  multicast: boolean
   /** By endpoint id. */
   ports: ReadonlyMap<string, PortState>
-  /** By address. */
+  /** By MAC. */
   peers: ReadonlyMap<string, PeerState>
+  /** VTEPs of the other nodes that have an endpoint here; empty unless `multicast`. */
+  flood: ReadonlySet<string>
 }
 
 /** The egress bridge of this node, while any endpoint has egress. */
@@ -165,11 +182,18 @@ export interface ObservedVxlan extends ObservedLink {
   learning: boolean
   proxy: boolean
   flags: PortFlags | null
+  /** IPv6 is on. */
+  ipv6: boolean
+  /** MACs with a static row of the bridge on this port. */
+  staticMacs: string[]
 }
 
 export interface ObservedBridge extends ObservedLink {
+  /** Of both families; the egress bridge's IPv4 only. */
   addresses: string[]
   multicastSnooping: boolean
+  /** IPv6 is on. */
+  ipv6: boolean
 }
 
 export interface FdbRow {
@@ -196,7 +220,7 @@ export interface ObservedNetwork {
   vxlan: ObservedVxlan | null
   /** All other links of the namespace except `lo`. */
   ports: ObservedPort[]
-  /** Rows of the vxlan device's own table, without those of no destination. */
+  /** Rows of the vxlan device's own table, those of FLOOD_MAC among them; without those of no destination. */
   fdb: FdbRow[]
   /** The vxlan device's neighbours, IPv4 and IPv6. */
   neighbours: NeighbourRow[]
@@ -211,7 +235,7 @@ export interface ObservedEgress {
 }
 
 export interface ObservedInterface extends ObservedLink {
-  /** IPv4 only; what IPv6 does by itself is not ours. */
+  /** Of both families. */
   addresses: string[]
   /** IPv4 routes of the main table that leave by this interface, without those that the kernel derives from addresses. */
   routes: RouteState[]

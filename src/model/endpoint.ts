@@ -18,8 +18,10 @@ export const endpointRecordSchema = z.object({
   workload: nameSchema,
   /** The endpoint's own name: `<workload>` for the first, `<workload>.<network>` for the others. */
   name: z.string(),
-  /** Address with the subnet's prefix length, such as `10.65.10.2/24`. */
+  /** Address with the subnet's prefix length, such as `10.65.10.2/24`: IPv6 only where the network has nothing else. */
   ip: z.string(),
+  /** The IPv6 address beside an IPv4 one; null where there are not both. Older records do not have it. */
+  ip6: z.string().nullish(),
   mac: z.string(),
   ifname: z.string(),
   /** A path on the node that the endpoint lives on. */
@@ -41,11 +43,18 @@ export const attachSpecSchema = z.strictObject({
   netns: z.string().optional(),
   pid: z.int().positive().optional(),
   ifname: z.string().optional(),
+  /** An IPv6 address is taken for `ip6`. */
   ip: z.string().optional(),
+  ip6: z.string().optional(),
   mac: z.string().optional(),
   egress: z.boolean().optional(),
 })
 export type AttachSpec = z.infer<typeof attachSpecSchema>
+
+/** The addresses of an endpoint with their prefix lengths, IPv4 first. */
+export function addressesOf({ ip, ip6 }: Pick<EndpointRecord, "ip" | "ip6">): string[] {
+  return ip6 ? [ip, ip6] : [ip]
+}
 
 export const endpointViewSchema = z.object({
   id: z.string(),
@@ -53,6 +62,7 @@ export const endpointViewSchema = z.object({
   network: z.string(),
   node: z.string(),
   vtep: z.string(),
+  /** On a network of IPv6 alone the same as `ip6`. */
   ip: z.string(),
   ip6: z.string().nullable(),
   mac: z.string(),

@@ -1,8 +1,15 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { FREED_ADDRESSES_MAX } from "../base/limits.ts"
-import { formatIpv4, parseIpv4 } from "./cidr.ts"
-import { type AddressCursor, addressPool, allocate, NEW_CURSOR, poolCapacity, release, reserve } from "./ipam.ts"
+import { FREED_ADDRESSES_MAX, IPV6_POOL_MAX_ADDRESSES } from "../base/limits.ts"
+import { formatIp, parseIp } from "./address.ts"
+import { type AddressCursor, type AddressPool, addressPools, allocate, NEW_CURSOR, poolCapacity, release, reserve } from "./ipam.ts"
+
+/** The gateway is the first address unless said otherwise. */
+function poolOf(subnet: string, options: { gateway?: string; ipRange?: string } = {}): AddressPool {
+  const base = parseIp(subnet.split("/")[0]!)!
+  const gateway = options.gateway ?? formatIp({ ...base, value: base.value + 1n })
+  return addressPools({ subnets: [{ subnet, gateway }], ipRange: options.ipRange ?? null })[0]!
+}
 
 /** A network's addresses as a person would use them; every step says what came out. */
 class Pool {
@@ -10,23 +17,22 @@ class Pool {
   readonly taken = new Set<string>()
   readonly pool
   constructor(subnet: string, options: { gateway?: string; ipRange?: string } = {}) {
-    const gateway = options.gateway ?? formatIpv4(parseIpv4(subnet.split("/")[0]!)! + 1)
-    this.pool = addressPool({ subnets: [{ subnet, gateway }], ipRange: options.ipRange ?? null })
+    this.pool = poolOf(subnet, options)
   }
   next(): string {
-    const { address, cursor } = allocate(this.pool, this.cursor, (a) => this.taken.has(formatIpv4(a)))
+    const { address, cursor } = allocate(this.pool, this.cursor, (a) => this.taken.has(a))
     this.cursor = cursor
-    this.taken.add(formatIpv4(address))
-    return formatIpv4(address)
+    this.taken.add(address)
+    return address
   }
   ask(text: string): string {
-    this.cursor = reserve(this.pool, this.cursor, parseIpv4(text)!)
+    this.cursor = reserve(this.pool, this.cursor, text)
     this.taken.add(text)
     return text
   }
   free(text: string): void {
     this.taken.delete(text)
-    this.cursor = release(this.pool, this.cursor, parseIpv4(text)!)
+    this.cursor = release(this.pool, this.cursor, text)
   }
 }
 
@@ -73,13 +79,37 @@ describe("addresses", () => {
     expect(() => new Pool("10.65.10.0/24").ask(address)).toThrow(`address ${address}: ${why}`)
   })
 
+  test("of IPv6 come in order likewise, and one from far out can be asked for", () => {
+    const pool = new Pool("fd00:65:10::/64")
+    expect([pool.next(), pool.next()]).toEqual(["fd00:65:10::2", "fd00:65:10::3"])
+    pool.ask("fd00:65:10::4")
+    expect(pool.ask("fd00:65:10::dead:beef:0:1")).toBe("fd00:65:10::dead:beef:0:1")
+    expect([pool.next(), pool.cursor.taken]).toEqual(["fd00:65:10::5", 4])
+    pool.free("fd00:65:10::dead:beef:0:1")
+    expect([pool.cursor.taken, pool.cursor.freed]).toEqual([4, []])
+    expect(() => pool.ask("fd00:65:11::2")).toThrow("outside the subnet fd00:65:10::/64")
+    expect(() => pool.ask("fd00:65:10::")).toThrow("it is the subnet's router anycast address")
+    expect(() => pool.ask("fd00:65:10::1")).toThrow("it is the gateway's")
+  })
+
+  test("of a small IPv6 subnet are used up, its last one too; a range may begin anywhere", () => {
+    const small = new Pool("fd00::/126")
+    expect([small.next(), small.next()]).toEqual(["fd00::2", "fd00::3"])
+    expect(() => small.next()).toThrow("no free address in fd00::1 to fd00::3")
+    small.free("fd00::2")
+    expect(small.next()).toBe("fd00::2")
+    const range = new Pool("fd00::/64", { ipRange: "fd00::8000:0:0:0/65" })
+    expect([range.next(), range.next()]).toEqual(["fd00::8000:0:0:0", "fd00::8000:0:0:1"])
+    expect(poolCapacity(range.pool)).toBe(IPV6_POOL_MAX_ADDRESSES + 1)
+  })
+
   test("are found without a search, however many are taken", () => {
-    const pool = addressPool({ subnets: [{ subnet: "10.0.0.0/8", gateway: "10.0.0.1" }], ipRange: null })
+    const pool = poolOf("10.0.0.0/8")
     let cursor = NEW_CURSOR
     let looks = 0
     for (let n = 0; n < 20_000; n++) {
-      cursor = allocate(pool, cursor, () => ++looks < 0).cursor
-      if (n % 2 === 0) cursor = release(pool, cursor, cursor.last!)
+      const given = allocate(pool, cursor, () => ++looks < 0)
+      cursor = n % 2 === 0 ? release(pool, given.cursor, given.address) : given.cursor
     }
     expect(looks).toBe(20_000)
     expect(cursor.freed.length).toBe(FREED_ADDRESSES_MAX)

@@ -3,22 +3,26 @@
  * round, so that a freed address is not met again by peers that still remember its old owner. On top of that, the
  * addresses freed last are kept back, oldest first to return, until nothing else is free.
  *
- * The state is one small record for each network and a function that says whether an address is taken, so that an
- * attach costs the same in a network of ten and of ten thousand.
+ * The state is one small record for each subnet and a function that says whether an address is taken, so that an
+ * attach costs the same in a network of ten and of ten thousand. Addresses come in and go out as their canonical text;
+ * inside they are places: the number itself for IPv4, the distance from where the pool begins for IPv6.
  */
 import { OvlError } from "../base/errors.ts"
-import { FREED_ADDRESSES_MAX } from "../base/limits.ts"
+import { FREED_ADDRESSES_MAX, IPV6_POOL_MAX_ADDRESSES } from "../base/limits.ts"
 import {
-  broadcastOf,
-  type Cidr,
-  containsAddress,
-  firstHost,
-  formatCidr,
-  formatIpv4,
-  lastHost,
-  parseCidr,
-  parseIpv4,
-} from "./cidr.ts"
+  familyOf,
+  firstHostIp,
+  formatIp,
+  holdsSubnet,
+  type Ip,
+  lastAddress,
+  lastHostIp,
+  parseIp,
+  parseSubnet,
+  type Subnet,
+  whyNoHost,
+} from "./address.ts"
+import { assert } from "../base/assert.ts"
 
 /** Both ends included. */
 export interface Interval {
@@ -37,43 +41,74 @@ export function nextFit(interval: Interval, last: number | null, isTaken: (value
   return null
 }
 
-/** Where the addresses of a network come from. */
+/** Where the addresses of one subnet of a network come from. */
 export interface AddressPool {
-  subnet: Cidr
-  gateway: number
+  subnet: Subnet
+  /** Canonical text. */
+  gateway: string
+  /** What place 0 stands for. */
+  origin: bigint
   /** What `--ip-range` and the subnet leave for addresses that are chosen, less the gateway. */
   interval: Interval
 }
 
 /** What is remembered between two allocations. */
 export interface AddressCursor {
-  /** The last address that was chosen (not asked for); null in a new network. */
+  /** Place of the last address that was chosen (not asked for); null in a new network. */
   last: number | null
   /** How many addresses of the pool's interval are taken. */
   taken: number
-  /** Addresses of the interval freed last, oldest first: at most FREED_ADDRESSES_MAX. */
+  /** Places of the interval freed last, oldest first: at most FREED_ADDRESSES_MAX. */
   freed: number[]
 }
 
 export const NEW_CURSOR: AddressCursor = { last: null, taken: 0, freed: [] }
 
-/** The pool of a network as its record says. The record was checked when it was made. */
-export function addressPool(network: {
-  subnets: { subnet: string; gateway: string }[]
+/** What is kept of a network: the cursor of its IPv4 subnet and, once it was needed, that of its IPv6 subnet. */
+export interface NetworkCursor extends AddressCursor {
+  ipv6?: AddressCursor
+}
+
+export function cursorOf(kept: NetworkCursor, { subnet }: AddressPool): AddressCursor {
+  return subnet.family === 4 ? kept : (kept.ipv6 ?? NEW_CURSOR)
+}
+
+export function withCursor(kept: NetworkCursor, { subnet }: AddressPool, cursor: AddressCursor): NetworkCursor {
+  return subnet.family === 4 ? { ...kept, ...cursor } : { ...kept, ipv6: cursor }
+}
+
+export interface PoolSource {
+  subnets: readonly { subnet: string; gateway: string }[]
   ipRange: string | null
-}): AddressPool {
-  const [only] = network.subnets
-  const subnet = parseCidr(only?.subnet ?? "")
-  const range = network.ipRange === null ? subnet : parseCidr(network.ipRange)
-  const gateway = parseIpv4(only?.gateway ?? "") ?? firstHost(subnet)
-  const first = Math.max(range.address, firstHost(subnet))
-  const last = Math.min(broadcastOf(range), lastHost(subnet))
-  return { subnet, gateway, interval: { first, last } }
+}
+
+/** The pools of a network as its record says, in the order of its subnets. The record was checked when it was made. */
+export function addressPools({ subnets, ipRange }: PoolSource): AddressPool[] {
+  return subnets.map(({ subnet, gateway }) => addressPool(parseSubnet(subnet), gateway, ipRange))
+}
+
+/** A range of the other family, or of another subnet, is not this pool's. */
+function addressPool(subnet: Subnet, gateway: string, ipRange: string | null): AddressPool {
+  const asked = ipRange === null ? subnet : parseSubnet(ipRange)
+  const range = holdsSubnet(subnet, asked) ? asked : subnet
+  const origin = subnet.family === 4 ? 0n : range.address
+  const first = greater(range.address, firstHostIp(subnet)) - origin
+  const end = lesser(lastAddress(range), lastHostIp(subnet)) - origin
+  const last = subnet.family === 4 ? end : lesser(end, BigInt(IPV6_POOL_MAX_ADDRESSES))
+  return { subnet, gateway, origin, interval: { first: Number(first), last: Number(last) } }
+}
+
+function greater(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}
+
+function lesser(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
 }
 
 /** How many endpoints can have an address that they did not ask for. */
 export function poolCapacity(pool: AddressPool): number {
-  return pool.interval.last - pool.interval.first + 1 - (inInterval(pool, pool.gateway) ? 1 : 0)
+  return pool.interval.last - pool.interval.first + 1 - (placeOf(pool, pool.gateway) === null ? 0 : 1)
 }
 
 /**
@@ -83,55 +118,76 @@ export function poolCapacity(pool: AddressPool): number {
 export function allocate(
   pool: AddressPool,
   cursor: AddressCursor,
-  isTaken: (address: number) => boolean,
-): { address: number; cursor: AddressCursor } {
+  isTaken: (address: string) => boolean,
+): { address: string; cursor: AddressCursor } {
   const capacity = poolCapacity(pool)
   const held = new Set(cursor.freed)
   if (cursor.taken + held.size < capacity) {
-    const refused = (address: number) => address === pool.gateway || held.has(address) || isTaken(address)
-    const address = nextFit(pool.interval, cursor.last, refused)
-    if (address !== null) return { address, cursor: { ...cursor, last: address, taken: cursor.taken + 1 } }
+    const gateway = placeOf(pool, pool.gateway)
+    const refused = (place: number) => place === gateway || held.has(place) || isTaken(textOf(pool, place))
+    const place = nextFit(pool.interval, cursor.last, refused)
+    if (place !== null) {
+      return { address: textOf(pool, place), cursor: { ...cursor, last: place, taken: cursor.taken + 1 } }
+    }
   }
   const [oldest, ...freed] = cursor.freed
   if (oldest === undefined) throw exhausted(pool)
-  return { address: oldest, cursor: { last: oldest, taken: cursor.taken + 1, freed } }
+  return { address: textOf(pool, oldest), cursor: { last: oldest, taken: cursor.taken + 1, freed } }
 }
 
 /**
  * The cursor after an address that was asked for. It does not move on: who asks for .200 does not want .201 next.
  * Errors: `address_invalid` (invalid) when it lies outside the subnet or is the gateway's, the network's or broadcast.
  */
-export function reserve(pool: AddressPool, cursor: AddressCursor, address: number): AddressCursor {
-  const why = whyNotHost(pool.subnet, address) ?? (address === pool.gateway ? "it is the gateway's" : null)
+export function reserve(pool: AddressPool, cursor: AddressCursor, address: string): AddressCursor {
+  const { subnet } = pool
+  const why = whyNoHost(subnet, ipOf(address)) ?? (address === pool.gateway ? "it is the gateway's" : null)
   if (why !== null) {
-    const hint = `choose one of ${formatIpv4(firstHost(pool.subnet))} to ${formatIpv4(lastHost(pool.subnet))}`
-    throw new OvlError("address_invalid", `address ${formatIpv4(address)}: ${why}`, { kind: "invalid", hint })
+    const [first, last] = [firstHostIp(subnet), lastHostIp(subnet)].map((value) => ipText(subnet, value))
+    const hint = `choose one of ${first} to ${last}`
+    throw new OvlError("address_invalid", `address ${address}: ${why}`, { kind: "invalid", hint })
   }
-  if (!inInterval(pool, address)) return cursor
-  return { ...cursor, taken: cursor.taken + 1, freed: cursor.freed.filter((other) => other !== address) }
+  const place = placeOf(pool, address)
+  if (place === null) return cursor
+  return { ...cursor, taken: cursor.taken + 1, freed: cursor.freed.filter((other) => other !== place) }
 }
 
 /** The cursor after an address was given back. */
-export function release(pool: AddressPool, cursor: AddressCursor, address: number): AddressCursor {
-  if (!inInterval(pool, address)) return cursor
-  return { ...cursor, taken: cursor.taken - 1, freed: [...cursor.freed, address].slice(-FREED_ADDRESSES_MAX) }
+export function release(pool: AddressPool, cursor: AddressCursor, address: string): AddressCursor {
+  const place = placeOf(pool, address)
+  if (place === null) return cursor
+  return { ...cursor, taken: cursor.taken - 1, freed: [...cursor.freed, place].slice(-FREED_ADDRESSES_MAX) }
 }
 
-/** Why an interface in the subnet cannot have the address, or null when it can. */
-export function whyNotHost(subnet: Cidr, address: number): string | null {
-  if (!containsAddress(subnet, address)) return `outside the subnet ${formatCidr(subnet)}`
-  if (address === subnet.address) return "it is the network address"
-  if (address === broadcastOf(subnet)) return "it is the broadcast address"
-  return null
+/** Which of a network's pools an address of its family belongs to. */
+export function poolFor(pools: readonly AddressPool[], address: string): AddressPool | undefined {
+  return pools.find((pool) => pool.subnet.family === familyOf(address))
 }
 
-function inInterval(pool: AddressPool, address: number): boolean {
-  return address >= pool.interval.first && address <= pool.interval.last
+/** The place of an address in the pool's interval; null outside it. */
+function placeOf(pool: AddressPool, address: string): number | null {
+  const place = ipOf(address).value - pool.origin
+  const { first, last } = pool.interval
+  return place >= BigInt(first) && place <= BigInt(last) ? Number(place) : null
+}
+
+function textOf(pool: AddressPool, place: number): string {
+  return ipText(pool.subnet, pool.origin + BigInt(place))
+}
+
+function ipText({ family }: Subnet, value: bigint): string {
+  return formatIp({ family, value })
+}
+
+function ipOf(address: string): Ip {
+  const ip = parseIp(address)
+  assert(ip, `not an address: ${address}`)
+  return ip
 }
 
 function exhausted(pool: AddressPool): OvlError {
-  const { first, last } = pool.interval
-  return new OvlError("addresses_exhausted", `no free address in ${formatIpv4(first)} to ${formatIpv4(last)}`, {
+  const [first, last] = [pool.interval.first, pool.interval.last].map((place) => textOf(pool, place))
+  return new OvlError("addresses_exhausted", `no free address in ${first} to ${last}`, {
     kind: "conflict",
     hint: "detach an endpoint, or create a network with a larger subnet",
   })

@@ -1,12 +1,25 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { parseIpv4 } from "./cidr.ts"
-import { ipv4OfMac, macOfIpv4, parseMac, vethMac, vxlanMac } from "./mac.ts"
+import { ipv4OfMac, linkLocalOf, macOfIpv4, macOfIpv6, parseMac, vethMac, vxlanMac } from "./mac.ts"
 
 test("an endpoint's MAC is 02:42 and its address, and back", () => {
   expect(macOfIpv4(parseIpv4("10.65.10.2")!)).toBe("02:42:0a:41:0a:02")
   fc.assert(fc.property(fc.integer({ min: 0, max: 0xffffffff }), (n) => ipv4OfMac(macOfIpv4(n)) === n))
   expect(ipv4OfMac("06:42:0a:41:0a:02")).toBeNull()
+})
+
+test("without an IPv4 address it is a hash of the IPv6 address, and a further attempt is another one", () => {
+  expect(macOfIpv6("fd00::2")).toBe(macOfIpv6("fd00::2"))
+  const macs = new Set(Array.from({ length: 5_000 }, (_, n) => macOfIpv6(`fd00::${(n + 2).toString(16)}`)))
+  expect(macs.size).toBe(5_000)
+  for (const mac of macs) expect([parseMac(mac), ipv4OfMac(mac), mac.slice(0, 3)]).toEqual([mac, null, "0a:"])
+  expect(macOfIpv6("fd00::2", 1)).not.toBe(macOfIpv6("fd00::2"))
+})
+
+test("a link-local address is made of a MAC", () => {
+  expect(linkLocalOf("02:42:0a:41:0a:02")).toBe("fe80::42:aff:fe41:a02/64")
+  expect(linkLocalOf("00:00:5e:00:02:01")).toBe("fe80::200:5eff:fe00:201/64")
 })
 
 test("MACs are read in both usual forms, and what no interface can have is refused", () => {

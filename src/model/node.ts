@@ -37,7 +37,24 @@ export const nodeViewSchema = z.object({
 })
 export type NodeView = z.infer<typeof nodeViewSchema>
 
-export const problemSchema = z.object({ code: z.string(), message: z.string(), hint: z.string() })
+/** Hexadecimal digits of a node id that make its number: 48 bits, which a JavaScript number holds exactly. */
+const RAFT_ID_DIGITS = 12
+
+/**
+ * The number by which the consensus core knows a node: the beginning of its id. Who is let in as a server gets an id whose
+ * number is neither 0, which means nobody, nor anybody else's, past or present.
+ */
+export function raftIdOf(nodeId: string): number {
+  return Number.parseInt(nodeId.slice(0, RAFT_ID_DIGITS), 16)
+}
+
+/** `level`: an `error` is what makes the health `degraded`; a `warning` does not change it. */
+export const problemSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  level: z.enum(["error", "warning"]),
+})
 export type Problem = z.infer<typeof problemSchema>
 
 export const statusViewSchema = z.object({

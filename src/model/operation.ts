@@ -4,7 +4,7 @@
  * that fails half-way is undone by their opposites in reverse.
  */
 import { unreachable } from "../base/assert.ts"
-import { HOST_NAMESPACE, type NamespacePath, NETNS_DIRECTORY, type PortFlags } from "./dataplane.ts"
+import { FLOOD_MAC, HOST_NAMESPACE, type NamespacePath, NETNS_DIRECTORY, type PortFlags } from "./dataplane.ts"
 
 /** The far end of a pair: in another namespace, with the MAC that the workload shows. */
 export interface PeerEnd {
@@ -41,6 +41,8 @@ export type Operation =
       mtu: number
       master: string
       alias: string
+      /** It answers ARP and neighbour solicitations from its neighbour rows, and passes none on. */
+      proxy: boolean
     }
   /** Both ends at once, each in its namespace; the near end up, the far end down (the kernel cannot do more) and with the same MTU. */
   | {
@@ -61,6 +63,8 @@ export type Operation =
   | { op: "route-replace" | "route-del"; ns: NamespacePath; name: string; dst: string; via: string | null }
   /** `dst` null: a static row of the bridge itself, on the port `name`. */
   | { op: "fdb-replace" | "fdb-del"; ns: NamespacePath; name: string; mac: string; dst: string | null }
+  /** One destination more, or less, of what has no row in a vxlan's own table. */
+  | { op: "flood-add" | "flood-del"; ns: NamespacePath; name: string; dst: string }
   | { op: "neigh-replace" | "neigh-del"; ns: NamespacePath; name: string; ip: string; mac: string }
   /** `remember`: the value before is written down first and put back by `down`. */
   | { op: "sysctl"; ns: NamespacePath; key: string; value: string; remember: boolean }
@@ -81,6 +85,8 @@ export function renderOperation(operation: Operation): string {
     case "port-set":
     case "fdb-replace":
     case "fdb-del":
+    case "flood-add":
+    case "flood-del":
       return `bridge ${at(operation.ns)}${renderBridge(operation)}`
     default:
       return `ip ${at(operation.ns)}${renderIp(operation)}`
@@ -91,13 +97,17 @@ export function renderPlan(operations: readonly Operation[]): string {
   return operations.map((operation) => `${renderOperation(operation)}\n`).join("")
 }
 
-type BridgeOperation = Extract<Operation, { op: "port-set" | "fdb-replace" | "fdb-del" }>
+type BridgeOperation = Extract<Operation, { op: "port-set" | "fdb-replace" | "fdb-del" | "flood-add" | "flood-del" }>
 type IpOperation = Exclude<Operation, BridgeOperation | { op: "netns-add" | "netns-del" | "sysctl" | "sysctl-restore" }>
 
 function renderBridge(o: BridgeOperation): string {
   if (o.op === "port-set") {
     const flags = `learning ${onOff(o.learning)} flood ${onOff(o.flood)} isolated ${onOff(o.isolated)}`
     return `link set dev ${o.name} ${flags}`
+  }
+  if (!("mac" in o)) {
+    const verb = o.op === "flood-add" ? "append" : "del"
+    return `fdb ${verb} ${FLOOD_MAC} dev ${o.name} dst ${o.dst} self permanent`
   }
   const verb = o.op === "fdb-replace" ? "replace" : "del"
   const where = o.dst === null ? "master static" : `dst ${o.dst} self permanent`
@@ -114,7 +124,7 @@ function renderIp(o: IpOperation): string {
     case "vxlan-add":
       return (
         `link add ${o.name} address ${o.mac} mtu ${o.mtu} master ${o.master} alias ${o.alias} up ` +
-        `type vxlan id ${o.vni} local ${o.local} dstport ${o.port} nolearning proxy`
+        `type vxlan id ${o.vni} local ${o.local} dstport ${o.port} nolearning${o.proxy ? " proxy" : ""}`
       )
     case "veth-add":
       return (
@@ -169,6 +179,8 @@ export function undoOperation(operation: Operation): Operation | null {
       return { op: "route-del", ns, name: operation.name, dst: operation.dst, via: operation.via }
     case "fdb-replace":
       return { op: "fdb-del", ns, name: operation.name, mac: operation.mac, dst: operation.dst }
+    case "flood-add":
+      return { op: "flood-del", ns, name: operation.name, dst: operation.dst }
     case "neigh-replace":
       return { op: "neigh-del", ns, name: operation.name, ip: operation.ip, mac: operation.mac }
     case "sysctl":

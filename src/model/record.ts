@@ -2,7 +2,6 @@
  * The record of Docker's overlay driver, byte for byte, so that what read it in Consul reads it here: INTERFACE section 7.
  * Docker's libkv wrote it below `docker/network/v1.0/overlay/network/<id>/`.
  */
-import { parseCidr } from "./cidr.ts"
 import type { NetworkRecord } from "./network.ts"
 
 /** The flags of the record: Consul's LockFlagValue, 0x2ddccbc058a50c18 (api/lock.go), which libkv put on all its keys. */
@@ -22,7 +21,7 @@ export function dockerRecordKey(kvPrefix: string, networkId: string): string {
 export function dockerRecordValue(network: Pick<NetworkRecord, "mtu" | "secure" | "subnets" | "vni">): Uint8Array {
   const subnets = network.subnets.map(({ subnet, gateway }) => ({
     SubnetIP: subnet,
-    GwIP: `${gateway}/${parseCidr(subnet).prefix}`,
+    GwIP: `${gateway}/${subnet.split("/")[1]}`,
     Vni: network.vni,
   }))
   return new TextEncoder().encode(JSON.stringify({ mtu: network.mtu, secure: network.secure, subnets }))

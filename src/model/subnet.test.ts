@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test"
 import { OvlError } from "../base/errors.ts"
-import { formatCidr, formatIpv4, parseCidr, parseIpv4 } from "./cidr.ts"
-import { checkIpRange, checkSubnet, chooseGateway, nextDefaultSubnet } from "./subnet.ts"
+import { parseSubnet } from "./address.ts"
+import { formatCidr, parseCidr, parseIpv4 } from "./cidr.ts"
+import { askedSubnets, checkIpRange, checkSubnet, chooseGateway, nextDefaultSubnet } from "./subnet.ts"
 import { checkVni, nextVni } from "./vni.ts"
 
-const subnet = parseCidr("10.65.10.0/24")
+const subnet = parseSubnet("10.65.10.0/24")
 
 function said(attempt: () => unknown): string {
   try {
@@ -16,7 +17,7 @@ function said(attempt: () => unknown): string {
 }
 
 test("gateways", () => {
-  const gateway = (asked?: string) => said(() => formatIpv4(chooseGateway(subnet, asked)))
+  const gateway = (asked?: string) => said(() => chooseGateway(subnet, asked))
   expect([undefined, "10.65.10.254", "10.65.11.1", "10.65.10.0", "10.65.10.255", "x"].map(gateway)).toEqual([
     "ok 10.65.10.1",
     "ok 10.65.10.254",
@@ -28,7 +29,7 @@ test("gateways", () => {
 })
 
 test("ranges of addresses", () => {
-  const range = (asked: string) => said(() => checkIpRange(subnet, parseIpv4("10.65.10.1")!, asked))
+  const range = (asked: string) => said(() => checkIpRange([{ subnet: "10.65.10.0/24", gateway: "10.65.10.1" }], asked))
   expect(
     ["10.65.10.128/25", "10.65.0.0/16", "10.66.0.0/24", "10.65.10.1/32", "10.65.10.0/32", "10.65.10.9/25"].map(range),
   ).toEqual([
@@ -42,13 +43,34 @@ test("ranges of addresses", () => {
 })
 
 test("subnets that no network can have", () => {
-  const check = (text: string) => said(() => checkSubnet(parseCidr(text)))
+  const check = (text: string) => said(() => checkSubnet(parseSubnet(text)))
   expect(["10.0.0.0/30", "10.0.0.0/31", "0.0.0.0/0", "127.1.0.0/16", "224.0.0.0/24"].map(check)).toEqual([
     "ok undefined",
     "usage subnet_invalid: subnet 10.0.0.0/31: too small for a gateway and an endpoint",
     "usage subnet_invalid: subnet 0.0.0.0/0: overlaps 0.0.0.0/8, which no host can have",
     "usage subnet_invalid: subnet 127.1.0.0/16: overlaps 127.0.0.0/8, which no host can have",
     "usage subnet_invalid: subnet 224.0.0.0/24: overlaps 224.0.0.0/3, which no host can have",
+  ])
+})
+
+test("two subnets are one of each family, IPv4 first, and a range belongs to the one of its family", () => {
+  const both = (subnets: string[], ipRange?: string) =>
+    said(() => JSON.stringify(askedSubnets({ subnets: subnets.map((text) => ({ subnet: text })), ipRange })))
+  expect(both(["FD00:0:0:1::/64", "10.1.0.0/24"], "fd00:0:0:1:8000::/65")).toBe(
+    'ok {"subnets":[{"subnet":"10.1.0.0/24","gateway":"10.1.0.1"},{"subnet":"fd00:0:0:1::/64","gateway":"fd00:0:0:1::1"}],"ipRange":"fd00:0:0:1:8000::/65"}',
+  )
+  expect(both(["fd00::/64"], "10.1.0.0/25")).toBe(
+    "invalid ip_range_invalid: ip range 10.1.0.0/25: outside the subnet fd00::/64",
+  )
+  expect(both(["fd00::/64", "fd01::/64"])).toBe(
+    "failed not_available: several subnets of one family in one network: not available in this version",
+  )
+  expect(["fd00::/127", "ff02::/64", "fe80::/64", "::/0", "fd00::1/64"].map((text) => both([text]))).toEqual([
+    "usage subnet_invalid: subnet fd00::/127: too small for a gateway and an endpoint",
+    "usage subnet_invalid: subnet ff02::/64: overlaps ff00::/8, which no host can have",
+    "usage subnet_invalid: subnet fe80::/64: overlaps fe80::/10, which no host can have",
+    "usage subnet_invalid: subnet ::/0: overlaps ::/8, which no host can have",
+    "usage subnet_invalid: subnet fd00::1/64: host bits are set",
   ])
 })
 

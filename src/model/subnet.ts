@@ -1,20 +1,22 @@
 /**
- * What a network's subnet, gateway and range of addresses may be, and which subnet a network gets that asks for none.
+ * What a network's subnets, gateways and range of addresses may be, and which subnet a network gets that asks for none.
  */
-import { OvlError } from "../base/errors.ts"
+import { notAvailable, OvlError } from "../base/errors.ts"
 import {
-  type Cidr,
-  cidrSize,
-  containsAddress,
-  containsCidr,
-  firstHost,
-  formatCidr,
-  formatIpv4,
-  overlaps,
-  parseCidr,
-  parseIpv4,
-} from "./cidr.ts"
-import { addressPool, nextFit, poolCapacity, whyNotHost } from "./ipam.ts"
+  type Family,
+  firstHostIp,
+  formatIp,
+  formatSubnet,
+  holdsSubnet,
+  parseIp,
+  parseSubnet,
+  type Subnet,
+  subnetsOverlap,
+  whyNoHost,
+} from "./address.ts"
+import { type Cidr, cidrSize, containsAddress, overlaps, parseCidr } from "./cidr.ts"
+import { addressPools, nextFit, poolCapacity, poolFor } from "./ipam.ts"
+import type { NetworkRecord, NetworkSpec } from "./network.ts"
 
 /** Subnets for networks that ask for none: 10.0.0.0/8 by /24 as in Docker, beginning at 10.0.1.0/24. */
 const DEFAULT_POOL = parseCidr("10.0.0.0/8")
@@ -49,51 +51,89 @@ export function nextDefaultSubnet(
   })
 }
 
-/** Ranges that are no unicast subnets of anybody: "this network", loopback, multicast and reserved (RFC 6890). */
-const NOT_UNICAST = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].map((text) => parseCidr(text))
-/** The smallest subnet with room for the gateway and an endpoint. */
-const LONGEST_PREFIX = 30
+/**
+ * Ranges that are no unicast subnets of anybody. IPv4: "this network", loopback, multicast and reserved (RFC 6890).
+ * IPv6: loopback and what embeds IPv4, multicast, and link-local, which every link has.
+ */
+const NOT_UNICAST = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/8", "fe80::/10", "ff00::/8"].map((text) =>
+  parseSubnet(text),
+)
+/** The smallest subnets with room for the gateway and an endpoint. */
+const LONGEST_PREFIX: Record<Family, number> = { 4: 30, 6: 126 }
+const PRIVATE_EXAMPLES: Record<Family, string> = { 4: "10.65.10.0/24", 6: "fd00:65:10::/64" }
 
 /** Errors: `subnet_invalid` when the subnet is too small for an endpoint or not unicast. */
-export function checkSubnet(subnet: Cidr): void {
-  const text = formatCidr(subnet)
-  if (subnet.prefix > LONGEST_PREFIX) {
+export function checkSubnet(subnet: Subnet): void {
+  const text = formatSubnet(subnet)
+  const longest = LONGEST_PREFIX[subnet.family]
+  if (subnet.prefix > longest) {
     throw new OvlError("subnet_invalid", `subnet ${text}: too small for a gateway and an endpoint`, {
       kind: "usage",
-      hint: `the smallest has the prefix length ${LONGEST_PREFIX}`,
+      hint: `the smallest has the prefix length ${longest}`,
     })
   }
-  const clash = NOT_UNICAST.find((reserved) => overlaps(reserved, subnet))
+  const clash = NOT_UNICAST.find((reserved) => subnetsOverlap(reserved, subnet))
   if (!clash) return
-  throw new OvlError("subnet_invalid", `subnet ${text}: overlaps ${formatCidr(clash)}, which no host can have`, {
+  throw new OvlError("subnet_invalid", `subnet ${text}: overlaps ${formatSubnet(clash)}, which no host can have`, {
     kind: "usage",
-    hint: "choose one of the private ranges, such as 10.65.10.0/24",
+    hint: `choose one of the private ranges, such as ${PRIVATE_EXAMPLES[subnet.family]}`,
   })
 }
 
-/** The gateway asked for, or the first address. Errors: `gateway_invalid`. */
-export function chooseGateway(subnet: Cidr, asked: string | undefined): number {
-  if (asked === undefined) return firstHost(subnet)
-  const address = parseIpv4(asked)
-  const why = address === null ? "not an IPv4 address" : whyNotHost(subnet, address)
-  if (address !== null && why === null) return address
+/** The gateway asked for, or the first address, as canonical text. Errors: `gateway_invalid`. */
+export function chooseGateway(subnet: Subnet, asked: string | undefined): string {
+  const first = formatIp({ family: subnet.family, value: firstHostIp(subnet) })
+  if (asked === undefined) return first
+  const ip = parseIp(asked)
+  const own = ip?.family === subnet.family ? ip : null
+  const why = own === null ? `not an IPv${subnet.family} address` : whyNoHost(subnet, own)
+  if (own !== null && why === null) return formatIp(own)
   throw new OvlError("gateway_invalid", `gateway ${asked}: ${why}`, {
-    kind: address === null ? "usage" : "invalid",
-    hint: `leave it out to get ${formatIpv4(firstHost(subnet))}`,
+    kind: own === null ? "usage" : "invalid",
+    hint: `leave it out to get ${first}`,
   })
 }
 
-/** Errors: `ip_range_invalid` when the range lies outside the subnet, or leaves no address for an endpoint. */
-export function checkIpRange(subnet: Cidr, gateway: number, asked: string): string {
-  const range = parseCidr(asked, "ip_range_invalid")
-  const text = formatCidr(range)
+/** Errors: `ip_range_invalid` when the range lies in none of the subnets, or leaves no address for an endpoint. */
+export function checkIpRange(subnets: NetworkRecord["subnets"], asked: string): string {
+  const range = parseSubnet(asked, "ip_range_invalid")
+  const text = formatSubnet(range)
+  const own = subnets.find(({ subnet }) => parseSubnet(subnet).family === range.family) ?? subnets[0]
   const refuse = (why: string) =>
     new OvlError("ip_range_invalid", `ip range ${text}: ${why}`, {
       kind: "invalid",
-      hint: `choose a part of ${formatCidr(subnet)}`,
+      hint: `choose a part of ${own?.subnet}`,
     })
-  if (!containsCidr(subnet, range)) throw refuse(`outside the subnet ${formatCidr(subnet)}`)
-  const record = { subnets: [{ subnet: formatCidr(subnet), gateway: formatIpv4(gateway) }], ipRange: text }
-  if (poolCapacity(addressPool(record)) < 1) throw refuse("has no address for an endpoint")
+  if (!own || !holdsSubnet(parseSubnet(own.subnet), range)) throw refuse(`outside the subnet ${own?.subnet}`)
+  const pool = poolFor(addressPools({ subnets, ipRange: text }), own.gateway)
+  if (!pool || poolCapacity(pool) < 1) throw refuse("has no address for an endpoint")
   return text
 }
+
+/**
+ * The subnets that were asked for, checked, with their gateways, IPv4 first whatever the order was; null when one is to
+ * be chosen. Errors: subnet_invalid, gateway_invalid, ip_range_invalid, not_available for two of one family.
+ */
+export function askedSubnets(spec: Pick<NetworkSpec, "subnets" | "ipRange">): AskedSubnets | null {
+  const asked = spec.subnets ?? []
+  if (asked.length === 0) {
+    if (spec.ipRange === undefined) return null
+    throw new OvlError("ip_range_invalid", `ip range ${spec.ipRange}: there is no subnet for it to be a part of`, {
+      kind: "usage",
+      hint: "name the subnet with --subnet",
+    })
+  }
+  const chosen = asked.map(({ subnet: text, gateway }) => {
+    const subnet = parseSubnet(text)
+    checkSubnet(subnet)
+    return { family: subnet.family, subnet: formatSubnet(subnet), gateway: chooseGateway(subnet, gateway) }
+  })
+  if (new Set(chosen.map(({ family }) => family)).size < chosen.length) {
+    throw notAvailable("several subnets of one family in one network")
+  }
+  chosen.sort((a, b) => a.family - b.family)
+  const subnets = chosen.map(({ subnet, gateway }) => ({ subnet, gateway }))
+  return { subnets, ipRange: spec.ipRange === undefined ? null : checkIpRange(subnets, spec.ipRange) }
+}
+
+export type AskedSubnets = Pick<NetworkRecord, "subnets" | "ipRange">

@@ -4,6 +4,7 @@
  */
 import { ETHERNET_MTU_BYTES, MTU_MIN_BYTES, VXLAN_OVERHEAD_V4_BYTES, VXLAN_OVERHEAD_V6_BYTES } from "../base/limits.ts"
 import type { Catalog } from "./catalog.ts"
+import { familyOf } from "./address.ts"
 import { isIpv6 } from "./cidr.ts"
 import type { EndpointRecord, EndpointView } from "./endpoint.ts"
 import type { NetworkRecord, NetworkView } from "./network.ts"
@@ -67,7 +68,7 @@ export function endpointView(catalog: Catalog, endpoint: EndpointRecord): Endpoi
     node: node?.name ?? endpoint.nodeId,
     vtep: node?.address ?? "",
     ip: endpoint.ip,
-    ip6: null,
+    ip6: endpoint.ip6 ?? (familyOf(endpoint.ip) === 6 ? endpoint.ip : null),
     mac: endpoint.mac,
     ifname: endpoint.ifname,
     netns: endpoint.netns,

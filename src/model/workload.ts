@@ -9,6 +9,7 @@ export const runSpecSchema = z.strictObject({
   name: nameSchema.optional(),
   hostname: nameSchema.optional(),
   ip: z.string().optional(),
+  ip6: z.string().optional(),
   mac: z.string().optional(),
   env: z.array(z.string()).optional(),
   command: z.array(z.string()).optional(),

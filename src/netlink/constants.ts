@@ -2,8 +2,10 @@
 
 // netlink.h
 export const NETLINK_ROUTE = 0
+export const NETLINK_NETFILTER = 12
 export const SOL_NETLINK = 270
 export const NETLINK_ADD_MEMBERSHIP = 1
+export const NETLINK_LISTEN_ALL_NSID = 8
 export const NETLINK_CAP_ACK = 10
 export const NETLINK_EXT_ACK = 11
 export const NETLINK_GET_STRICT_CHK = 12
@@ -52,7 +54,11 @@ export const RTNLGRP_IPV4_IFADDR = 5
 export const RTNLGRP_IPV4_ROUTE = 7
 export const RTNLGRP_IPV6_IFADDR = 9
 export const RTNLGRP_IPV6_ROUTE = 11
+export const RTNLGRP_IPV4_NETCONF = 24
+export const RTNLGRP_IPV6_NETCONF = 25
 export const RTNLGRP_NSID = 28
+/** include/uapi/linux/netfilter/nfnetlink.h */
+export const NFNLGRP_NFTABLES = 7
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3
 export const RTA_DST = 1
 export const RTA_OIF = 4

@@ -11,6 +11,7 @@ import {
   NDA_PORT,
   NDA_VLAN,
   NDA_VNI,
+  NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_REPLACE,
   NTF_EXT_LEARNED,
@@ -83,6 +84,18 @@ export function replace(target: RequestTarget, row: FdbSpec): void {
   putNdmsg(writer, AF_BRIDGE, row.index, state, onMaster ? NTF_MASTER : NTF_SELF)
   writer.attributeMac(NDA_LLADDR, row.mac)
   if (row.dst !== undefined) writer.attributeAddress(NDA_DST, row.dst)
+  target.end()
+}
+
+/**
+ * One destination more for a MAC in a vxlan's own table, which only the all-zero MAC may have: there it is where frames
+ * without a row go. A destination that it has already stays as it is.
+ */
+export function append(target: RequestTarget, row: { index: number; mac: string; dst: string }): void {
+  const writer = target.begin(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND)
+  putNdmsg(writer, AF_BRIDGE, row.index, STATES.permanent, NTF_SELF)
+  writer.attributeMac(NDA_LLADDR, row.mac)
+  writer.attributeAddress(NDA_DST, row.dst)
   target.end()
 }
 

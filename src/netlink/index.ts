@@ -12,6 +12,8 @@ export type { Monitor, MonitorEvent, MonitorGroup, MonitorOptions } from "./moni
 export { openMonitor } from "./monitor.ts"
 export * as neigh from "./neigh.ts"
 export type { Neighbour, NeighbourSpec, NeighbourState } from "./neigh.ts"
+export type { Notice, NoticeKind } from "./notices.ts"
+export { Notices } from "./notices.ts"
 export * as nsid from "./nsid.ts"
 export type { BridgePort } from "./port.ts"
 export * as route from "./route.ts"

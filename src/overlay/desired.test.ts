@@ -37,7 +37,7 @@ describe("a network on this node", () => {
       ["veth2", "02:42:0a:41:0a:02"],
     ])
     expect([...(state?.peers.values() ?? [])]).toEqual([
-      { ip: "10.65.10.3", mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52" },
+      { ips: ["10.65.10.3"], mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52", pinned: false },
     ])
   })
 

@@ -2,9 +2,16 @@
  * What this node's kernel should hold, as a function of the catalog: for each network that has an endpoint here its
  * hidden namespace, ports and peers; the egress bridge; the host's rules. Nothing is remembered between two calls.
  */
-import { EGRESS_PORT_INDEX_BASE, OVERLAY_PORT_INDEX_BASE, VXLAN_PORT } from "../base/limits.ts"
+import {
+  EGRESS_PORT_INDEX_BASE,
+  IPV6_POOL_MAX_ADDRESSES,
+  OVERLAY_PORT_FAR_INDEX_BASE,
+  OVERLAY_PORT_INDEX_BASE,
+  VXLAN_PORT,
+} from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
-import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
+import { bareIp, familyOf, parseIp } from "../model/address.ts"
+import { formatCidr, parseInterfaceAddress, parseIpv4, subnetOf } from "../model/cidr.ts"
 import {
   type EgressState,
   egressDevice,
@@ -15,11 +22,12 @@ import {
   type PeerState,
   type PortState,
 } from "../model/dataplane.ts"
-import type { EndpointRecord } from "../model/endpoint.ts"
-import { macOfIpv4, vethMac, vxlanMac } from "../model/mac.ts"
+import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
+import { linkLocalOf, macOfIpv4, macOfIpv6, vethMac, vxlanMac } from "../model/mac.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import { networkMtu } from "../model/views.ts"
 import { forwardingDevices, guardedDevices } from "./egress.ts"
+import { EGRESS_PORT_FLAGS, isIpv6Text, MULTICAST_PORT_FLAGS, OVERLAY_PORT_FLAGS } from "./steps.ts"
 
 /** Whose view it is. `absent` names local endpoints whose workload namespace is gone: no port is wanted for them. */
 export interface Viewpoint {
@@ -43,11 +51,13 @@ export function desiredNetwork(catalog: Catalog, view: Viewpoint, networkId: str
   const ports = new Map<string, PortState>()
   const peers = new Map<string, PeerState>()
   for (const endpoint of catalog.endpointsOf(networkId)) {
-    if (isLocalPort(endpoint, view)) ports.set(endpoint.id, overlayPort(endpoint, base.mtu))
+    if (isLocalPort(endpoint, view)) ports.set(endpoint.id, overlayPort(endpoint, base))
     const peer = peerOf(catalog, view.nodeId, endpoint)
-    if (peer) peers.set(peer.ip, peer)
+    if (peer) peers.set(peer.mac, peer)
   }
-  return ports.size === 0 ? null : { ...base, ports, peers }
+  const flood = new Set<string>()
+  if (base.multicast) for (const { vtep } of peers.values()) flood.add(vtep)
+  return ports.size === 0 ? null : { ...base, ports, peers, flood }
 }
 
 /** A network's own objects on this node, whether or not it has endpoints; null where network or node is not known. */
@@ -55,7 +65,7 @@ export function networkBase(
   catalog: Catalog,
   nodeId: string,
   networkId: string,
-): Omit<NetworkState, "ports" | "peers"> | null {
+): Omit<NetworkState, "ports" | "peers" | "flood"> | null {
   const network = catalog.networks.get(networkId)
   const node = catalog.nodes.get(nodeId)
   if (!network || !node) return null
@@ -70,9 +80,16 @@ export function networkBase(
     port: VXLAN_PORT,
     mtu: networkMtu(catalog, network),
     // The same on every node, so that a workload that moves keeps its gateway.
-    bridge: { mac: macOfIpv4(parseInterfaceAddress(first).address), addresses: gateways },
+    bridge: { mac: gatewayMac(bareIp(first)), addresses: gateways },
     vxlan: { mac: vxlanMac(networkId, nodeId) },
+    ipv6: gateways.some(isIpv6Text),
+    multicast: network.multicast,
   }
+}
+
+function gatewayMac(gateway: string): string {
+  const ipv4 = parseIpv4(gateway)
+  return ipv4 === null ? macOfIpv6(gateway) : macOfIpv4(ipv4)
 }
 
 function gatewayAddresses(network: NetworkRecord): string[] {
@@ -88,35 +105,53 @@ export function peerOf(catalog: Catalog, nodeId: string, endpoint: EndpointRecor
   if (endpoint.nodeId === nodeId) return null
   const node = catalog.nodes.get(endpoint.nodeId)
   if (node?.state !== "member") return null
-  return { ip: bareAddress(endpoint.ip), mac: endpoint.mac, vtep: node.address }
-}
-
-function bareAddress(withPrefix: string): string {
-  const slash = withPrefix.indexOf("/")
-  return slash < 0 ? withPrefix : withPrefix.slice(0, slash)
+  const pinned = catalog.networks.get(endpoint.networkId)?.multicast ?? false
+  return { ips: addressesOf(endpoint).map(bareIp), mac: endpoint.mac, vtep: node.address, pinned }
 }
 
 /**
  * The port of a local endpoint. `vethN` has the address's place in its subnet for N: unique in the network because the
  * address is, and the same on every start.
  */
-export function overlayPort(endpoint: EndpointRecord, mtu: number): PortState {
-  const address = parseInterfaceAddress(endpoint.ip)
-  const place = address.address - subnetOf(address).address
+export function overlayPort(
+  endpoint: EndpointRecord,
+  { mtu, multicast }: Pick<NetworkState, "mtu" | "multicast">,
+): PortState {
+  const addresses = addressesOf(endpoint)
   return {
     endpointId: endpoint.id,
-    device: `veth${place}`,
-    index: OVERLAY_PORT_INDEX_BASE + place,
+    ...portName(endpoint),
     mac: vethMac(endpoint.id),
+    flags: multicast ? MULTICAST_PORT_FLAGS : OVERLAY_PORT_FLAGS,
     workload: {
       netns: endpoint.netns ?? "",
       ifname: endpoint.ifname,
       mac: endpoint.mac,
       mtu,
-      addresses: [endpoint.ip],
+      // Neighbour discovery wants a link-local address to ask from; this one needs no question whether it is free.
+      addresses: addresses.some(isIpv6Text) ? [...addresses, linkLocalOf(endpoint.mac)] : addresses,
       routes: [],
     },
   }
+}
+
+/** An IPv6 address that was asked for may lie too far out to be a name's number: then the endpoint's id stands for it. */
+function portName({ id, ip }: EndpointRecord): Pick<PortState, "device" | "index"> {
+  const place = placeInSubnet(ip)
+  if (place <= IPV6_POOL_MAX_ADDRESSES) {
+    return { device: `veth${place}`, index: OVERLAY_PORT_INDEX_BASE + Number(place) }
+  }
+  return { device: `veth${id.slice(0, 10)}x`, index: OVERLAY_PORT_FAR_INDEX_BASE + Number.parseInt(id.slice(0, 7), 16) }
+}
+
+function placeInSubnet(address: string): bigint | number {
+  if (familyOf(address) === 4) {
+    const own = parseInterfaceAddress(address)
+    return own.address - subnetOf(own).address
+  }
+  const value = parseIp(bareIp(address))?.value ?? 0n
+  const hostBits = 128n - BigInt(address.split("/")[1] ?? "128")
+  return value & ((1n << hostBits) - 1n)
 }
 
 /** The egress port of a local endpoint, which must have one: MAC 02:42 and the address, and the default route. */
@@ -129,6 +164,7 @@ export function egressPort(endpoint: EndpointRecord, mtu: number): PortState | n
     device: egressDevice(endpoint.id),
     index: EGRESS_PORT_INDEX_BASE + address.address - subnetOf(address).address,
     mac: vethMac(`egress/${endpoint.id}`),
+    flags: EGRESS_PORT_FLAGS,
     workload: {
       netns: endpoint.netns ?? "",
       ifname: egress.ifname,

@@ -1,8 +1,9 @@
 /** A small cluster for tests: two nodes, a network, endpoints on both. Not part of the program. */
 import { Catalog } from "../model/catalog.ts"
-import { formatIpv4, parseInterfaceAddress, parseIpv4 } from "../model/cidr.ts"
+import { bareIp } from "../model/address.ts"
+import { formatIpv4, parseIpv4 } from "../model/cidr.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
-import { macOfIpv4 } from "../model/mac.ts"
+import { macOfIpv4, macOfIpv6 } from "../model/mac.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
 
@@ -62,7 +63,7 @@ export function endpointRecord(
     workload: `w${number}`,
     name: `w${number}`,
     ip,
-    mac: macOfIpv4(parseInterfaceAddress(ip).address),
+    mac: macOf(bareIp(ip)),
     ifname: "eth0",
     netns: `/run/netns/w${number}`,
     netnsId: null,
@@ -72,6 +73,11 @@ export function endpointRecord(
     created: CREATED,
     ...given,
   }
+}
+
+function macOf(address: string): string {
+  const ipv4 = parseIpv4(address)
+  return ipv4 === null ? macOfIpv6(address) : macOfIpv4(ipv4)
 }
 
 export function catalogOf(parts: {

@@ -9,13 +9,12 @@ import {
   type PortState,
 } from "../model/dataplane.ts"
 import type { LinkChange, Operation } from "../model/operation.ts"
+import { enableIpv6, isIpv6Text } from "./steps.ts"
 
 /** Where the ports are, and how one is made from nothing. */
 export interface PortPlace {
   ns: NamespacePath
   master: string
-  flags: PortFlags
-  mtu: number
   add: (port: PortState) => Operation[]
 }
 
@@ -62,7 +61,7 @@ function repairPort(place: PortPlace, wanted: PortState, observed: ObservedPort)
   if (Object.keys(change).length > 0) operations.push({ op: "link-set", ns, name, ...change })
   // Leaving a bridge loses a port its flags and rows.
   const rejoined = change.master !== undefined
-  if (rejoined || !sameFlags(observed.flags, place.flags)) operations.push({ op: "port-set", ns, name, ...place.flags })
+  if (rejoined || !sameFlags(observed.flags, wanted.flags)) operations.push({ op: "port-set", ns, name, ...wanted.flags })
   for (const mac of observed.staticMacs) {
     if (!rejoined && mac !== wanted.workload.mac) operations.push({ op: "fdb-del", ns, name, mac, dst: null })
   }
@@ -89,9 +88,10 @@ export function planInterface(endpointId: string, wanted: InterfaceState, observ
   if (observed.mtu !== wanted.mtu) change.mtu = wanted.mtu
   if (!observed.up) Object.assign(change, { quietIpv6: true, up: true } satisfies LinkChange)
   if (Object.keys(change).length > 0) operations.push({ op: "link-set", ns, name, ...change })
-  for (const address of wanted.addresses) {
-    if (!observed.addresses.includes(address)) operations.push({ op: "addr-add", ns, name, address })
-  }
+  const missing = wanted.addresses.filter((address) => !observed.addresses.includes(address))
+  // Whoever switched IPv6 off took its addresses.
+  if (missing.some(isIpv6Text)) operations.push(...enableIpv6(ns, name))
+  for (const address of missing) operations.push({ op: "addr-add", ns, name, address })
   for (const { dst, via } of wanted.routes) {
     if (!observed.routes.some((route) => route.dst === dst && route.via === via)) {
       operations.push({ op: "route-replace", ns, name, dst, via })

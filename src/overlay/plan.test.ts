@@ -77,7 +77,7 @@ describe("a network", () => {
 })
 
 describe("one endpoint", () => {
-  const before = { ip: "10.65.10.3", mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52" }
+  const before = { ips: ["10.65.10.3"], mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52", pinned: false }
 
   test("that moves to another node is replaced in place", () => {
     expect(text(changePeer(NS, before, { ...before, vtep: "192.168.1.53" }))).toEqual([

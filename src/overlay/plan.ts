@@ -10,6 +10,7 @@ import {
   BRIDGE_NAME,
   EGRESS_BRIDGE_NAME,
   type EgressState,
+  FLOOD_MAC,
   HOST_NAMESPACE,
   type HostFacts,
   type NetworkState,
@@ -27,15 +28,17 @@ import {
   addBridge,
   addEgress,
   addEgressPort,
+  addFlood,
   addNetwork,
   addPeer,
   addPort,
   addVxlan,
   closeEgressIpv6,
-  EGRESS_PORT_FLAGS,
+  disableIpv6,
+  enableIpv6,
   markLoopback,
-  OVERLAY_PORT_FLAGS,
   removeEgress,
+  removeFlood,
   removeNetwork,
   silenceNamespace,
   switchForwarding,
@@ -60,7 +63,7 @@ export function planNetwork(
   const ns = desired.netns
   const bridge = planBridge(desired, observed)
   const vxlan = planVxlan(desired, observed)
-  const ports = { ns, master: BRIDGE_NAME, flags: OVERLAY_PORT_FLAGS, mtu: desired.mtu, add: addPort.bind(null, ns) }
+  const ports = { ns, master: BRIDGE_NAME, add: addPort.bind(null, ns) }
   const marked = observed.networkId === desired.networkId && observed.loopbackUp
   return [
     ...(observed.ipv6Off ? [] : [silenceNamespace(desired)]),
@@ -99,8 +102,14 @@ function planBridge(desired: NetworkState, observed: ObservedNetwork): Operation
   const change = changeOf(bridge, { mac: desired.bridge.mac, mtu: desired.mtu })
   return [
     ...(change ? [{ op: "link-set", ns, name: BRIDGE_NAME, ...change } as const] : []),
+    ...planIpv6(ns, BRIDGE_NAME, desired.ipv6, bridge.ipv6),
     ...planAddresses(ns, BRIDGE_NAME, desired.bridge.addresses, bridge.addresses),
   ]
+}
+
+function planIpv6(ns: string, name: string, wanted: boolean, observed: boolean): Operation[] {
+  if (wanted === observed) return []
+  return wanted ? enableIpv6(ns, name) : [disableIpv6(ns, name)]
 }
 
 /** Unwanted ones go first, as one of them may stand in the way. */
@@ -133,6 +142,7 @@ function planVxlan(desired: NetworkState, observed: ObservedNetwork): { operatio
     flags.isolated !== VXLAN_PORT_FLAGS.isolated
   const operations: Operation[] = []
   if (change) operations.push({ op: "link-set", ns, name: VXLAN_NAME, ...change })
+  operations.push(...planIpv6(ns, VXLAN_NAME, desired.ipv6, vxlan.ipv6))
   if (flagsWrong) operations.push({ op: "port-set", ns, name: VXLAN_NAME, ...VXLAN_PORT_FLAGS })
   return { operations, kept: true }
 }
@@ -150,42 +160,73 @@ function isSameTunnel(desired: NetworkState, vxlan: ObservedVxlan): boolean {
     vxlan.local === desired.vtep &&
     vxlan.port === desired.port &&
     !vxlan.learning &&
-    vxlan.proxy
+    vxlan.proxy === !desired.multicast
   )
 }
 
 /** FDB and neighbour rows by difference. Deletions come first: an address may have gone from one MAC to another. */
 function planRows(desired: NetworkState, observed: ObservedNetwork | null): Operation[] {
   const ns = desired.netns
-  if (observed === null) return [...desired.peers.values()].flatMap((peer) => addPeer(ns, peer))
-  const byMac = new Map<string, PeerState>()
-  for (const peer of desired.peers.values()) byMac.set(peer.mac, peer)
+  if (observed === null) {
+    const floods = [...desired.flood].map((vtep) => addFlood(ns, vtep))
+    return [...[...desired.peers.values()].flatMap((peer) => addPeer(ns, peer)), ...floods]
+  }
+  const name = VXLAN_NAME
   const deletions: Operation[] = []
+  const additions: Operation[] = []
   const rightMacs = new Set<string>()
+  const flooded = new Set<string>()
   for (const row of observed.fdb) {
-    const peer = byMac.get(row.mac)
-    if (peer === undefined || peer.vtep !== row.dst) {
+    const peer = desired.peers.get(row.mac)
+    if (row.mac === FLOOD_MAC) {
+      if (desired.flood.has(row.dst)) flooded.add(row.dst)
+      else deletions.push(removeFlood(ns, row.dst))
+    } else if (peer === undefined || peer.vtep !== row.dst) {
       // A row with a wrong destination is replaced, unless the right one stands beside it.
-      deletions.push({ op: "fdb-del", ns, name: VXLAN_NAME, mac: row.mac, dst: row.dst })
+      deletions.push({ op: "fdb-del", ns, name, mac: row.mac, dst: row.dst })
     } else if (row.permanent) rightMacs.add(row.mac)
   }
-  const rightAddresses = new Set<string>()
-  for (const row of observed.neighbours) {
-    const peer = desired.peers.get(row.ip)
-    if (peer === undefined) {
-      deletions.push({ op: "neigh-del", ns, name: VXLAN_NAME, ip: row.ip, mac: row.mac ?? "" })
-    } else if (row.permanent && row.mac === peer.mac) rightAddresses.add(row.ip)
-  }
-  const additions: Operation[] = []
   for (const peer of desired.peers.values()) {
-    if (!rightMacs.has(peer.mac)) {
-      additions.push({ op: "fdb-replace", ns, name: VXLAN_NAME, mac: peer.mac, dst: peer.vtep })
-    }
-    if (!rightAddresses.has(peer.ip)) {
-      additions.push({ op: "neigh-replace", ns, name: VXLAN_NAME, ip: peer.ip, mac: peer.mac })
-    }
+    if (!rightMacs.has(peer.mac)) additions.push({ op: "fdb-replace", ns, name, mac: peer.mac, dst: peer.vtep })
   }
-  return [...deletions, ...additions]
+  const pins = planPins(desired, observed)
+  const neighbours = planNeighbours(desired, observed)
+  const floods = [...desired.flood].filter((vtep) => !flooded.has(vtep)).map((vtep) => addFlood(ns, vtep))
+  return [...deletions, ...neighbours.deletions, ...additions, ...pins, ...neighbours.additions, ...floods]
+}
+
+function planNeighbours(desired: NetworkState, observed: ObservedNetwork) {
+  const { netns: ns, peers } = desired
+  const wanted = new Map<string, string>()
+  for (const { ips, mac } of peers.values()) for (const ip of ips) wanted.set(ip, mac)
+  const deletions: Operation[] = []
+  const additions: Operation[] = []
+  const right = new Set<string>()
+  for (const row of observed.neighbours) {
+    const mac = wanted.get(row.ip)
+    if (mac === undefined) {
+      deletions.push({ op: "neigh-del", ns, name: VXLAN_NAME, ip: row.ip, mac: row.mac ?? "" })
+    } else if (row.permanent && row.mac === mac) right.add(row.ip)
+  }
+  for (const [ip, mac] of wanted) {
+    if (!right.has(ip)) additions.push({ op: "neigh-replace", ns, name: VXLAN_NAME, ip, mac })
+  }
+  return { deletions, additions }
+}
+
+/** The bridge's own rows for peers. With its port they are lost; those of a bridge that is made again are none. */
+function planPins(desired: NetworkState, observed: ObservedNetwork): Operation[] {
+  const ns = desired.netns
+  const lost = bridgeIsRemade(observed) || observed.vxlan?.master !== BRIDGE_NAME
+  const present = new Set(lost ? [] : observed.vxlan?.staticMacs)
+  const operations: Operation[] = []
+  for (const mac of present) {
+    if (!desired.peers.get(mac)?.pinned) operations.push({ op: "fdb-del", ns, name: VXLAN_NAME, mac, dst: null })
+  }
+  for (const { mac, pinned } of desired.peers.values()) {
+    if (pinned && !present.has(mac)) operations.push({ op: "fdb-replace", ns, name: VXLAN_NAME, mac, dst: null })
+  }
+  return operations
 }
 
 /** As `planNetwork`, for the egress bridge. With `desired` null everything of it goes, remembered sysctls included. */
@@ -200,7 +241,7 @@ export function planEgress(
     return facts.switchedDevices.length === 0 ? [] : [{ op: "sysctl-restore", ns: HOST_NAMESPACE }]
   }
   const ns = HOST_NAMESPACE
-  const ports = { ns, master: EGRESS_BRIDGE_NAME, flags: EGRESS_PORT_FLAGS, mtu: desired.mtu, add: addEgressPort }
+  const ports = { ns, master: EGRESS_BRIDGE_NAME, add: addEgressPort }
   const forwarding = planForwarding(desired, observed, facts)
   if (observed === null) {
     return [...addEgress(desired), ...forwarding, ...[...desired.ports.values()].flatMap(addEgressPort)]

@@ -21,7 +21,9 @@ import type { Operation } from "../model/operation.ts"
 
 /** A workload's port learns nothing and gets nothing that is not for it; its MAC stands in a static row. */
 export const OVERLAY_PORT_FLAGS: PortFlags = { learning: false, flood: false, isolated: false }
-/** As that, and it cannot reach the other ports of the egress bridge. */
+/** On a multicast network: what is for nobody known may be for an address that an endpoint took on, as in VRRP. */
+export const MULTICAST_PORT_FLAGS: PortFlags = { learning: false, flood: true, isolated: false }
+/** As a workload's port, and it cannot reach the other ports of the egress bridge. */
 export const EGRESS_PORT_FLAGS: PortFlags = { learning: false, flood: false, isolated: true }
 /**
  * What is no local endpoint's leaves by vxlan1, the only port that unknown unicast is sent to. There a row leads to the
@@ -42,12 +44,42 @@ export function markLoopback(network: Pick<NetworkState, "netns" | "networkId">)
   return { op: "link-set", ns: network.netns, name: "lo", alias: mark(network.networkId), up: true }
 }
 
-type NetworkBase = Omit<NetworkState, "ports" | "peers">
+type NetworkBase = Omit<NetworkState, "ports" | "peers" | "flood">
+
+/**
+ * IPv6 on a device where it is off by default. It makes no address, takes none from routers, and asks nobody whether
+ * the ones that it is given are free: they are ours to give.
+ */
+export function enableIpv6(ns: NamespacePath, name: string): Operation[] {
+  return [{ op: "link-set", ns, name, quietIpv6: true }, ...ipv6Switches(ns, name)]
+}
+
+function ipv6Switches(ns: NamespacePath, name: string): Operation[] {
+  const switches = [
+    ["accept_ra", "0"],
+    ["autoconf", "0"],
+    ["accept_dad", "0"],
+    ["disable_ipv6", "0"],
+  ] as const
+  return switches.map(([key, value]): Operation => {
+    return { op: "sysctl", ns, key: ipv6Key(name, key), value, remember: false }
+  })
+}
+
+export function disableIpv6(ns: NamespacePath, name: string): Operation {
+  return { op: "sysctl", ns, key: ipv6Key(name, "disable_ipv6"), value: "1", remember: false }
+}
+
+/** `/` stands for the dots of a name such as eth0.100, as sysctl(8) has it. */
+function ipv6Key(device: string, key: string): string {
+  return `net.ipv6.conf.${device.replaceAll(".", "/")}.${key}`
+}
 
 export function addBridge(network: NetworkBase): Operation[] {
   const { netns: ns, mtu, bridge } = network
   return [
     { op: "bridge-add", ns, name: BRIDGE_NAME, mac: bridge.mac, mtu, alias: mark(network.networkId) },
+    ...(network.ipv6 ? enableIpv6(ns, BRIDGE_NAME) : []),
     ...bridge.addresses.map((address): Operation => ({ op: "addr-add", ns, name: BRIDGE_NAME, address })),
     { op: "link-set", ns, name: BRIDGE_NAME, up: true },
   ]
@@ -67,7 +99,9 @@ export function addVxlan(network: NetworkBase): Operation[] {
       mtu,
       master: BRIDGE_NAME,
       alias: mark(network.networkId),
+      proxy: !network.multicast,
     },
+    ...(network.ipv6 ? enableIpv6(ns, VXLAN_NAME) : []),
     { op: "port-set", ns, name: VXLAN_NAME, ...VXLAN_PORT_FLAGS },
   ]
 }
@@ -76,6 +110,7 @@ export function addVxlan(network: NetworkBase): Operation[] {
 export function addNetwork(network: Omit<NetworkState, "ports">): Operation[] {
   const rows: Operation[] = []
   for (const peer of network.peers.values()) rows.push(...addPeer(network.netns, peer))
+  for (const vtep of network.flood) rows.push(addFlood(network.netns, vtep))
   return [...addNamespace(network), ...addBridge(network), ...addVxlan(network), ...rows]
 }
 
@@ -84,33 +119,70 @@ export function removeNetwork(ns: NamespacePath, links: readonly string[]): Oper
   return [...links.map((name): Operation => ({ op: "link-del", ns, name })), { op: "netns-del", ns }]
 }
 
-export function addPeer(ns: NamespacePath, peer: PeerState): Operation[] {
+export function addPeer(ns: NamespacePath, { ips, mac, vtep, pinned }: PeerState): Operation[] {
+  const name = VXLAN_NAME
   return [
-    { op: "fdb-replace", ns, name: VXLAN_NAME, mac: peer.mac, dst: peer.vtep },
-    { op: "neigh-replace", ns, name: VXLAN_NAME, ip: peer.ip, mac: peer.mac },
+    { op: "fdb-replace", ns, name, mac, dst: vtep },
+    ...(pinned ? [{ op: "fdb-replace", ns, name, mac, dst: null } as const] : []),
+    ...ips.map((ip): Operation => ({ op: "neigh-replace", ns, name, ip, mac })),
   ]
 }
 
-export function removePeer(ns: NamespacePath, peer: PeerState): Operation[] {
+export function removePeer(ns: NamespacePath, { ips, mac, vtep, pinned }: PeerState): Operation[] {
+  const name = VXLAN_NAME
   return [
-    { op: "neigh-del", ns, name: VXLAN_NAME, ip: peer.ip, mac: peer.mac },
-    { op: "fdb-del", ns, name: VXLAN_NAME, mac: peer.mac, dst: peer.vtep },
+    ...ips.map((ip): Operation => ({ op: "neigh-del", ns, name, ip, mac })),
+    ...(pinned ? [{ op: "fdb-del", ns, name, mac, dst: null } as const] : []),
+    { op: "fdb-del", ns, name, mac, dst: vtep },
   ]
+}
+
+export function addFlood(ns: NamespacePath, vtep: string): Operation {
+  return { op: "flood-add", ns, name: VXLAN_NAME, dst: vtep }
+}
+
+export function removeFlood(ns: NamespacePath, vtep: string): Operation {
+  return { op: "flood-del", ns, name: VXLAN_NAME, dst: vtep }
 }
 
 /** The rows that one endpoint's change means; null stands for no row. Nothing where nothing changes. */
 export function changePeer(ns: NamespacePath, before: PeerState | null, after: PeerState | null): Operation[] {
   if (before === null) return after === null ? [] : addPeer(ns, after)
   if (after === null) return removePeer(ns, before)
-  const same = before.ip === after.ip && before.mac === after.mac && before.vtep === after.vtep
-  if (same) return []
-  if (before.ip === after.ip && before.mac === after.mac) return addPeer(ns, after)
+  const sameRows = before.ips.join() === after.ips.join() && before.mac === after.mac && before.pinned === after.pinned
+  if (sameRows && before.vtep === after.vtep) return []
+  if (sameRows) return addPeer(ns, after)
   return [...removePeer(ns, before), ...addPeer(ns, after)]
+}
+
+/**
+ * What one endpoint's change means for where a multicast network floods. `counts`, the endpoints behind each VTEP, is
+ * brought up to date.
+ */
+export function changeFlood(
+  ns: NamespacePath,
+  counts: Map<string, number>,
+  before: PeerState | null,
+  after: PeerState | null,
+): Operation[] {
+  if (before?.vtep === after?.vtep) return []
+  const operations: Operation[] = []
+  if (after !== null) {
+    const count = counts.get(after.vtep) ?? 0
+    if (count === 0) operations.push(addFlood(ns, after.vtep))
+    counts.set(after.vtep, count + 1)
+  }
+  if (before !== null) {
+    const count = counts.get(before.vtep) ?? 0
+    if (count > 1) counts.set(before.vtep, count - 1)
+    else if (counts.delete(before.vtep)) operations.push(removeFlood(ns, before.vtep))
+  }
+  return operations
 }
 
 /** A local endpoint's pair: the port in the hidden namespace, then the workload's interface. */
 export function addPort(ns: NamespacePath, port: PortState): Operation[] {
-  return [...addPair(ns, BRIDGE_NAME, OVERLAY_PORT_FLAGS, port), ...configureInterface(port)]
+  return [...addPair(ns, BRIDGE_NAME, port), ...configureInterface(port)]
 }
 
 /** The egress bridge, before any port; its IPv6 is off, as it would be a way to the host past the rules. */
@@ -146,22 +218,22 @@ export function forwardingKey(device: string): string {
 }
 
 export function addEgressPort(port: PortState): Operation[] {
-  return [...addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, EGRESS_PORT_FLAGS, port), ...configureInterface(port)]
+  return [...addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, port), ...configureInterface(port)]
 }
 
 /** Both ports of an endpoint at once: the workload's namespace is then visited once. */
 export function addEndpoint(ns: NamespacePath, port: PortState, egress: PortState | null): Operation[] {
   if (egress === null) return addPort(ns, port)
   return [
-    ...addPair(ns, BRIDGE_NAME, OVERLAY_PORT_FLAGS, port),
-    ...addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, EGRESS_PORT_FLAGS, egress),
+    ...addPair(ns, BRIDGE_NAME, port),
+    ...addPair(HOST_NAMESPACE, EGRESS_BRIDGE_NAME, egress),
     ...configureInterface(port),
     ...configureInterface(egress),
   ]
 }
 
-function addPair(ns: NamespacePath, master: string, flags: PortFlags, port: PortState): Operation[] {
-  const { workload, device: name, index } = port
+function addPair(ns: NamespacePath, master: string, port: PortState): Operation[] {
+  const { workload, device: name, index, flags } = port
   const alias = mark(port.endpointId)
   const peer = { ns: workload.netns, name: workload.ifname, mac: workload.mac }
   return [
@@ -175,10 +247,16 @@ function addPair(ns: NamespacePath, master: string, flags: PortFlags, port: Port
 function configureInterface(port: PortState): Operation[] {
   const { netns: ns, ifname: name, addresses, routes } = port.workload
   return [
+    ...(addresses.some(isIpv6Text) ? ipv6Switches(ns, name) : []),
     { op: "link-set", ns, name, alias: mark(port.endpointId), quietIpv6: true, up: true },
     ...addresses.map((address): Operation => ({ op: "addr-add", ns, name, address })),
     ...routes.map((route): Operation => ({ op: "route-replace", ns, name, dst: route.dst, via: route.via })),
   ]
+}
+
+/** Of an address that is known to be one. */
+export function isIpv6Text(address: string): boolean {
+  return address.includes(":")
 }
 
 /** Both ends go, and with them addresses, routes and rows. */

@@ -56,6 +56,12 @@ export interface RaftConfig {
   readonly disableProposalForwarding: boolean
   /** Whoever proposes changes of the configuration checks them, and the leader does not. */
   readonly disableConfChangeValidation: boolean
+  /**
+   * Lead only once one's own vote is durable, even if those of others are a majority. After a crash a server would else know
+   * nothing of the term, stand in it again, get the same votes again, and make other entries with the same terms and
+   * indexes. etcd does not wait.
+   */
+  readonly leadNeedsOwnVote: boolean
   /** Change the configuration only after an entry of one's own term is committed (Ongaro 2015). etcd does not. */
   readonly confChangeNeedsOwnCommit: boolean
   /**
@@ -86,6 +92,7 @@ const DEFAULTS: Defaults = {
   readOnly: "safe",
   disableProposalForwarding: false,
   disableConfChangeValidation: false,
+  leadNeedsOwnVote: true,
   confChangeNeedsOwnCommit: true,
   confChangeKeepsLeader: true,
   stepDownOnRemoval: true,

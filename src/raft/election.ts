@@ -95,7 +95,7 @@ export function handleVoteResponse(raft: Raft, response: Message): void {
   const result = raft.tracker.tallyVotes()
   if (result === "won") {
     if (raft.role === "preCandidate") stand(raft, "election")
-    else takeLead(raft)
+    else if (!raft.config.leadNeedsOwnVote || raft.tracker.votes.has(raft.id)) takeLead(raft)
   } else if (result === "lost") {
     raft.becomeFollower(raft.term, NONE)
   }

@@ -15,6 +15,11 @@ import { type Entry, NO_DATA, NONE, type Proposal, type Refusal } from "./types.
 export function proposeAsLeader(raft: Raft, proposals: readonly Proposal[]): Refusal | undefined {
   if (raft.tracker.get(raft.id) === undefined) return "notMember"
   if (raft.leadTransferee !== NONE) return "transferring"
+  if (!proposals.some(isConfChange)) {
+    if (!appendAsLeader(raft, proposals)) return "uncommittedFull"
+    broadcastAppend(raft)
+    return undefined
+  }
   const changes = proposals.map((proposal) => (isConfChange(proposal) ? decodeConfChange(proposal.data) : undefined))
   if (proposals.some((proposal, i) => isConfChange(proposal) && changes[i] === undefined)) return "malformed"
   const pendingBefore = raft.pendingConfIndex

@@ -85,8 +85,24 @@ export class Raft {
    * a leader counts its own log, and a candidate its own vote, only once they are on disk (etcd issue 14370).
    */
   send(draft: Message): void {
+    const { type, to, logTerm, index, entries, commit, reject, rejectHint, snapshot, context, force } = draft
     const from = draft.from === NONE ? this.id : draft.from
-    const message: Message = { ...draft, from, term: this.termOf(draft) }
+    const term = this.termOf(draft)
+    const message: Message = {
+      type,
+      to,
+      from,
+      term,
+      logTerm,
+      index,
+      entries,
+      commit,
+      reject,
+      rejectHint,
+      snapshot,
+      context,
+      force,
+    }
     if (attestsDurability(message.type)) {
       this.messagesAfterAppend.push(message)
     } else {

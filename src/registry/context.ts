@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts"
 import type { Log } from "../base/log.ts"
 import type { Random } from "../base/random.ts"
 import type { Store } from "../store/port.ts"
+import type { Replication } from "../store/replication.ts"
 import { read } from "./codec.ts"
 import type { Decisions } from "./decisions.ts"
 import { CLUSTER_KEY } from "./keys.ts"
@@ -14,6 +15,7 @@ export interface RegistryContext {
   random: Random
   log: Log
   decisions: Decisions
+  replication: Replication
 }
 
 /** What makes this cluster this cluster. */

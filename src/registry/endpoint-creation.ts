@@ -3,11 +3,21 @@
  * must still say for all of that to hold when it is committed.
  */
 import { OvlError } from "../base/errors.ts"
-import { NETWORKS_PER_WORKLOAD_MAX } from "../base/limits.ts"
-import { containsAddress, formatIpv4 } from "../model/cidr.ts"
+import { MAC_ATTEMPTS_MAX, NETWORKS_PER_WORKLOAD_MAX } from "../base/limits.ts"
+import { familyOf, holds } from "../model/address.ts"
+import { formatIpv4, parseIpv4 } from "../model/cidr.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
-import { type AddressCursor, type AddressPool, addressPool, allocate, reserve } from "../model/ipam.ts"
-import { ipv4OfMac, macInvalid, macOfIpv4 } from "../model/mac.ts"
+import {
+  type AddressPool,
+  addressPools,
+  allocate,
+  cursorOf,
+  type NetworkCursor,
+  poolFor,
+  reserve,
+  withCursor,
+} from "../model/ipam.ts"
+import { ipv4OfMac, macInvalid, macOfIpv4, macOfIpv6 } from "../model/mac.ts"
 import { DEFAULT_TENANT, endpointName, foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
@@ -24,17 +34,24 @@ import type { EndpointSpec } from "./port.ts"
 export interface EndpointWish {
   id: string
   spec: EndpointSpec
-  address: number | null
+  /** Addresses that were asked for, as canonical text: one of each family at most. */
+  asked: string[]
   mac: string | null
+}
+
+/** An address of an endpoint to be, and the pool it is from. */
+interface Chosen {
+  pool: AddressPool
+  address: string
 }
 
 /** What a network hands out during one decision. */
 interface Allotment {
   network: NetworkRecord
-  pool: AddressPool
-  cursor: AddressCursor
+  pools: AddressPool[]
+  cursor: NetworkCursor
   cursorRevision: number
-  addresses: Map<number, string>
+  addresses: Map<string, string>
   macs: Map<string, string>
 }
 
@@ -56,9 +73,8 @@ export class EndpointCreation {
   /** Addresses that were asked for come first, so that none of them is chosen for a neighbour in the same call. */
   decide(wishes: EndpointWish[]): Decision<EndpointRecord[]> {
     const byId = new Map<string, EndpointRecord>()
-    const inOrder = [...wishes.filter((w) => w.address !== null), ...wishes.filter((w) => w.address === null)]
-    const addresses = new Map(inOrder.map((wish) => [wish.id, this.#chooseAddress(wish)]))
-    for (const wish of wishes) byId.set(wish.id, this.#create(wish, addresses.get(wish.id)!))
+    for (const wish of wishes) for (const address of wish.asked) this.#reserveAddress(wish, address)
+    for (const wish of wishes) byId.set(wish.id, this.#create(wish, this.#chooseAddresses(wish)))
     for (const { network, cursor, cursorRevision } of this.#allotments.values()) {
       const key = keys.addressCursorKey(network.id)
       this.#compare.push({ key, modRevision: cursorRevision }, { key: keys.networkKey(network.id), exists: true })
@@ -76,46 +92,63 @@ export class EndpointCreation {
     const known = this.#allotments.get(networkId)
     if (known) return known
     const network = read<NetworkRecord>(this.#store, keys.networkKey(networkId))
-    const { value: cursor, modRevision } = readVersioned<AddressCursor>(this.#store, keys.addressCursorKey(networkId))
+    const { value: cursor, modRevision } = readVersioned<NetworkCursor>(this.#store, keys.addressCursorKey(networkId))
     if (!network || !cursor) throw networkNotFound(networkId)
-    const pool = addressPool(network)
-    const allotment = { network, pool, cursor, cursorRevision: modRevision, addresses: new Map(), macs: new Map() }
+    const pools = addressPools(network)
+    const allotment = { network, pools, cursor, cursorRevision: modRevision, addresses: new Map(), macs: new Map() }
     this.#allotments.set(networkId, allotment)
     return allotment
   }
 
-  #chooseAddress(wish: EndpointWish): number {
+  #reserveAddress(wish: EndpointWish, address: string): void {
     const allotment = this.#allotment(wish.spec.networkId)
-    const { network, pool, cursor } = allotment
-    const owner = (address: number) => {
-      return allotment.addresses.get(address) ?? read<string>(this.#store, keys.addressKey(network.id, address))
-    }
-    if (wish.address === null) {
-      const chosen = allocate(pool, cursor, (address) => owner(address) !== undefined)
-      allotment.cursor = chosen.cursor
-      allotment.addresses.set(chosen.address, wish.id)
-      return chosen.address
-    }
-    const reserved = reserve(pool, cursor, wish.address)
-    const taker = owner(wish.address)
-    if (taker !== undefined) throw addressTaken(wish.address, network, this.#nameOf(taker))
-    allotment.cursor = reserved
-    allotment.addresses.set(wish.address, wish.id)
-    return wish.address
+    const { network, pools, cursor } = allotment
+    const pool = poolFor(pools, address)
+    if (!pool) throw familyMissing(address, network)
+    const reserved = reserve(pool, cursorOf(cursor, pool), address)
+    const taker = this.#ownerOf(allotment, address)
+    if (taker !== undefined) throw addressTaken(address, network, this.#nameOf(taker))
+    allotment.cursor = withCursor(cursor, pool, reserved)
+    allotment.addresses.set(address, wish.id)
   }
 
-  #create(wish: EndpointWish, address: number): EndpointRecord {
+  #ownerOf({ network, addresses }: Allotment, address: string): string | undefined {
+    return addresses.get(address) ?? read<string>(this.#store, keys.addressKey(network.id, address))
+  }
+
+  /** One of each subnet: what was asked for, or the next one. */
+  #chooseAddresses(wish: EndpointWish): Chosen[] {
+    const allotment = this.#allotment(wish.spec.networkId)
+    return allotment.pools.map((pool) => {
+      const asked = wish.asked.find((address) => familyOf(address) === pool.subnet.family)
+      return { pool, address: asked ?? this.#nextAddress(allotment, pool, wish.id) }
+    })
+  }
+
+  #nextAddress(allotment: Allotment, pool: AddressPool, id: string): string {
+    const isTaken = (address: string) => this.#ownerOf(allotment, address) !== undefined
+    const { address, cursor } = allocate(pool, cursorOf(allotment.cursor, pool), isTaken)
+    allotment.cursor = withCursor(allotment.cursor, pool, cursor)
+    allotment.addresses.set(address, id)
+    return address
+  }
+
+  #create(wish: EndpointWish, chosen: readonly Chosen[]): EndpointRecord {
     const { spec, id } = wish
-    const { network, pool } = this.#allotment(spec.networkId)
+    const allotment = this.#allotment(spec.networkId)
+    const { network } = allotment
     this.#useNode(spec.nodeId)
+    if (this.#store.get(keys.endpointKey(id)))
+      throw new OvlError("id_taken", `endpoint ${spec.name}: its id is in use`, { kind: "conflict" })
     const endpoint: EndpointRecord = {
       id,
       networkId: network.id,
       nodeId: spec.nodeId,
       workload: spec.workload,
       name: spec.name,
-      ip: `${formatIpv4(address)}/${pool.subnet.prefix}`,
-      mac: wish.mac ?? macOfIpv4(address),
+      ip: withPrefix(chosen[0]!),
+      ...(chosen[1] ? { ip6: withPrefix(chosen[1]) } : {}),
+      mac: wish.mac ?? this.#macFor(allotment, chosen),
       ifname: spec.ifname,
       netns: spec.netns,
       netnsId: spec.netnsId,
@@ -126,14 +159,26 @@ export class EndpointCreation {
     }
     this.#claimMac(endpoint)
     this.#claimName(endpoint, network)
-    const addressKey = keys.addressKey(network.id, address)
-    this.#compare.push({ key: addressKey, exists: false })
-    this.#operations.push(
-      put(keys.endpointKey(id), endpoint),
-      put(addressKey, id),
-      put(keys.nodeEndpointKey(spec.nodeId, id), id),
-    )
+    this.#compare.push({ key: keys.endpointKey(id), exists: false })
+    this.#operations.push(put(keys.endpointKey(id), endpoint), put(keys.nodeEndpointKey(spec.nodeId, id), id))
+    for (const { address } of chosen) {
+      const key = keys.addressKey(network.id, address)
+      this.#compare.push({ key, exists: false })
+      this.#operations.push(put(key, id))
+    }
     return endpoint
+  }
+
+  /** 02:42 and the IPv4 address; without one, a hash of the IPv6 address that nobody in the network has. */
+  #macFor({ network, macs }: Allotment, chosen: readonly Chosen[]): string {
+    const first = chosen[0]!.address
+    const ipv4 = parseIpv4(first)
+    if (ipv4 !== null) return macOfIpv4(ipv4)
+    for (let attempt = 0; attempt < MAC_ATTEMPTS_MAX; attempt++) {
+      const mac = macOfIpv6(first, attempt)
+      if (!macs.has(mac) && !this.#store.get(keys.macKey(network.id, mac))) return mac
+    }
+    throw new OvlError("macs_exhausted", `address ${first}: no free MAC was found`, { hint: "ask for one with --mac" })
   }
 
   /** Its record is compared: a node that leaves at the same moment gets no endpoint any more. */
@@ -147,9 +192,9 @@ export class EndpointCreation {
   /** A MAC that stands for another address of the subnet belongs to whoever gets that address. */
   #claimMac(endpoint: EndpointRecord): void {
     if (!hasListedMac(endpoint)) return
-    const { network, pool, macs } = this.#allotment(endpoint.networkId)
+    const { network, pools, macs } = this.#allotment(endpoint.networkId)
     const meant = ipv4OfMac(endpoint.mac)
-    if (meant !== null && containsAddress(pool.subnet, meant)) {
+    if (meant !== null && pools.some(({ subnet }) => holds(subnet, { family: 4, value: BigInt(meant) }))) {
       const hint = `ask for the address ${formatIpv4(meant)} too, or leave the MAC out`
       throw macInvalid(endpoint.mac, `belongs to the address ${formatIpv4(meant)}`, hint)
     }
@@ -204,15 +249,23 @@ export class EndpointCreation {
   }
 }
 
-function addressTaken(address: number, network: NetworkRecord, owner: string): OvlError {
-  return new OvlError(
-    "address_taken",
-    `address ${formatIpv4(address)}: in use by ${owner} on network ${network.name}`,
-    {
-      kind: "conflict",
-      hint: "leave the address out to get the next free one",
-    },
-  )
+function withPrefix({ address, pool }: Chosen): string {
+  return `${address}/${pool.subnet.prefix}`
+}
+
+function familyMissing(address: string, network: NetworkRecord): OvlError {
+  const why = `network ${network.name} has no IPv${familyOf(address)} subnet`
+  return new OvlError("address_invalid", `address ${address}: ${why}`, {
+    kind: "invalid",
+    hint: `choose one in ${network.subnets.map(({ subnet }) => subnet).join(" or ")}`,
+  })
+}
+
+function addressTaken(address: string, network: NetworkRecord, owner: string): OvlError {
+  return new OvlError("address_taken", `address ${address}: in use by ${owner} on network ${network.name}`, {
+    kind: "conflict",
+    hint: "leave the address out to get the next free one",
+  })
 }
 
 function macTaken(mac: string, network: NetworkRecord, owner: string): OvlError {

@@ -4,9 +4,10 @@
  */
 import { assert } from "../base/assert.ts"
 import { ipv4OfMac } from "../model/mac.ts"
-import { parseInterfaceAddress } from "../model/cidr.ts"
-import type { EndpointRecord } from "../model/endpoint.ts"
-import { type AddressCursor, addressPool, release } from "../model/ipam.ts"
+import { bareIp } from "../model/address.ts"
+import { parseIpv4 } from "../model/cidr.ts"
+import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
+import { addressPools, cursorOf, type NetworkCursor, poolFor, release, withCursor } from "../model/ipam.ts"
 import { DEFAULT_TENANT, foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
@@ -31,13 +32,10 @@ export function endpointRecord(store: Store, id: string): EndpointRecord {
   return endpoint
 }
 
-/** An endpoint's own address, and whether its MAC is listed because it does not follow from the address. */
-export function ownAddress(endpoint: Pick<EndpointRecord, "ip">): number {
-  return parseInterfaceAddress(endpoint.ip).address
-}
-
-export function hasListedMac(endpoint: Pick<EndpointRecord, "ip" | "mac">): boolean {
-  return ipv4OfMac(endpoint.mac) !== ownAddress(endpoint)
+/** Whether an endpoint's MAC is listed because it does not follow from its IPv4 address. */
+export function hasListedMac({ ip, mac }: Pick<EndpointRecord, "ip" | "mac">): boolean {
+  const own = parseIpv4(bareIp(ip))
+  return own === null || ipv4OfMac(mac) !== own
 }
 
 /** Removes these endpoints, all of which exist. The cursors of `doomedNetworks` are left to whoever removes those. */
@@ -47,7 +45,7 @@ export function removal(store: Store, endpoints: EndpointRecord[], doomedNetwork
     changes.compare.push({ key: keys.endpointKey(endpoint.id), exists: true })
     changes.operations.push(
       remove(keys.endpointKey(endpoint.id)),
-      remove(keys.addressKey(endpoint.networkId, ownAddress(endpoint))),
+      ...addressesOf(endpoint).map((address) => remove(keys.addressKey(endpoint.networkId, bareIp(address)))),
       remove(keys.nodeEndpointKey(endpoint.nodeId, endpoint.id)),
     )
     if (hasListedMac(endpoint)) changes.operations.push(remove(keys.macKey(endpoint.networkId, endpoint.mac)))
@@ -63,10 +61,15 @@ export function removal(store: Store, endpoints: EndpointRecord[], doomedNetwork
 function releaseAddresses(store: Store, networkId: string, endpoints: EndpointRecord[], changes: Changes): void {
   const network = read<NetworkRecord>(store, keys.networkKey(networkId))
   const key = keys.addressCursorKey(networkId)
-  const { value, modRevision } = readVersioned<AddressCursor>(store, key)
+  const { value, modRevision } = readVersioned<NetworkCursor>(store, key)
   assert(network && value, `network ${networkId} has endpoints and no record`)
-  const pool = addressPool(network)
-  const cursor = endpoints.reduce((before, endpoint) => release(pool, before, ownAddress(endpoint)), value)
+  const pools = addressPools(network)
+  const cursor = endpoints.flatMap(addressesOf).reduce((before, withPrefix) => {
+    const address = bareIp(withPrefix)
+    const pool = poolFor(pools, address)
+    assert(pool, `address ${address} is in no subnet of network ${networkId}`)
+    return withCursor(before, pool, release(pool, cursorOf(before, pool), address))
+  }, value)
   changes.compare.push({ key, modRevision })
   changes.operations.push(put(key, cursor))
 }

@@ -1,10 +1,10 @@
 /**
  * Endpoints: all those of a call are created in one commit, which decides their addresses, MACs and names, or none is.
  */
-import { notAvailable, OvlError } from "../base/errors.ts"
+import { OvlError } from "../base/errors.ts"
 import { ENDPOINTS_PER_CALL_MAX } from "../base/limits.ts"
 import { randomHex } from "../base/random.ts"
-import { isIpv6, parseIpv4 } from "../model/cidr.ts"
+import { canonicalIp, familyOf } from "../model/address.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import { parseMac } from "../model/mac.ts"
 import { checkIfname, checkName } from "../model/name-rule.ts"
@@ -28,7 +28,7 @@ export async function createEndpoints(
 ): Promise<{ endpoints: EndpointRecord[]; revision: number }> {
   if (specs.length === 0) return { endpoints: [], revision: registryRevision(context.store) }
   checkCount(specs.length)
-  const wishes = specs.map((spec) => checkWish(spec, randomHex(context.random, 64)))
+  const wishes = specs.map((spec) => checkWish(spec, spec.id ?? randomHex(context.random, 64)))
   const created = timestamp(context.clock)
   const about = [...new Set(specs.map((spec) => aboutNetwork(spec.networkId)))]
   const decided = await context.decisions.run(about, () => new EndpointCreation(context.store, created).decide(wishes))
@@ -48,13 +48,26 @@ function checkCount(count: number): void {
 function checkWish(spec: EndpointSpec, id: string): EndpointWish {
   checkName(spec.workload, "workload")
   checkIfname(spec.ifname)
-  if (spec.ip !== null && isIpv6(spec.ip)) throw notAvailable(`IPv6 address ${spec.ip}`)
-  const address = spec.ip === null ? null : parseIpv4(spec.ip)
-  if (spec.ip !== null && address === null) {
-    const hint = "write it without a prefix length, as 10.65.10.2"
-    throw new OvlError("address_invalid", `address ${spec.ip}: not an IPv4 address`, { kind: "usage", hint })
-  }
-  return { id, spec, address, mac: spec.mac === null ? null : parseMac(spec.mac) }
+  return { id, spec, asked: askedAddresses(spec), mac: spec.mac === null ? null : parseMac(spec.mac) }
+}
+
+/** Either field may name an address of either family, but not both the same. Errors: `address_invalid` (usage). */
+function askedAddresses({ ip, ip6 }: EndpointSpec): string[] {
+  const asked = [ip, ip6 ?? null].filter((text) => text !== null).map(checkAddress)
+  const [first, second] = asked
+  if (first === undefined || second === undefined || familyOf(first) !== familyOf(second)) return asked
+  throw new OvlError("address_invalid", `addresses ${first} and ${second}: both are IPv${familyOf(first)}`, {
+    kind: "usage",
+    hint: "an endpoint has one address of each family",
+  })
+}
+
+/** The canonical text. Errors: `address_invalid` (usage). */
+function checkAddress(text: string): string {
+  const address = canonicalIp(text)
+  if (address !== null) return address
+  const hint = "write it without a prefix length, as 10.65.10.2 or fd00:65:10::2"
+  throw new OvlError("address_invalid", `address ${text}: not an IP address`, { kind: "usage", hint })
 }
 
 /** What is left out stays as it is. Errors: endpoint_not_found, too_many_endpoints. */

@@ -2,12 +2,13 @@
  * Joining, the server's side: a valid token of the right role, a name and an address that no member has; then the node's
  * key is signed, and in one commit the node is a member and its token has one use less.
  */
-import { notAvailable, OvlError } from "../base/errors.ts"
-import { NODE_CERTIFICATE_DAYS } from "../base/limits.ts"
+import { OvlError } from "../base/errors.ts"
+import { MEMBER_ID_ATTEMPTS_MAX, NODE_CERTIFICATE_DAYS } from "../base/limits.ts"
 import { randomHex } from "../base/random.ts"
 import { checkName } from "../model/names.ts"
-import type { NodeRecord } from "../model/node.ts"
+import { type NodeRecord, raftIdOf } from "../model/node.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
+import { formatAddress } from "../transport/address.ts"
 import { signRequest } from "../transport/certificates.ts"
 import { put, read, recordsBelow, remove } from "./codec.ts"
 import { clusterRecord, type RegistryContext, timestamp } from "./context.ts"
@@ -19,13 +20,12 @@ import { clusterAuthority, validToken } from "./tokens.ts"
 
 /**
  * Errors: token_malformed, token_unknown, token_expired, token_role (all forbidden), name_invalid, name_taken,
- * address_invalid, address_taken, request_invalid, not_available for a further server.
+ * address_invalid, address_taken, request_invalid (usage) for a server that does not say where it listens.
  */
 export async function join(context: RegistryContext, request: JoinRequest): Promise<JoinAnswer> {
   checkToken(context, request)
   checkName(request.name, "node")
   checkNodeAddress(request.address)
-  if (request.role === "server") throw notAvailable("join --server")
   const node = newNode(context, request)
   checkFree(context.store, node)
   const { certPem: caPem, keyPem } = clusterAuthority(context.store)
@@ -36,15 +36,17 @@ export async function join(context: RegistryContext, request: JoinRequest): Prom
   await context.decisions.run([ABOUT_NODES], () => decideJoin(context, request, node))
   context.log.info("node joined", { node: node.name, address: node.address })
   const { id: clusterId, kvPrefix, recoveryEpoch } = clusterRecord(context.store)
-  return { node, clusterId, recoveryEpoch, kvPrefix, certPem, caPem, servers: serverAddresses(context.store) }
+  // A new server does not ask itself.
+  const servers = serverAddresses(context.store).filter((address) => address !== node.peerAddress)
+  return { node, clusterId, recoveryEpoch, kvPrefix, certPem, caPem, servers }
 }
 
 function newNode(context: RegistryContext, request: JoinRequest): NodeRecord {
   return {
-    id: randomHex(context.random, 64),
+    id: newId(context),
     name: request.name,
     address: request.address,
-    peerAddress: null,
+    peerAddress: peerAddressOf(request),
     role: request.role,
     voter: false,
     state: "member",
@@ -54,6 +56,28 @@ function newNode(context: RegistryContext, request: JoinRequest): NodeRecord {
     bootId: request.bootId,
     joined: timestamp(context.clock),
   }
+}
+
+/** An id whose number in the consensus no server has, nor one that is known to have been removed. */
+function newId({ random, store, replication }: RegistryContext): string {
+  const members = replication.status().members.map(({ nodeId }) => nodeId)
+  const nodes = [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)].map(({ id }) => id)
+  const taken = new Set([0, ...[...members, ...nodes].map(raftIdOf)])
+  for (let tries = 0; tries < MEMBER_ID_ATTEMPTS_MAX; tries++) {
+    const id = randomHex(random, 64)
+    if (!taken.has(raftIdOf(id))) return id
+  }
+  throw new OvlError("ids_exhausted", "cannot join: no new id was found", { hint: "is the source of chance broken?" })
+}
+
+/** Where the other servers reach a new one. It becomes one of them once the leader has given it all that the store holds. */
+function peerAddressOf({ role, address, peerPort }: JoinRequest): string | null {
+  if (role === "client") return null
+  if (peerPort) return formatAddress({ host: address, port: peerPort })
+  throw new OvlError("request_invalid", "cannot join as a server: the request does not say where it listens", {
+    kind: "usage",
+    hint: "do both nodes run the same version?",
+  })
 }
 
 function checkToken(context: RegistryContext, request: JoinRequest) {
@@ -111,10 +135,11 @@ export function nodeOperations(node: NodeRecord): Operation[] {
   ]
 }
 
-/** `ADDR:PORT` of every server that is a member. */
+/** `ADDR:PORT` of every server that is a member; first those that vote: the others may know nothing yet. */
 export function serverAddresses(store: Store): string[] {
   const servers = [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)].filter(
     (node) => node.role === "server" && node.state === "member",
   )
+  servers.sort((a, b) => Number(b.voter) - Number(a.voter))
   return servers.map((node) => node.peerAddress).filter((address) => address !== null)
 }

@@ -5,7 +5,6 @@
  */
 import { assert } from "../base/assert.ts"
 import { OvlError } from "../base/errors.ts"
-import { formatIpv4 } from "../model/cidr.ts"
 import { foldName } from "../model/names.ts"
 import { dockerRecordKey, dockerRecordsPrefix } from "../model/record.ts"
 
@@ -29,9 +28,9 @@ export const networkNameKey = (tenant: string, name: string): string => `ovl/net
 export const vniKey = (vni: number): string => `ovl/vnis/${vni}`
 export const addressCursorKey = (networkId: string): string => `ovl/cursors/addresses/${networkId}`
 export const addressesPrefix = (networkId: string): string => `ovl/addresses/${networkId}/`
-export const addressKey = (networkId: string, address: number): string =>
-  `${addressesPrefix(networkId)}${formatIpv4(address)}`
-/** Only MACs that do not follow from the address are listed: the others are as unique as the address is. */
+/** `address` is canonical text, without a prefix length. */
+export const addressKey = (networkId: string, address: string): string => `${addressesPrefix(networkId)}${address}`
+/** Only MACs that do not follow from an IPv4 address are listed: the others are as unique as the address is. */
 export const macsPrefix = (networkId: string): string => `ovl/macs/${networkId}/`
 export const macKey = (networkId: string, mac: string): string => `${macsPrefix(networkId)}${mac}`
 

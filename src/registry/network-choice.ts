@@ -4,20 +4,18 @@
  */
 import { notAvailable, OvlError } from "../base/errors.ts"
 import { MTU_MAX_BYTES, MTU_MIN_BYTES } from "../base/limits.ts"
-import { type Cidr, formatCidr, formatIpv4, overlaps, parseCidr } from "../model/cidr.ts"
+import { parseSubnet, subnetsOverlap } from "../model/address.ts"
 import { checkName, DEFAULT_TENANT } from "../model/names.ts"
 import { labelsSchema, type NetworkRecord, type NetworkSpec } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
-import { checkIpRange, checkSubnet, chooseGateway } from "../model/subnet.ts"
+import { askedSubnets } from "../model/subnet.ts"
 import { narrowestMember, overlayMtu, vxlanOverhead } from "../model/views.ts"
 import { checkVni } from "../model/vni.ts"
 
 /** Errors: `not_available` for what the contract names and this version lacks; `driver_unknown` (usage). */
 function checkAvailable(spec: NetworkSpec): void {
   if (spec.secure) throw notAvailable("--secure")
-  if (spec.multicast) throw notAvailable("--multicast")
   if (spec.tenant !== undefined && spec.tenant !== DEFAULT_TENANT) throw notAvailable(`--tenant ${spec.tenant}`)
-  if ((spec.subnets?.length ?? 0) > 1) throw notAvailable("several subnets in one network")
   if (spec.driver === undefined || spec.driver === "overlay") return
   throw new OvlError("driver_unknown", `driver ${JSON.stringify(spec.driver)}: there is no such driver`, {
     kind: "usage",
@@ -40,8 +38,7 @@ export function checkNetworkSpec(spec: NetworkSpec): void {
     const why = labels.error.issues[0]?.message ?? "malformed"
     throw new OvlError("labels_invalid", `network ${spec.name}: labels: ${why}`, { kind: "usage" })
   }
-  const asked = askedSubnet(spec)
-  if (asked) chooseAddresses(spec, asked)
+  askedSubnets(spec)
 }
 
 /** Below 68 bytes Linux takes IPv4 off an interface (RFC 791 is where the number is from); above 65535 no IP packet is. */
@@ -51,28 +48,6 @@ function checkMtu(mtu: number): void {
     kind: "usage",
     hint: "leave --mtu out to get what the nodes' underlay can carry",
   })
-}
-
-/** The subnet that was asked for, or null when one is to be chosen. Errors: subnet_invalid, gateway_invalid, ip_range_invalid. */
-export function askedSubnet(spec: NetworkSpec): Cidr | null {
-  const asked = spec.subnets?.[0]
-  if (asked) {
-    const subnet = parseCidr(asked.subnet)
-    checkSubnet(subnet)
-    return subnet
-  }
-  if (spec.ipRange === undefined) return null
-  throw new OvlError("ip_range_invalid", `ip range ${spec.ipRange}: there is no subnet for it to be a part of`, {
-    kind: "usage",
-    hint: "name the subnet with --subnet",
-  })
-}
-
-/** Gateway and range within a subnet. Errors: gateway_invalid, ip_range_invalid. */
-export function chooseAddresses(spec: NetworkSpec, subnet: Cidr): Pick<NetworkRecord, "subnets" | "ipRange"> {
-  const gateway = chooseGateway(subnet, spec.subnets?.[0]?.gateway)
-  const ipRange = spec.ipRange === undefined ? null : checkIpRange(subnet, gateway, spec.ipRange)
-  return { subnets: [{ subnet: formatCidr(subnet), gateway: formatIpv4(gateway) }], ipRange }
 }
 
 /** Errors: `mtu_too_large` (invalid), naming the member whose underlay is too narrow. */
@@ -91,14 +66,20 @@ export function checkMtuFits(mtu: number | undefined, nodes: Iterable<NodeRecord
  * An overlay may have any subnet, even the underlay's, as it lives in a namespace of its own. Only within a workload two
  * meet: the overlay's and the egress bridge's. Errors: `subnet_overlap` (conflict).
  */
-export function checkEgressClash(spec: NetworkSpec, subnet: Cidr, nodes: Iterable<NodeRecord>): void {
+export function checkEgressClash(
+  spec: NetworkSpec,
+  subnets: NetworkRecord["subnets"],
+  nodes: Iterable<NodeRecord>,
+): void {
   if (spec.internal) return
   for (const node of nodes) {
-    if (node.state !== "member" || !node.egressSubnet || !overlaps(parseCidr(node.egressSubnet), subnet)) continue
-    const text = formatCidr(subnet)
+    if (node.state !== "member" || !node.egressSubnet) continue
+    const bridge = parseSubnet(node.egressSubnet)
+    const clash = subnets.find(({ subnet }) => subnetsOverlap(parseSubnet(subnet), bridge))
+    if (!clash) continue
     throw new OvlError(
       "subnet_overlap",
-      `subnet ${text}: overlaps the egress bridge ${node.egressSubnet} of node ${node.name}`,
+      `subnet ${clash.subnet}: overlaps the egress bridge ${node.egressSubnet} of node ${node.name}`,
       {
         kind: "conflict",
         hint: "choose another subnet, or make the network --internal",

@@ -5,14 +5,15 @@
 import { OvlError } from "../base/errors.ts"
 import { ENDPOINTS_PER_CALL_MAX, NETWORKS_MAX } from "../base/limits.ts"
 import { randomHex } from "../base/random.ts"
-import { type Cidr, parseCidr, parseIpv4 } from "../model/cidr.ts"
+import { familyOf, parseSubnet } from "../model/address.ts"
+import { type Cidr, formatCidr, parseCidr, parseIpv4 } from "../model/cidr.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import { NEW_CURSOR } from "../model/ipam.ts"
 import { DEFAULT_TENANT } from "../model/names.ts"
 import type { NetworkRecord, NetworkSpec } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
 import { DOCKER_RECORD_FLAGS, dockerRecordValue } from "../model/record.ts"
-import { nextDefaultSubnet } from "../model/subnet.ts"
+import { type AskedSubnets, askedSubnets, chooseGateway, nextDefaultSubnet } from "../model/subnet.ts"
 import { nextVni } from "../model/vni.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
 import { decode, put, read, readVersioned, recordsBelow, remove } from "./codec.ts"
@@ -20,7 +21,7 @@ import { clusterRecord, type RegistryContext, timestamp } from "./context.ts"
 import type { Decision } from "./decisions.ts"
 import { endpointRecord, removal } from "./endpoint-removal.ts"
 import * as keys from "./keys.ts"
-import { askedSubnet, checkEgressClash, checkMtuFits, checkNetworkSpec, chooseAddresses } from "./network-choice.ts"
+import { checkEgressClash, checkMtuFits, checkNetworkSpec } from "./network-choice.ts"
 
 /** What the creation of a network goes on from: the number of the last default subnet, the last VNI chosen. */
 export interface NetworksCursor {
@@ -58,19 +59,19 @@ function decideNetwork(store: Store, spec: NetworkSpec, id: string, created: str
   if (cursor.count >= NETWORKS_MAX) throw tooManyNetworks()
   const nodes = [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)]
   checkMtuFits(spec.mtu, nodes)
-  const { subnet, number } = chooseSubnet(store, spec, cursor, nodes)
-  checkEgressClash(spec, subnet, nodes)
+  const { addresses, number } = chooseSubnets(store, spec, cursor, nodes)
+  checkEgressClash(spec, addresses.subnets, nodes)
   const { vni, last } = chooseVni(store, spec, cursor)
   const network: NetworkRecord = {
     id,
     name: spec.name,
     tenant: DEFAULT_TENANT,
     vni,
-    ...chooseAddresses(spec, subnet),
+    ...addresses,
     mtu: spec.mtu ?? 0,
     internal: spec.internal ?? false,
     secure: false,
-    multicast: false,
+    multicast: spec.multicast ?? false,
     labels: spec.labels ?? {},
     created,
   }
@@ -92,22 +93,25 @@ function decideNetwork(store: Store, spec: NetworkSpec, id: string, created: str
   }
 }
 
-/** The subnet asked for, or the next of the default pool that no network has, no VTEP and no egress bridge lies in. */
-function chooseSubnet(
+/** The subnets asked for, or the next of the default pool that no network has, no VTEP and no egress bridge lies in. */
+function chooseSubnets(
   store: Store,
   spec: NetworkSpec,
   cursor: NetworksCursor,
   nodes: NodeRecord[],
-): { subnet: Cidr; number: number | null } {
-  const asked = askedSubnet(spec)
-  if (asked) return { subnet: asked, number: cursor.subnet }
+): { addresses: AskedSubnets; number: number | null } {
+  const asked = askedSubnets(spec)
+  if (asked) return { addresses: asked, number: cursor.subnet }
   const used: Cidr[] = []
   for (const network of recordsBelow<NetworkRecord>(store, keys.NETWORKS_PREFIX)) {
-    for (const { subnet } of network.subnets) used.push(parseCidr(subnet))
+    for (const { subnet } of network.subnets) if (familyOf(subnet) === 4) used.push(parseCidr(subnet))
   }
   for (const node of nodes) if (node.egressSubnet) used.push(parseCidr(node.egressSubnet))
   const underlay = nodes.map((node) => parseIpv4(node.address)).filter((address) => address !== null)
-  return nextDefaultSubnet(cursor.subnet, used, underlay)
+  const { subnet, number } = nextDefaultSubnet(cursor.subnet, used, underlay)
+  const text = formatCidr(subnet)
+  const gateway = chooseGateway(parseSubnet(text), undefined)
+  return { addresses: { subnets: [{ subnet: text, gateway }], ipRange: null }, number }
 }
 
 /**

@@ -14,6 +14,7 @@ import { endpointRecord, removal } from "./endpoint-removal.ts"
 import * as keys from "./keys.ts"
 import { aboutNetwork } from "./networks.ts"
 import type { NodeFacts } from "./port.ts"
+import { endVote } from "./votes.ts"
 
 /** What changes of nodes' names and addresses wait for each other over. */
 export const ABOUT_NODES = "nodes"
@@ -112,9 +113,9 @@ export function checkAddressFree(store: Store, address: string): void {
 }
 
 /**
- * Ends a membership. First the node is no member any more, so that nothing new can come of it; then its endpoints go, in
+ * Ends a membership. A server's vote goes first. Then the node is no member any more, so that nothing new can come of it; then its endpoints go, in
  * several commits where there are many; then, unless it `leave`s, its record and name. Can be repeated after any part.
- * Errors: node_not_found, last_server (conflict).
+ * Errors: node_not_found, last_server (conflict), and for a server those of `endVote`.
  */
 export async function removeNode(
   context: RegistryContext,
@@ -122,6 +123,9 @@ export async function removeNode(
   options: { leave: boolean },
 ): Promise<{ revision: number }> {
   const { store, decisions } = context
+  const known = read<NodeRecord>(store, keys.nodeKey(id))
+  if (known) checkNotLastServer(store, known)
+  if (known?.role === "server" && hasOtherServer(store, known)) await endVote(context, id)
   const { result: node } = await decisions.run([ABOUT_NODES], () => decideLeaving(store, id))
   await withdrawEndpoints(context, id)
   if (!options.leave) await decisions.run([ABOUT_NODES], () => decideForgetting(store, id))
@@ -146,14 +150,23 @@ function decideLeaving(store: Store, id: string): Decision<NodeRecord> {
 /** The only server keeps the store: while others are members, it cannot go before them. */
 function checkNotLastServer(store: Store, leaving: NodeRecord): void {
   if (leaving.role !== "server") return
-  const others = [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)].filter(
-    (node) => node.id !== leaving.id && node.state === "member",
-  )
-  if (others.length === 0 || others.some((node) => node.role === "server")) return
+  if (hasOtherServer(store, leaving)) return
+  const others = otherMembers(store, leaving)
+  if (others.length === 0) return
   throw new OvlError("last_server", `node ${leaving.name}: the only server, and ${others[0]?.name} is still a member`, {
     kind: "conflict",
     hint: "let the other nodes leave first",
   })
+}
+
+function otherMembers(store: Store, than: NodeRecord): NodeRecord[] {
+  return [...recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)].filter(
+    (node) => node.id !== than.id && node.state === "member",
+  )
+}
+
+function hasOtherServer(store: Store, than: NodeRecord): boolean {
+  return otherMembers(store, than).some((node) => node.role === "server")
 }
 
 /** Removes all endpoints of a node that can have no new ones. */

@@ -7,15 +7,20 @@ import type { ChangeBatch } from "../model/catalog.ts"
 import type { Egress, EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkRecord, NetworkSpec } from "../model/network.ts"
 import type { NodeRecord, Role, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { RaftView } from "../model/raft.ts"
 
 export interface EndpointSpec {
+  /** 64 hexadecimal digits, drawn by the asker, who can then take back an endpoint that it was not told of. Else drawn here. */
+  id?: string
   networkId: string
   nodeId: string
   workload: string
   name: string
   /** Wanted address without prefix length; null: the next one in order. */
   ip: string | null
-  /** Wanted MAC; null: 02:42 and the address. */
+  /** The wanted IPv6 address; left out or null: the next one in order, where the network has an IPv6 subnet. */
+  ip6?: string | null
+  /** Wanted MAC; null: 02:42 and the IPv4 address, or a hash of the IPv6 address where there is no other. */
   mac: string | null
   ifname: string
   netns: string | null
@@ -42,6 +47,8 @@ export interface JoinRequest {
   version: string
   underlayMtu: number
   bootId: string
+  /** Of a server: the port at which the others reach it, at `address`. */
+  peerPort?: number | null
 }
 
 export interface JoinAnswer {
@@ -63,12 +70,21 @@ export interface ClusterInfo {
   term: number
   index: number
   servers: string[]
+  /** Every node's, of which a client knows only some. */
+  endpoints: number
 }
 
 /** What a node says of itself. */
 export type NodeFacts = Partial<
   Pick<NodeRecord, "address" | "peerAddress" | "version" | "underlayMtu" | "egressSubnet" | "bootId">
 >
+
+/** Whose endpoints a follower wants besides its own. Networks, nodes and signs of life are everybody's. */
+export interface Interest {
+  networks: string[]
+  /** Those of them that it has nothing of yet: their endpoints come with the first batch. */
+  fresh: string[]
+}
 
 export interface Follower {
   close(): void
@@ -97,8 +113,28 @@ export interface Cluster {
   heartbeat(nodeId: string): Promise<void>
   /** A node's own facts, when they change. Errors: node_not_found, not_member (forbidden), address_taken. */
   updateNode(id: string, facts: NodeFacts): Promise<{ revision: number }>
-  /** Ends a membership; its endpoints are withdrawn. `leave` keeps the node as `left`, otherwise it is forgotten and its certificate refused. */
+  /**
+   * Ends a membership; its endpoints are withdrawn, and a server's vote goes first. Errors: node_not_found, last_server,
+   * quorum_would_be_lost (conflict). `leave` keeps the node as `left`, otherwise it is forgotten and its certificate
+   * refused.
+   */
   removeNode(id: string, options: { leave: boolean }): Promise<{ revision: number }>
+  /**
+   * The servers that keep the store, as their leader sees them. A server that is asked by another one says what it knows
+   * itself, whether it leads or not: so a new one learns who the others are.
+   */
+  raft(): Promise<RaftView>
+  /**
+   * Hands the lead to a voter; null: to the one that is furthest ahead. Answers with the new leader's id.
+   * Errors: node_not_found, not_a_voter (conflict), transfer_failed (unavailable).
+   */
+  transferLeader(nodeId: string | null): Promise<{ leader: string }>
+  /**
+   * Takes a server out for good: its vote, and its membership as `removeNode` does. Also by the id of one that is among
+   * the servers still and has no record any more. Errors: node_not_found, not_a_server, last_server, quorum_would_be_lost
+   * (all conflict but the first).
+   */
+  removeServer(id: string): Promise<{ revision: number }>
   createToken(spec: TokenSpec): Promise<TokenCreated>
   listTokens(): Promise<TokenView[]>
   /** Errors: token_unknown (not_found). */
@@ -110,7 +146,12 @@ export interface Cluster {
   /**
    * The catalog's changes after `fromRevision`, in order, without gaps; begins with a snapshot where history does not
    * reach back, else with an empty batch at `fromRevision`, so that the follower knows that it stands in the stream.
-   * A batch may be empty: then that revision changed nothing of the catalog.
+   * A batch may be empty: then that revision changed nothing of what the follower wants. Without `interest`: everything.
    */
-  follow(fromRevision: number, onBatch: (batch: ChangeBatch) => void, onEnd: (error: OvlError) => void): Follower
+  follow(
+    fromRevision: number,
+    onBatch: (batch: ChangeBatch) => void,
+    onEnd: (error: OvlError) => void,
+    interest?: Interest,
+  ): Follower
 }

@@ -2,6 +2,7 @@
  * Who has programmed what: an attach answers only when the other nodes' kernels know the endpoint, so that the first
  * packet finds its way. Nodes report the revision that their kernel has reached; callers wait for those that have the
  * network. All in memory: what is forgotten at a restart is reported again.
+ * Each server remembers what it was told, so that it can tell a new leader.
  */
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
@@ -44,6 +45,11 @@ export class Programmed {
     if (revision <= (this.#reported.get(nodeId) ?? 0)) return
     this.#reported.set(nodeId, revision)
     this.#review(nodeId)
+  }
+
+  /** What each node has reported last. */
+  reports(): [nodeId: string, revision: number][] {
+    return [...this.#reported]
   }
 
   /**

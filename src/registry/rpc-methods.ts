@@ -4,10 +4,17 @@
  * be, the registry says, with a code of its own; here FRAME_MAX_BYTES bounds it.
  */
 import { z } from "zod"
-import { NETWORKS_MAX, PROGRAMMED_WAIT_MAX_MS, UNAUTHENTICATED_FRAME_MAX_BYTES } from "../base/limits.ts"
+import {
+  INTEREST_MAX_NETWORKS,
+  NETWORKS_MAX,
+  PROGRAMMED_WAIT_MAX_MS,
+  REPORTS_PER_CALL_MAX,
+  UNAUTHENTICATED_FRAME_MAX_BYTES,
+} from "../base/limits.ts"
 import { egressSchema, endpointRecordSchema, endpointStateSchema } from "../model/endpoint.ts"
 import { networkRecordSchema, networkSpecSchema } from "../model/network.ts"
 import { nodeRecordSchema, roleSchema, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../model/node.ts"
+import { raftViewSchema } from "../model/raft.ts"
 import { JOIN_METHOD } from "../transport/server-session.ts"
 
 /** The stream of changes: a subscription. */
@@ -29,11 +36,13 @@ const networkWishSchema = networkSpecSchema.extend({
 const tokenWishSchema = tokenSpecSchema.extend({ ttlMs: z.number().optional(), uses: z.number().nullish() })
 
 const endpointSpecSchema = z.strictObject({
+  id: z.string().length(64).optional(),
   networkId: id,
   nodeId: id,
   workload: z.string(),
   name: z.string(),
   ip: text.nullable(),
+  ip6: text.nullish(),
   mac: text.nullable(),
   ifname: text,
   netns: text.nullable(),
@@ -68,6 +77,7 @@ const joinRequestSchema = z.object({
   version: text,
   underlayMtu: z.int().positive(),
   bootId: text,
+  peerPort: z.int().min(1).max(65_535).nullish(),
 })
 
 /** What the joining node checks the server's answer by. */
@@ -88,17 +98,32 @@ const infoSchema = z.object({
   term: z.int(),
   index: z.int(),
   servers: z.array(z.string()),
+  endpoints: z.int(),
 })
 
-export const followParamsSchema = z.strictObject({ fromRevision: revision })
+export const followParamsSchema = z.strictObject({
+  fromRevision: revision,
+  /** Left out: everything. */
+  interest: z
+    .strictObject({
+      networks: z.array(id).max(INTEREST_MAX_NETWORKS),
+      fresh: z.array(id).max(INTEREST_MAX_NETWORKS),
+    })
+    .optional(),
+})
 
-/** One part of a batch: a large one travels in several, of which the last says so. */
+export type FollowWish = z.infer<typeof followParamsSchema>
+
+/** One part of a batch, as JSON in bytes: a large one travels in several, of which the last says so. */
 export const followMessageSchema = z.object({
   revision,
   snapshot: z.boolean(),
   changes: z.array(z.unknown()),
   last: z.boolean(),
+  opening: z.object({ head: revision, networks: z.array(z.string()).nullable() }).optional(),
 })
+
+export type FollowMessage = z.infer<typeof followMessageSchema>
 
 export const METHODS = {
   "cluster/info": { params: nothing, answer: infoSchema },
@@ -121,13 +146,26 @@ export const METHODS = {
       networkIds: z.array(id).max(NETWORKS_MAX),
       revision,
       timeoutMs: z.number().min(0).max(PROGRAMMED_WAIT_MAX_MS),
+      /** Whom a server asks for: the node that need not be waited for. */
+      asker: id.optional(),
     }),
     answer: z.object({ lagging: z.array(z.string()) }),
   },
   "cluster/reportProgrammed": { params: z.strictObject({ nodeId: id, revision }), answer: nothing },
+  /** What the nodes that talk to one server have programmed, told to the leader. */
+  "cluster/reportsProgrammed": {
+    params: z.strictObject({ reports: z.array(z.tuple([id, revision])).max(REPORTS_PER_CALL_MAX) }),
+    answer: nothing,
+  },
   "cluster/heartbeat": { params: z.strictObject({ nodeId: id }), answer: nothing },
   "cluster/updateNode": { params: z.strictObject({ id, facts: nodeFactsSchema }), answer: revisionAnswer },
   "cluster/removeNode": { params: z.strictObject({ id, leave: z.boolean() }), answer: revisionAnswer },
+  "cluster/raft": { params: nothing, answer: raftViewSchema },
+  "cluster/transferLeader": {
+    params: z.strictObject({ nodeId: id.nullable() }),
+    answer: z.object({ leader: z.string() }),
+  },
+  "cluster/removeServer": { params: z.strictObject({ id }), answer: revisionAnswer },
   "cluster/createToken": { params: tokenWishSchema, answer: tokenCreatedSchema },
   "cluster/listTokens": { params: nothing, answer: z.array(tokenViewSchema) },
   "cluster/removeToken": { params: z.strictObject({ id }), answer: nothing },

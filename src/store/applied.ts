@@ -10,6 +10,10 @@ export type Outcome =
   | { type: "kv"; results: { index: number; entry: Entry }[]; problems: Problem[] }
   | { type: "session_exists" }
   | { type: "session"; session: Session }
+  /** The pieces of the snapshot are not there, or not all: another restore took their place. */
+  | { type: "pieces_lost" }
+  /** They are there, and make no sound snapshot. */
+  | { type: "snapshot_invalid"; why: string }
 
 /** What has become of a lease or a session. */
 export interface HolderChange {

@@ -18,8 +18,7 @@ import {
   TRANSACTION_PARTS_MAX,
 } from "../base/limits.ts"
 import { isByteString } from "./keys.ts"
-import type { Compare, KvVerb, Operation, SessionSpec, Transaction } from "./port.ts"
-import type { RestoreSource } from "./restore.ts"
+import type { Compare, KvVerb, Operation, SessionSpec, SnapshotInfo, SnapshotScope, Transaction } from "./port.ts"
 import { onlyReads } from "./verbs.ts"
 
 /** `at`: milliseconds since the epoch, as the proposer's clock had it. */
@@ -35,8 +34,12 @@ export type Command =
   | { type: "invalidate"; at: number; node: string }
   /** Leases and sessions that ran out, each with the revision that made the one that is meant. */
   | { type: "expire"; at: number; holders: { id: string; grantRevision: number }[] }
-  /** Names a snapshot that every member that applies this has, checked. */
-  | { type: "restore"; at: number; source: RestoreSource }
+  /** A part of a snapshot's file. One at offset 0 begins a restore, and takes the place of one that was not finished. */
+  | { type: "piece"; at: number; id: string; offset: number; bytes: Uint8Array }
+  /** Restores from the pieces that came before under the same id: within `scope`, the file of which `info` tells. */
+  | { type: "restore"; at: number; id: string; info: SnapshotInfo; scope: SnapshotScope }
+  /** Drops the pieces of a restore that is given up. */
+  | { type: "discard"; at: number; id: string }
 
 /** Bytes that every command is counted with beside its keys and values. */
 const COMMAND_BYTES = 64
@@ -143,9 +146,20 @@ export function invalidateCommand(node: string, at: number): Sized {
   return ending({ type: "invalidate", at, node })
 }
 
+/** A piece of a snapshot's file, RESTORE_PIECE_MAX_BYTES at most. The first one may drop many of an older file. */
+export function pieceCommand(id: string, offset: number, bytes: Uint8Array, at: number): Sized {
+  const weight = COMMAND_BYTES + id.length + bytes.length
+  return { command: { type: "piece", at, id, offset, bytes }, bytes: weight, growing: true, brief: offset > 0 }
+}
+
 /** It weighs as much as a commit may, so that it has one to itself. */
-export function restoreCommand(source: RestoreSource, at: number): Sized {
-  return { command: { type: "restore", at, source }, bytes: COMMIT_BATCH_MAX_BYTES, growing: true, brief: false }
+export function restoreCommand(id: string, info: SnapshotInfo, scope: SnapshotScope, at: number): Sized {
+  const command: Command = { type: "restore", at, id, info, scope }
+  return { command, bytes: COMMIT_BATCH_MAX_BYTES, growing: true, brief: false }
+}
+
+export function discardCommand(id: string, at: number): Sized {
+  return ending({ type: "discard", at, id })
 }
 
 function ending(command: Command): Sized {

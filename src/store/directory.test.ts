@@ -14,7 +14,7 @@ import { join } from "node:path"
 import { OvlError } from "../base/errors.ts"
 import { silentLog } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
-import { openEmbeddedStore } from "./embedded.ts"
+import { openLoneStore } from "./embedded.ts"
 
 let dir = ""
 beforeEach(() => {
@@ -22,7 +22,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true }))
 
-const open = (path = dir) => openEmbeddedStore({ dir: path, clock: systemClock, log: silentLog })
+const open = (path = dir) => openLoneStore({ dir: path, clock: systemClock, log: silentLog })
 
 function openFiles(pid: number): string[] {
   const fds = `/proc/${pid}/fd`

@@ -16,12 +16,11 @@ import {
   invalidateCommand,
   kvCommand,
   openCommand,
-  restoreCommand,
   revokeCommand,
   type Sized,
   transactionCommand,
 } from "./command.ts"
-import type { Consensus, OnApplied } from "./consensus.ts"
+import { type Consensus, storeClosed } from "./consensus.ts"
 import { Holders } from "./holders.ts"
 import type { Applied } from "./applied.ts"
 import type { Expired } from "./leases.ts"
@@ -45,9 +44,11 @@ import type {
   Watch,
   WatchBatch,
 } from "./port.ts"
+import { Reached } from "./reached.ts"
 import { Reader } from "./reader.ts"
+import { notLeader } from "./replicated/fates.ts"
 import { refused, StateReads, withoutKey } from "./reads.ts"
-import { storeClosed } from "./single.ts"
+import { proposeRestore } from "./restore-proposal.ts"
 import { exportChunks } from "./snapshot-export.ts"
 import { receiveSnapshot } from "./snapshot-import.ts"
 import { Views } from "./views.ts"
@@ -56,14 +57,15 @@ import { Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
   backend: Backend
-  /** Makes the consensus; `revision` is that of the state as it was found. */
-  consensus: (revision: number, onApplied: OnApplied) => Consensus
+  /** Not begun yet. */
+  consensus: Consensus
   clock: Clock
   log: Log
 }
 
 export class StoreEngine extends StateReads implements Store {
   readonly #backend: Backend
+  readonly #reader: Reader
   readonly #consensus: Consensus
   readonly #clock: Clock
   readonly #log: Log
@@ -72,26 +74,42 @@ export class StoreEngine extends StateReads implements Store {
   readonly #views: Views
   readonly #holders: Holders
   readonly #state: { revision: number; closing: Promise<void> | null; restoring: boolean }
+  readonly #reached: Reached
 
   constructor({ backend, consensus, clock, log }: EngineOptions) {
-    const reader = new Reader(backend.tables)
-    const state = { revision: reader.header().revision, closing: null, restoring: false }
+    const reader = new Reader(consensus.state.tables)
+    const reached = new Reached(reader.header().revision, clock)
+    const state = {
+      get revision() {
+        return reached.revision
+      },
+      set revision(revision: number) {
+        reached.set(revision)
+      },
+      closing: null,
+      restoring: false,
+    }
     super(
       reader,
       () => state.revision,
       () => checkOpen(state),
     )
     this.#state = state
+    this.#reached = reached
     this.#backend = backend
+    this.#reader = reader
     this.#clock = clock
     this.#log = log
     this.#watchers = new Watchers(state.revision)
-    this.#views = new Views(backend, clock)
+    this.#views = new Views(consensus.state, clock)
     this.#holders = new Holders(clock, (holders) => void this.#expire(holders))
-    this.#consensus = consensus(state.revision, (batch) => this.#applied(batch))
-    for (const { id, ttlMs, grantRevision } of reader.leases()) this.#holders.start(id, { ttlMs, grantRevision }, false)
-    for (const { id, ttlMs, createRevision } of reader.sessions())
-      this.#holders.start(id, { ttlMs, grantRevision: createRevision }, true)
+    this.#consensus = consensus
+    this.#findHolders()
+    consensus.begin({
+      onApplied: (batch) => this.#applied(batch),
+      onInstalled: () => this.#installed(),
+      onLead: (leads) => this.#holders.lead(leads),
+    })
   }
 
   status(): StoreStatus {
@@ -100,6 +118,10 @@ export class StoreEngine extends StateReads implements Store {
 
   barrier(): Promise<void> {
     return this.#consensus.barrier()
+  }
+
+  reached(revision: number, timeoutMs: number): Promise<boolean> {
+    return this.#reached.wait(revision, timeoutMs)
   }
 
   view(): View {
@@ -165,6 +187,7 @@ export class StoreEngine extends StateReads implements Store {
 
   async renewLease(id: string): Promise<Lease> {
     checkOpen(this.#state)
+    this.#checkLeads()
     const lease = this.#holders.renewLease(id)
     if (!lease) throw leaseUnknown(id)
     return lease
@@ -191,6 +214,7 @@ export class StoreEngine extends StateReads implements Store {
   }
 
   async renewSession(id: string): Promise<Session> {
+    this.#checkLeads()
     const session = this.session(id)
     if (session && this.#holders.renewSession(id)) return session
     throw new OvlError("session_unknown", `session ${id}: there is none, or it has ended`, { kind: "not_found" })
@@ -214,9 +238,11 @@ export class StoreEngine extends StateReads implements Store {
     this.#state.restoring = true
     const scratch = this.#backend.scratch()
     try {
-      const source = await receiveSnapshot(chunks, scope, scratch)
-      await this.#end(restoreCommand(source, this.#now()))
-      return source.info
+      const info = await receiveSnapshot(chunks, scope, scratch)
+      const propose = (proposal: Sized): Promise<Applied> => this.#consensus.propose(proposal)
+      const proposeEnd = (proposal: Sized): Promise<Applied> => this.#end(proposal)
+      await proposeRestore({ scratch, info, scope, now: () => this.#now(), propose, proposeEnd })
+      return info
     } finally {
       scratch.discard()
       this.#state.restoring = false
@@ -234,6 +260,7 @@ export class StoreEngine extends StateReads implements Store {
     this.#holders.close()
     this.#watchers.close(storeClosed())
     this.#waits.wakeEveryone()
+    this.#reached.close()
     this.#views.close()
     await this.#backend.close()
   }
@@ -259,6 +286,28 @@ export class StoreEngine extends StateReads implements Store {
       const sessions = holders.filter((change) => change.session).map(({ id }) => id)
       this.#waits.publish(events, sessions)
     }
+  }
+
+  /** Another state has taken the place of the present one: whoever follows it looks anew. */
+  #installed(): void {
+    const { revision } = this.#reader.header()
+    this.#state.revision = revision
+    this.#findHolders()
+    this.#watchers.breakOff(revision)
+    this.#waits.wakeEveryone()
+  }
+
+  #findHolders(): void {
+    this.#holders.forget()
+    for (const { id, ttlMs, grantRevision } of this.#reader.leases())
+      this.#holders.start(id, { ttlMs, grantRevision }, false)
+    for (const { id, ttlMs, createRevision } of this.#reader.sessions())
+      this.#holders.start(id, { ttlMs, grantRevision: createRevision }, true)
+  }
+
+  /** Only the member that leads keeps clocks. */
+  #checkLeads(): void {
+    if (!this.#consensus.status().leader) throw notLeader()
   }
 
   /** A command that may end sessions: who wants to lock a key meanwhile waits for what it frees. */

@@ -1,6 +1,6 @@
 /**
- * What only the leader of the moment knows of those who hold keys: the clocks of leases and sessions, and which keys may
- * not be locked for a while because their session has just ended.
+ * What is known beside the state of those who hold keys: the clocks of leases and sessions, which run on the leader of the
+ * moment only, and which keys may not be locked for a while because their session has just ended.
  */
 import type { Clock } from "../base/clock.ts"
 import type { Applied } from "./applied.ts"
@@ -8,15 +8,23 @@ import { type Expired, LeaseClocks } from "./leases.ts"
 import { LockDelays } from "./lockdelays.ts"
 import type { Lease } from "./port.ts"
 
+interface Held {
+  ttlMs: number
+  /** What made it: an expiry that was decided before does not hit it. */
+  grantRevision: number
+}
+
 export class Holders {
-  readonly #clocks: LeaseClocks
+  readonly #makeClocks: () => LeaseClocks
   readonly #delays: LockDelays
-  readonly #sessions = new Set<string>()
-  readonly #leases = new Set<string>()
+  readonly #sessions = new Map<string, Held>()
+  readonly #leases = new Map<string, Held>()
+  /** Null on a member that does not lead. */
+  #clocks: LeaseClocks | null = null
   readonly #ending = new Set<Promise<unknown>>()
 
   constructor(clock: Clock, onExpired: (holders: Expired) => void) {
-    this.#clocks = new LeaseClocks(clock, onExpired)
+    this.#makeClocks = () => new LeaseClocks(clock, onExpired)
     this.#delays = new LockDelays(clock)
   }
 
@@ -33,11 +41,23 @@ export class Holders {
   }
 
   /** One was granted or opened, or was found when the store was opened. */
-  start(id: string, { ttlMs, grantRevision }: { ttlMs: number; grantRevision: number }, session: boolean): void {
+  start(id: string, held: Held, session: boolean): void {
     const ids = session ? this.#sessions : this.#leases
-    ids.add(id)
-    if (ttlMs > 0) this.#clocks.start(id, ttlMs, grantRevision, session)
-    else this.#clocks.end(id)
+    ids.set(id, held)
+    this.#startClock(id, held, session)
+  }
+
+  /** Whoever takes the lead gives every holder its full time again; whoever loses it lets the clocks be. */
+  lead(leads: boolean): void {
+    this.#clocks?.close()
+    this.#clocks = leads ? this.#makeClocks() : null
+    for (const [id, held] of this.#leases) this.#startClock(id, held, false)
+    for (const [id, held] of this.#sessions) this.#startClock(id, held, true)
+  }
+
+  /** All of them: another state has taken the place of theirs. */
+  forget(): void {
+    for (const id of [...this.#sessions.keys(), ...this.#leases.keys()]) this.#stop(id)
   }
 
   applied({ holders, freed }: Applied): void {
@@ -50,22 +70,22 @@ export class Holders {
 
   /** The lease as it goes on, or null where there is none, or none any more. */
   renewLease(id: string): Lease | null {
-    return this.#clocks.renew(id, false)
+    return this.#clocks?.renew(id, false) ?? null
   }
 
   /** Whether there still is a session; one without a clock goes on by itself. */
   renewSession(id: string): boolean {
-    if (!this.#sessions.has(id)) return false
+    if (!this.#sessions.has(id) || this.#clocks === null) return false
     return !this.#clocks.has(id) || this.#clocks.renew(id, true) !== null
   }
 
   listLeases(): Lease[] {
-    return this.#clocks.list()
+    return Array.from(this.#leases, ([id, { ttlMs }]) => ({ id, ttlMs }))
   }
 
   /** The end of these could not be written. */
   retry(holders: Expired): void {
-    this.#clocks.retry(holders)
+    this.#clocks?.retry(holders)
   }
 
   isDelayed(key: string): boolean {
@@ -91,12 +111,17 @@ export class Holders {
   }
 
   close(): void {
-    this.#clocks.close()
+    this.#clocks?.close()
+  }
+
+  #startClock(id: string, { ttlMs, grantRevision }: Held, session: boolean): void {
+    if (ttlMs > 0) this.#clocks?.start(id, ttlMs, grantRevision, session)
+    else this.#clocks?.end(id)
   }
 
   #stop(id: string): void {
     this.#sessions.delete(id)
     this.#leases.delete(id)
-    this.#clocks.end(id)
+    this.#clocks?.end(id)
   }
 }

@@ -5,7 +5,8 @@ import { join } from "node:path"
 import { OvlError } from "../base/errors.ts"
 import { silentLog } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
-import { openEmbeddedStore } from "./embedded.ts"
+import { openLoneStore } from "./embedded.ts"
+import { openLmdb } from "./lmdb.ts"
 
 let dir = ""
 let file = ""
@@ -13,18 +14,27 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "ovl-store-"))
   file = join(dir, "store", "data.mdb")
   const store = await open()
-  for (let i = 0; i < 22; i++) await store.transact({ operations: keys(i) })
-  // What is deleted at the beginning makes room there for the roots, so that not they are what a cut takes first; what
-  // is deleted at the end leaves free pages there.
-  for (const round of [0, 19, 20, 21])
-    await store.transact({ operations: [{ op: "deletePrefix", prefix: `k/${round}/` }] })
-  for (let i = 0; i < 14; i++)
-    await store.transact({ operations: [{ op: "put", key: "k/last", value: Uint8Array.of(i) }] })
+  for (let i = 0; i < 19; i++) await store.transact({ operations: keys(i) })
+  await store.transact({ operations: [{ op: "deletePrefix", prefix: "k/0/" }] })
+  await store.transact({ operations: [{ op: "put", key: "k/last", value: Uint8Array.of(1) }] })
   await store.close()
+  await freeTheEnd()
 })
 afterEach(() => rmSync(dir, { recursive: true }))
 
-const open = () => openEmbeddedStore({ dir, clock: systemClock, log: silentLog })
+const open = () => openLoneStore({ dir, clock: systemClock, log: silentLog })
+
+/** Writes many pages behind all that there are, and gives them up, so that it is not the roots that a cut takes first. */
+async function freeTheEnd(): Promise<void> {
+  const backend = openLmdb(dir, silentLog)
+  const stage = await backend.stage()
+  await stage.load((tables) => {
+    for (let i = 0; i < 6; i++) tables.far.put(`${i}`, new Uint8Array(20_000))
+  })
+  stage.discard()
+  for (let i = 0; i < 14; i++) await backend.commit((tables) => tables.raft.delete(`${i}`))
+  await backend.close()
+}
 
 /** Some hundred small values, and one that takes pages of its own. */
 function keys(round: number) {
@@ -86,7 +96,7 @@ test("LMDB data of another program, of another version of LMDB or of ovl, is for
   for (const at of [...sound.toString("latin1").matchAll(/meta\0/g)]) overwrite(at.index, "mota")
   expect(await refused()).toBe("data_foreign")
   writeFileSync(file, sound)
-  for (const at of [...sound.toString("latin1").matchAll(/ovl store 1/g)]) overwrite(at.index, "ovl store 9")
+  for (const at of [...sound.toString("latin1").matchAll(/ovl store 2/g)]) overwrite(at.index, "ovl store 9")
   expect(await refused()).toBe("data_foreign")
   writeFileSync(file, sound)
   overwrite(28, "\x03")

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
+import { createHash } from "node:crypto"
 import type { Command } from "./command.ts"
 import { Machine } from "./kv.ts"
 import type { KvVerb, Operation } from "./port.ts"
-import type { RestoreSource } from "./restore.ts"
+import { encodeEntryBody, encodeJson, encodeRow, MAGIC } from "./snapshot-format.ts"
 import { memoryTables, TABLE_NAMES, type Tables } from "./tables.ts"
 
 /** All rows of all tables, as text. */
@@ -14,15 +15,24 @@ function dump(tables: Tables): string[] {
   )
 }
 
-function restored(): RestoreSource {
+/** A restore, in pieces that cut rows in two. */
+function restoring(at: number, id = "r"): Command[] {
   const entry = (key: string) => ({ key, value: Uint8Array.of(9), flags: 0n, createRevision: 1, modRevision: 2 })
+  const keys = ["a/2", `a/${"y".repeat(1_500)}`]
   const scope = { areas: ["a/"] }
-  return {
-    info: { revision: 1_000, time: 1, scope, keys: 2, sessions: 0, bytes: 100 },
-    scope,
-    sessions: () => [],
-    entries: () => ["a/2", `a/${"y".repeat(1_500)}`].map((key) => ({ ...entry(key), lockIndex: 3, lease: null })),
-  }
+  const rows = [
+    MAGIC,
+    encodeRow("h", encodeJson({ revision: 1_000, time: 1, scope })),
+    ...keys.map((key) => encodeRow("e", encodeEntryBody({ ...entry(key), lockIndex: 3, lease: null }))),
+    encodeRow("z", encodeJson({ keys: 2, sessions: 0 })),
+  ]
+  const body = Buffer.concat(rows)
+  const file = Buffer.concat([body, createHash("sha256").update(body).digest()])
+  const info = { revision: 1_000, time: 1, scope, keys: 2, sessions: 0, bytes: file.length }
+  const pieces: Command[] = []
+  for (let offset = 0; offset < file.length; offset += 7)
+    pieces.push({ type: "piece", at, id, offset, bytes: file.subarray(offset, offset + 7) })
+  return [...pieces, { type: "restore", at, id, info, scope }]
 }
 
 function commands(): Command[] {
@@ -53,15 +63,14 @@ function commands(): Command[] {
   list.push({ type: "end", at: 104, session: "s" })
   list.push({ type: "expire", at: 105, holders: [{ id: "t", grantRevision: 63 }] })
   list.push({ type: "invalidate", at: 106, node: "n" })
-  list.push({ type: "restore", at: 107, source: restored() })
+  list.push(...restoring(107))
   list.push({ type: "expire", at: 100, holders: [{ id: "l", grantRevision: 1 }] })
   list.push({ type: "transaction", at: 101, compare: [], operations: [{ op: "deletePrefix", prefix: "" }] })
   return list
 }
 
-function run(batchSize: number): string[] {
+function run(batchSize: number, list = commands()): string[] {
   const tables = memoryTables()
-  const list = commands()
   for (let i = 0; i < list.length; i += batchSize) {
     const machine = new Machine(tables, { tombstonesMax: 5 })
     for (const command of list.slice(i, i + batchSize)) machine.apply(command)
@@ -73,6 +82,9 @@ function run(batchSize: number): string[] {
 test("the same commands leave the same bytes, however they are batched", () => {
   const oneByOne = run(1)
   for (const batchSize of [2, 3, 7, 1_000]) expect(run(batchSize)).toEqual(oneByOne)
+  // The last one deletes all keys.
+  const others = commands().slice(0, -1)
+  for (const batchSize of [2, 1_000]) expect(run(batchSize, others)).toEqual(run(1, others))
   expect(oneByOne.length).toBeGreaterThan(5)
 })
 
@@ -138,4 +150,51 @@ test("a key with thousands of folders costs no more than its first ones", () => 
   expect(tables.marks.page("", null, 1_000).length).toBe(33)
   expect(machine.lastChange("/".repeat(59_000))).toBe(1)
   expect(machine.lastChange(`${"/".repeat(59_000)}x`)).toBe(0)
+})
+
+test("a restore needs all pieces of its own file, each once", () => {
+  const tables = memoryTables()
+  const machine = new Machine(tables)
+  machine.apply(putting("a/2", "a/3", "b"))
+  const [first, second, ...rest] = restoring(5)
+  const restore = rest.pop()!
+  const outcome = (command: Command) => machine.apply(command).outcome.type
+  expect(outcome(second!)).toBe("pieces_lost")
+  expect([first!, first!, second!, first!].map(outcome)).toEqual(["done", "done", "done", "done"])
+  expect(outcome(rest[1]!)).toBe("pieces_lost")
+  expect(outcome(restore)).toBe("pieces_lost")
+  // Another one takes its place.
+  expect(outcome(restoring(6, "other")[0]!)).toBe("done")
+  expect([rest[0]!, restore].map(outcome)).toEqual(["pieces_lost", "pieces_lost"])
+  expect(outcome({ type: "discard", at: 7, id: "r" })).toBe("done")
+  expect(tables.scratch.page("", null, 10).length).toBe(2)
+  expect(restoring(8).map(outcome)).toContain("done")
+  machine.finish()
+  expect(tables.scratch.page("", null, 10)).toEqual([])
+  expect(Array.from(machine.entries(""), ({ key, modRevision }) => `${key.slice(0, 4)} ${modRevision}`)).toEqual([
+    "a/2 1001",
+    "a/yy 1001",
+    "b 1",
+  ])
+})
+
+test("pieces that make no sound snapshot are dropped, and nothing is changed", () => {
+  const tables = memoryTables()
+  const machine = new Machine(tables)
+  machine.apply(putting("a/2"))
+  const commands = restoring(5)
+  const last = commands.at(-2)
+  if (last?.type === "piece") last.bytes[0]! ^= 1
+  const { outcome, changed, revision } = commands.map((command) => machine.apply(command)).at(-1)!
+  expect(outcome).toEqual({ type: "snapshot_invalid", why: "read snapshot: its checksum does not match" })
+  expect([changed, revision]).toEqual([false, 1])
+  expect(tables.scratch.page("", null, 10)).toEqual([])
+})
+
+test("a restore that is given up leaves nothing", () => {
+  const tables = memoryTables()
+  const machine = new Machine(tables)
+  for (const command of restoring(5).slice(0, 9)) machine.apply(command)
+  machine.apply({ type: "discard", at: 6, id: "r" })
+  expect(tables.scratch.page("", null, 10)).toEqual([])
 })

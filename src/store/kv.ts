@@ -5,15 +5,18 @@
  * changes nothing makes none. Applying a command that `command.ts` let through never fails: what may turn out wrong only
  * here - a compare that does not hold, a lease that is gone - is an outcome.
  */
+import { OvlError } from "../base/errors.ts"
 import { DELETE_SLICE_KEYS, TOMBSTONES_MAX, WATCH_HISTORY_MAX_EVENTS } from "../base/limits.ts"
 import type { Applied, HolderChange, Outcome } from "./applied.ts"
 import { encodeEntry, encodeHeader, encodeLease, encodeRevision, encodeSession, type Header, tail } from "./codec.ts"
 import type { Command } from "./command.ts"
 import { successor } from "./keys.ts"
 import { LongTable } from "./longkeys.ts"
-import type { Compare, Entry, KvVerb, Operation, Session, SessionSpec } from "./port.ts"
+import type { Compare, Entry, KvVerb, Operation, Session, SessionSpec, SnapshotInfo, SnapshotScope } from "./port.ts"
 import { HEADER_KEY, heldPrefix, Reader, SESSIONS_KEY } from "./reader.ts"
-import { type RestoreSource, restoreSteps } from "./restore.ts"
+import { restoreSteps } from "./restore.ts"
+import { ScratchPieces } from "./scratch-pieces.ts"
+import { recheckSnapshot, sourceOf } from "./snapshot-import.ts"
 import type { Tables } from "./tables.ts"
 import { History } from "./tombstones.ts"
 import { evaluate, sameBytes } from "./verbs.ts"
@@ -26,13 +29,17 @@ export interface MachineOptions {
   tombstonesMax?: number
 }
 
-/** One run of commands over one set of tables: `apply` each, then `finish` once. Reads in between see all of it. */
+/**
+ * Runs of commands over one set of tables: `apply` each, then `finish` once; reads in between see all of it. Another run
+ * may follow while nobody else writes to the tables.
+ */
 export class Machine extends Reader {
   readonly #tables: Tables
   readonly #entries: LongTable
   readonly #held: LongTable
   readonly #header: Header
   readonly #history: History
+  readonly #pieces: ScratchPieces
   #dirty = false
   #events = new Map<string, Entry | null>()
   #wide = false
@@ -44,6 +51,7 @@ export class Machine extends Reader {
     this.#tables = tables
     this.#entries = new LongTable(tables.entries, tables.far)
     this.#held = new LongTable(tables.held, tables.far)
+    this.#pieces = new ScratchPieces(tables.scratch)
     this.#header = this.header()
     this.#history = new History(tables, this.#header, options.tombstonesMax ?? TOMBSTONES_MAX)
   }
@@ -88,7 +96,7 @@ export class Machine extends Reader {
   /** A restore's is above that of the snapshot too, whose revisions its keys may carry. */
   #nextRevision(command: Command): number {
     const { revision } = this.#header
-    return 1 + (command.type === "restore" ? Math.max(revision, command.source.info.revision) : revision)
+    return 1 + (command.type === "restore" ? Math.max(revision, command.info.revision) : revision)
   }
 
   *#run(command: Command, revision: number): Generator<void, Outcome> {
@@ -115,8 +123,12 @@ export class Machine extends Reader {
       }
       case "invalidate":
         return { type: "done", changed: [yield* this.#invalidate(command.node, revision)] }
+      case "piece":
+        return (yield* this.#pieces.add(command.id, command.offset, command.bytes)) ? DONE : { type: "pieces_lost" }
       case "restore":
-        yield* this.#restore(command.source, revision)
+        return yield* this.#restore(command, revision)
+      case "discard":
+        if (this.#pieces.bytesOf(command.id) > 0) yield* this.#pieces.drop()
         return DONE
     }
   }
@@ -287,17 +299,37 @@ export class Machine extends Reader {
     return count
   }
 
-  /** Makes what lies in the source's scope, and the sessions, what they were in the snapshot. */
-  *#restore(source: RestoreSource, revision: number): Generator<void, void> {
-    // Whoever watches or waits looks anew, and a revision is made even where nothing differs.
-    this.#wide = true
-    yield* restoreSteps(this, source, revision, {
-      write: (entry, before) => this.#write(entry, before?.lease ?? null),
-      remove: (entry) => this.#remove(entry, revision),
-      putSession: (session) => this.#putSession(session),
-      endSession: (session) => this.#endSession(session, revision),
-    })
-    for (const area of source.scope.areas) this.#history.raise(area, revision)
-    this.#tables.meta.put(SESSIONS_KEY, encodeRevision(revision))
+  /** Makes what lies in the scope, and the sessions, what they were in the snapshot. */
+  *#restore({ id, info, scope }: Command & { type: "restore" }, revision: number): Generator<void, Outcome> {
+    if (this.#pieces.bytesOf(id) !== info.bytes) return { type: "pieces_lost" }
+    const why = yield* this.#faultOf(info, scope)
+    if (why === null) {
+      // Whoever watches or waits looks anew, and a revision is made even where nothing differs.
+      this.#wide = true
+      // Whether an area ever held a key is read from the marks, those of this run included.
+      this.#history.finish()
+      const source = sourceOf(() => this.#pieces.read(), scope)
+      yield* restoreSteps(this, source, revision, {
+        write: (entry, before) => this.#write(entry, before?.lease ?? null),
+        remove: (entry) => this.#remove(entry, revision),
+        putSession: (session) => this.#putSession(session),
+        endSession: (session) => this.#endSession(session, revision),
+      })
+      for (const area of scope.areas) this.#history.raise(area, revision)
+      this.#tables.meta.put(SESSIONS_KEY, encodeRevision(revision))
+    }
+    yield* this.#pieces.drop()
+    return why === null ? DONE : { type: "snapshot_invalid", why }
+  }
+
+  /** What is wrong with the snapshot in the pieces; null where nothing is. */
+  *#faultOf(info: SnapshotInfo, scope: SnapshotScope): Generator<void, string | null> {
+    try {
+      const found = yield* recheckSnapshot(this.#pieces.read(), scope)
+      return found.revision === info.revision ? null : "it is not of the revision that was told"
+    } catch (thrown) {
+      if (thrown instanceof OvlError) return thrown.message
+      throw thrown
+    }
   }
 }

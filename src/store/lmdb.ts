@@ -3,44 +3,31 @@
  * (`overlappingSync` off), and all of it or nothing. Reads go to one pinned read transaction, which moves on only when a
  * commit was acknowledged: they never see what is not durable, and always the state of one revision.
  */
-import { open, type RootDatabase } from "lmdb"
+import { open } from "lmdb"
+import { assert } from "../base/assert.ts"
 import { OvlError } from "../base/errors.ts"
+import { GENERATION_DROP_INLINE_ROWS, GENERATION_DROP_ROWS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
-import type { Backend, Scratch } from "./backend.ts"
+import type { Backend, Kept, Scratch, Stage } from "./backend.ts"
+import { storeClosed } from "./consensus.ts"
 import { explainFileError, holdDirectory, storeFull, type StoreDirectory } from "./directory.ts"
-import { checkDataFile, dataForeign } from "./inspect.ts"
+import { Generations, type RootDatabase } from "./generations.ts"
+import { checkDataFile } from "./inspect.ts"
+import { BINARY, LmdbReadTable, type Pinned, type Snapshot } from "./lmdb-tables.ts"
 import { ScratchFile } from "./scratch.ts"
 import { DiskSpace } from "./space.ts"
-import {
-  type ReadTable,
-  type ReadTables,
-  type Row,
-  type Table,
-  TABLE_NAMES,
-  type TableName,
-  type Tables,
-} from "./tables.ts"
+import { type CommitTables, type DurableTables, eachTable, type Tables } from "./tables.ts"
 
-const FORMAT_KEY = "format"
-/** The first row that is written; a later form of the tables counts its number up. */
-const FORMAT = "ovl store 1"
-
-/** Bytes on both sides; lmdb-js would otherwise encode keys and values in its own ways. */
-const BINARY = { keyEncoding: "binary", encoding: "binary" } as const
-
-type Db = RootDatabase<Uint8Array, Uint8Array>
-/** What lmdb-js has, and its types leave out. */
-interface Pinned {
-  use(): void
-  done(): void
+/** What lmdb-js has, and its types leave out or say in another way. */
+interface Root extends RootDatabase {
+  env: { writeTxn: unknown }
+  childTransaction<T>(work: () => T): Promise<Awaited<T>>
+  useReadTransaction(): Pinned
+  resetReadTxn(): void
+  close(): Promise<void>
 }
-/** What reads and writes of lmdb-js look at to find out whether they belong to a write transaction. */
-interface Environment {
-  writeTxn: unknown
-}
-type RangeOf = (options: object) => Iterable<{ key: Uint8Array; value: Uint8Array }>
 
 /**
  * Opens `<dataDir>/store`, or makes it. Throws what `holdDirectory` throws, `data_foreign` (conflict) for a file that is
@@ -51,26 +38,31 @@ export function openLmdb(dataDir: string, log: Log): Backend {
   try {
     const existing = checkDataFile(directory.dataFile)
     const space = new DiskSpace(directory.path, log)
-    return new LmdbTables(directory, space, existing)
+    return new LmdbBackend(directory, space, existing)
   } catch (thrown) {
     directory.release()
     throw explainFileError(dataDir, thrown)
   }
 }
 
-class LmdbTables implements Backend {
-  readonly tables: ReadTables
+class LmdbBackend implements Backend {
+  readonly tables: DurableTables
   readonly #directory: StoreDirectory
   readonly #space: DiskSpace
-  readonly #root: Db
-  readonly #databases: Record<TableName, Db>
-  readonly #writeTables: Tables
-  #pinned: Pinned
+  readonly #root: Root
+  readonly #generations: Generations
+  #snapshot: Snapshot
+  /** The last of the transactions that were asked for, and how many are not over. */
+  #line: Promise<unknown> = Promise.resolve()
+  #underWay = 0
+  #stage: LmdbStage | null = null
+  #hasLeftovers: boolean
+  #isClosed = false
 
   constructor(directory: StoreDirectory, space: DiskSpace, existing: boolean) {
     this.#directory = directory
     this.#space = space
-    this.#root = open<Uint8Array, Uint8Array>({
+    this.#root = open({
       path: directory.path,
       noSubdir: false,
       overlappingSync: false,
@@ -78,44 +70,68 @@ class LmdbTables implements Backend {
       // Batching by turns makes a promise of its own, which nobody can catch when the commit fails.
       eventTurnBatching: false,
       ...BINARY,
-    }) as Db
+    }) as unknown as Root
     try {
       rmSync(join(directory.path, "scratch"), { force: true })
-      const databases = openTables(this.#root, directory, existing)
-      this.#databases = databases
-      this.#pinned = this.#pin()
-      this.#writeTables = eachTable((name) => new LmdbTable(databases[name]))
-      this.tables = eachTable((name) => new LmdbReadTable(databases[name], () => this.#pinned))
+      this.#generations = new Generations(this.#root, directory, existing)
+      const generation = this.#generations.read()
+      this.#hasLeftovers = !this.#generations.isEmpty(1 - generation)
+      this.#snapshot = { pinned: this.#pin(), generation }
+      this.tables = this.#read(() => this.#snapshot)
     } catch (thrown) {
       void this.#root.close()
       throw space.refusal() ?? thrown
     }
   }
 
+  get isBusy(): boolean {
+    return this.#underWay > 0
+  }
+
+  get hasLeftovers(): boolean {
+    return this.#hasLeftovers
+  }
+
   refusal(): OvlError | null {
     return this.#space.refusal()
   }
 
-  async commit<T>(work: (tables: Tables, pause: () => Promise<void>) => T | Promise<T>): Promise<T> {
-    let result: T
-    try {
-      // A child transaction, because a plain one would keep what was written before an error was thrown in it.
-      result = await this.#root.childTransaction(() => work(this.#writeTables, () => this.#pause()) as T)
-    } catch (thrown) {
-      throw this.#explain(thrown)
-    }
-    this.#committed()
-    return result
+  commit<T>(work: (tables: CommitTables, pause: () => Promise<void>) => T | Promise<T>, install?: Stage): Promise<T> {
+    return this.#inLine(async () => {
+      assert(!install || install === this.#stage, "what is to be installed is not the stage that is open")
+      const generation = install ? this.#other : this.#snapshot.generation
+      let isSwept = false
+      const result = await this.#transact(() => {
+        const done = work(this.#generations.tables[generation]!, () => this.#pause())
+        const end = (ended: T): T => {
+          if (install) this.#generations.use(generation)
+          else isSwept = this.#sweep(GENERATION_DROP_ROWS)
+          return ended
+        }
+        return done instanceof Promise ? done.then(end) : end(done)
+      })
+      if (install) this.#stage = null
+      this.#committed(generation, install ? false : isSwept)
+      if (install) this.#hasLeftovers = true
+      return result
+    })
   }
 
-  commitNow<T>(work: (tables: Tables) => T): T {
+  commitNow<T>(work: (tables: CommitTables) => T): T {
+    assert(!this.isBusy, "another commit is under way")
+    const { generation } = this.#snapshot
+    let isSwept = false
     let result: T
     try {
-      result = this.#root.transactionSync(() => work(this.#writeTables))
+      result = this.#root.transactionSync(() => {
+        const done = work(this.#generations.tables[generation]!)
+        isSwept = this.#sweep(GENERATION_DROP_INLINE_ROWS)
+        return done
+      })
     } catch (thrown) {
       throw this.#explain(thrown)
     }
-    this.#committed()
+    this.#committed(generation, isSwept)
     return result
   }
 
@@ -123,31 +139,83 @@ class LmdbTables implements Backend {
     return new Promise((resolve) => setImmediate(resolve))
   }
 
-  keep(): { tables: ReadTables; release(): void } {
-    const pinned = this.#pinned
-    pinned.use()
-    const tables = eachTable((name) => new LmdbReadTable(this.#databases[name], () => pinned))
-    return { tables, release: () => pinned.done() }
+  keep(): Kept {
+    const snapshot = this.#snapshot
+    snapshot.pinned.use()
+    return { tables: this.#read(() => snapshot), release: () => snapshot.pinned.done() }
   }
 
   scratch(): Scratch {
     return new ScratchFile(join(this.#directory.path, "scratch"), (thrown) => this.#explain(thrown))
   }
 
-  #committed(): void {
-    const before = this.#pinned
-    this.#pinned = this.#pin()
+  async stage(): Promise<Stage> {
+    while (this.#hasLeftovers) await this.commit(() => {})
+    assert(!this.#stage, "there is a stage already")
+    const stage = new LmdbStage(
+      (work) => this.#load(stage, work),
+      () => this.#giveUp(stage),
+    )
+    this.#stage = stage
+    return stage
+  }
+
+  #load(stage: LmdbStage, work: (tables: Tables) => void): Promise<void> {
+    return this.#inLine(async () => {
+      assert(stage === this.#stage, "the stage is over")
+      await this.#transact(() => work(this.#generations.tables[this.#other]!))
+      this.#committed(this.#snapshot.generation, false)
+    })
+  }
+
+  #giveUp(stage: LmdbStage): void {
+    if (stage !== this.#stage) return
+    this.#stage = null
+    this.#hasLeftovers = true
+  }
+
+  /** The generation that is not in use. */
+  get #other(): number {
+    return 1 - this.#snapshot.generation
+  }
+
+  /** Within a write transaction: takes away some of what is left over. True when it was the last of it. */
+  #sweep(rows: number): boolean {
+    return this.#hasLeftovers && this.#generations.sweep(this.#other, rows)
+  }
+
+  /** One transaction after the other: lmdb-js would put those that wait into one, to succeed or fail together. */
+  #inLine<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(storeClosed())
+    const ended = (this.#underWay++ === 0 ? act() : this.#line.then(act)).finally(() => this.#underWay--)
+    this.#line = ended.catch(() => {})
+    return ended
+  }
+
+  async #transact<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      // A child transaction, because a plain one would keep what was written before an error was thrown in it.
+      return await this.#root.childTransaction(work as () => T)
+    } catch (thrown) {
+      throw this.#explain(thrown)
+    }
+  }
+
+  #committed(generation: number, isSwept: boolean): void {
+    const before = this.#snapshot.pinned
+    this.#snapshot = { pinned: this.#pin(), generation }
     before.done()
+    if (isSwept) this.#hasLeftovers = false
     this.#space.recover()
   }
 
   /** Whoever reads in the meantime reads the last commit: lmdb-js would give him the write transaction instead. */
   async #pause(): Promise<void> {
-    const environment = (this.#root as unknown as { env: Environment }).env
-    const { writeTxn } = environment
-    environment.writeTxn = null
+    const { env } = this.#root
+    const { writeTxn } = env
+    env.writeTxn = null
     await this.endOfTurn()
-    environment.writeTxn = writeTxn
+    env.writeTxn = writeTxn
   }
 
   #explain(thrown: unknown): OvlError {
@@ -162,131 +230,35 @@ class LmdbTables implements Backend {
   }
 
   async close(): Promise<void> {
-    this.#pinned.done()
+    this.#isClosed = true
+    await this.#line
+    this.#snapshot.pinned.done()
     await this.#root.close()
     this.#directory.release()
+  }
+
+  #read(snapshot: () => Snapshot): DurableTables {
+    const table = (name: keyof DurableTables): LmdbReadTable =>
+      new LmdbReadTable(this.#generations.databasesOf(name), snapshot)
+    return { ...eachTable(table), raft: table("raft"), log: table("log") }
   }
 
   /** A read transaction of the latest state, ours alone: lmdb-js renews the one that it shares among reads as it likes. */
   #pin(): Pinned {
     this.#root.resetReadTxn()
-    const pinned = this.#root.useReadTransaction() as unknown as Pinned
+    const pinned = this.#root.useReadTransaction()
     this.#root.resetReadTxn()
     return pinned
   }
 }
 
-function eachTable<T>(make: (name: TableName) => T): Record<TableName, T> {
-  return Object.fromEntries(TABLE_NAMES.map((name) => [name, make(name)])) as Record<TableName, T>
-}
+class LmdbStage implements Stage {
+  readonly load: Stage["load"]
+  readonly discard: Stage["discard"]
 
-/** Opens the tables, or makes all of them and the format's row in one transaction. */
-function openTables(root: Db, directory: StoreDirectory, existing: boolean): Record<TableName, Db> {
-  const found = Array.from(rangeOf(root)({ start: Buffer.of(0) }), ({ key }) => tableName(key))
-  if (existing && found.length > 0) {
-    const meta = found.includes("meta") ? openTable(root, "meta") : undefined
-    const format = meta?.get(Buffer.from(FORMAT_KEY))
-    if (!format || !found.every((name) => isTable(name)))
-      throw dataForeign(`${directory.dataFile} is LMDB data of another program`)
-    if (Buffer.from(format).toString() !== FORMAT)
-      throw dataForeign(`${directory.dataFile} was written by another version of ovl, as "${Buffer.from(format)}"`)
-    return eachTable((name) => openTable(root, name))
-  }
-  return root.transactionSync(() => {
-    const databases = eachTable((name) => openTable(root, name))
-    void databases.meta.put(Buffer.from(FORMAT_KEY), Buffer.from(FORMAT))
-    return databases
-  })
-}
-
-function openTable(root: Db, name: TableName): Db {
-  return root.openDB<Uint8Array, Uint8Array>(name, { ...BINARY }) as unknown as Db
-}
-
-/** LMDB keeps the tables' names in its main tree; lmdb-js ends them with a zero. */
-function tableName(key: Uint8Array): string {
-  return Buffer.from(key).toString("latin1").replace(/\0$/, "")
-}
-
-function isTable(name: string): boolean {
-  return (TABLE_NAMES as readonly string[]).includes(name)
-}
-
-function rangeOf(db: Db): RangeOf {
-  return (options) => db.getRange(options) as Iterable<{ key: Uint8Array; value: Uint8Array }>
-}
-
-function bytesOf(key: string): Buffer {
-  return Buffer.from(key, "latin1")
-}
-
-function page(db: Db, from: string, to: string | null, limit: number, more: object): Row[] {
-  const rows: Row[] = []
-  for (const { key, value } of rangeOf(db)(rangeOptions(from, to, limit, more))) rows.push({ key: textOf(key), value })
-  return rows
-}
-
-function pageKeys(db: Db, from: string, to: string | null, limit: number, more: object): string[] {
-  return Array.from(db.getKeys(rangeOptions(from, to, limit, more)), textOf)
-}
-
-function rangeOptions(from: string, to: string | null, limit: number, more: object): object {
-  const end = to === null ? {} : { end: bytesOf(to) }
-  return { start: from === "" ? Buffer.of(0) : bytesOf(from), limit, ...end, ...more }
-}
-
-function textOf(key: Uint8Array): string {
-  return Buffer.prototype.latin1Slice.call(key, 0, key.length)
-}
-
-class LmdbReadTable implements ReadTable {
-  readonly #db: Db
-  readonly #pinned: () => Pinned
-
-  constructor(db: Db, pinned: () => Pinned) {
-    this.#db = db
-    this.#pinned = pinned
-  }
-
-  get(key: string): Uint8Array | undefined {
-    return this.#db.get(bytesOf(key), { transaction: this.#pinned() as never })
-  }
-
-  page(from: string, to: string | null, limit: number): Row[] {
-    return page(this.#db, from, to, limit, { transaction: this.#pinned() })
-  }
-
-  pageKeys(from: string, to: string | null, limit: number): string[] {
-    return pageKeys(this.#db, from, to, limit, { transaction: this.#pinned() })
-  }
-}
-
-/** A table within the write transaction: lmdb-js uses that for whatever is called while it runs. */
-class LmdbTable implements Table {
-  readonly #db: Db
-
-  constructor(db: Db) {
-    this.#db = db
-  }
-
-  get(key: string): Uint8Array | undefined {
-    return this.#db.get(bytesOf(key))
-  }
-
-  page(from: string, to: string | null, limit: number): Row[] {
-    return page(this.#db, from, to, limit, {})
-  }
-
-  pageKeys(from: string, to: string | null, limit: number): string[] {
-    return pageKeys(this.#db, from, to, limit, {})
-  }
-
-  put(key: string, value: Uint8Array): void {
-    void this.#db.put(bytesOf(key), value)
-  }
-
-  delete(key: string): void {
-    void this.#db.remove(bytesOf(key))
+  constructor(load: Stage["load"], discard: Stage["discard"]) {
+    this.load = load
+    this.discard = discard
   }
 }
 

@@ -250,15 +250,24 @@ export interface SnapshotInfo {
 
 /** Who leads, and how far this member is: for status and for Consul's /v1/status. */
 export interface StoreStatus {
+  /** This very member leads. */
   leader: boolean
   term: number
   index: number
+  /** Whether a leader is known here, this member or another, and how long ago it was heard from: 0 on the leader itself. */
+  knownLeader: boolean
+  lastContactMs: number
 }
 
 export interface Store extends Reads {
   status(): StoreStatus
   /** Resolves when reads here see every write acknowledged before the call: Consul's `consistent`. */
   barrier(): Promise<void>
+  /**
+   * Resolves when reads here show `revision`: with false where they do not after `timeoutMs`, nor by the store's close. A
+   * member may be behind; on the leader it is so at once for all that was acknowledged.
+   */
+  reached(revision: number, timeoutMs: number): Promise<boolean>
   /** The present state, to be read for a while. Throws `store_busy` where STORE_VIEWS_MAX are open. */
   view(): View
   /**

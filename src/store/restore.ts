@@ -5,13 +5,15 @@
  */
 import { DELETE_SLICE_KEYS } from "../base/limits.ts"
 import { successor } from "./keys.ts"
-import type { Entry, Session, SnapshotInfo, SnapshotScope } from "./port.ts"
+import type { Entry, Session, SnapshotScope } from "./port.ts"
 import type { Reader } from "./reader.ts"
 import { sameBytes } from "./verbs.ts"
 
-/** A snapshot that was checked, wherever it lies until it is applied. */
+/** So many bytes of a value are dealt with in the time of one key. */
+const VALUE_BYTES_PER_KEY = 8_192
+
+/** A snapshot that was checked. */
 export interface RestoreSource {
-  info: SnapshotInfo
   /** What is to be replaced. */
   scope: SnapshotScope
   sessions(): Iterable<Session>
@@ -62,7 +64,14 @@ export function* restoreSteps(
   yield* restoreSessions(reader, source, acts)
   const wanted = source.entries()[Symbol.iterator]()
   let next = nextIn(wanted, source.scope)
-  let count = 0
+  // A large value takes as long as many keys.
+  let weight = 0
+  const isSlice = (entry: Entry): boolean => {
+    weight += 1 + Math.floor(entry.value.length / VALUE_BYTES_PER_KEY)
+    if (weight < DELETE_SLICE_KEYS) return false
+    weight = 0
+    return true
+  }
   const revised = (entry: Entry, before: Entry | undefined): Entry => {
     const isFresh = [...fresh].some((area) => entry.key.startsWith(area))
     const createRevision = before?.createRevision ?? entry.createRevision
@@ -71,18 +80,18 @@ export function* restoreSteps(
   for (const before of entriesIn(reader, source.scope)) {
     for (; next && next.key < before.key; next = nextIn(wanted, source.scope)) {
       acts.write(revised(next, undefined), undefined)
-      if (++count % DELETE_SLICE_KEYS === 0) yield
+      if (isSlice(next)) yield
     }
     if (next?.key !== before.key) acts.remove(before)
     else {
       if (!same(next, before)) acts.write(revised(next, before), before)
       next = nextIn(wanted, source.scope)
     }
-    if (++count % DELETE_SLICE_KEYS === 0) yield
+    if (isSlice(before)) yield
   }
   for (; next; next = nextIn(wanted, source.scope)) {
     acts.write(revised(next, undefined), undefined)
-    if (++count % DELETE_SLICE_KEYS === 0) yield
+    if (isSlice(next)) yield
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Reading a snapshot: all of it is taken in and checked - form, order, bounds, what refers to what, and the digest - and
- * laid aside meanwhile, before the first of it is used. What was laid aside is then read in slices.
+ * laid aside meanwhile, before the first of it is used. What was laid aside is then read again.
  */
 import { createHash } from "node:crypto"
 import { SESSIONS_MAX, SNAPSHOT_CHUNK_BYTES, STORE_KEY_MAX_BYTES, STORE_VALUE_MAX_BYTES } from "../base/limits.ts"
@@ -22,29 +22,40 @@ import {
   type SnapshotTotals,
 } from "./snapshot-format.ts"
 
-/** Throws `snapshot_invalid`, and what the scratch throws. */
+/** Lays a snapshot aside that has all that lies in `scope`. Throws `snapshot_invalid`, and what the scratch throws. */
 export async function receiveSnapshot(
   chunks: AsyncIterable<Uint8Array>,
   scope: SnapshotScope,
   scratch: Scratch,
-): Promise<RestoreSource> {
+): Promise<SnapshotInfo> {
   const check = new SnapshotCheck()
   for await (const piece of pieces(chunks)) {
     scratch.append(piece)
     check.push(piece)
   }
-  const info = check.finish()
-  const lacking = scope.areas.find((area) => !covered(info.scope, area, scope.except ?? []))
-  if (lacking !== undefined) throw snapshotInvalid(`it does not hold all that lies below ${JSON.stringify(lacking)}`)
-  const rows = (kind: string): Generator<SnapshotRow> => rowsIn(scratch, kind)
+  return check.finish(scope)
+}
+
+/** Checks a file that was laid aside, as `receiveSnapshot` did; pauses now and then. Throws `snapshot_invalid`. */
+export function* recheckSnapshot(file: Iterable<Uint8Array>, scope: SnapshotScope): Generator<void, SnapshotInfo> {
+  const check = new SnapshotCheck()
+  for (const piece of file)
+    for (let at = 0; at < piece.length; at += SNAPSHOT_CHUNK_BYTES) {
+      check.push(piece.subarray(at, at + SNAPSHOT_CHUNK_BYTES))
+      yield
+    }
+  return check.finish(scope)
+}
+
+/** What a checked file has; `file` begins anew each time. */
+export function sourceOf(file: () => Iterable<Uint8Array>, scope: SnapshotScope): RestoreSource {
   return {
-    info,
     scope,
     *sessions() {
-      for (const { body } of rows("s")) yield decodeJson(body) as Session
+      for (const { body } of rowsIn(file(), "s")) yield decodeJson(body) as Session
     },
     *entries() {
-      for (const { body } of rows("e")) yield entryOf(body)
+      for (const { body } of rowsIn(file(), "e")) yield entryOf(body)
     },
   }
 }
@@ -102,11 +113,14 @@ class SnapshotCheck {
     if (this.#splitter.waiting > DIGEST_BYTES) throw snapshotInvalid("something follows its end")
   }
 
-  finish(): SnapshotInfo {
+  /** With a scope: it is to have all that lies there. */
+  finish(wanted?: SnapshotScope): SnapshotInfo {
     const digest = this.#ended ? this.#splitter.take(DIGEST_BYTES) : undefined
     if (!this.#header || !digest) throw snapshotInvalid("it is cut off")
     if (Buffer.compare(digest, this.#digest.digest()) !== 0) throw snapshotInvalid("its checksum does not match")
     const { revision, time, scope } = this.#header
+    const lacking = wanted?.areas.find((area) => !covered(scope, area, wanted.except ?? []))
+    if (lacking !== undefined) throw snapshotInvalid(`it does not hold all that lies below ${JSON.stringify(lacking)}`)
     return { revision, time, scope, keys: this.#keys, sessions: this.#sessions.size, bytes: this.#bytes }
   }
 
@@ -191,17 +205,16 @@ function entryOf(body: Uint8Array): Entry {
 }
 
 /** The rows of one kind, read again; they were checked. */
-function* rowsIn(scratch: Scratch, kind: string): Generator<SnapshotRow> {
+function* rowsIn(file: Iterable<Uint8Array>, kind: string): Generator<SnapshotRow> {
   const splitter = new RowSplitter()
-  let offset = MAGIC.length
-  for (;;) {
+  let begun = false
+  for (const piece of file) {
+    splitter.push(piece)
+    begun ||= splitter.take(MAGIC.length) !== undefined
+    if (!begun) continue
     for (let row = splitter.row(); row; row = splitter.row()) {
       if (row.kind === kind) yield row
       else if (row.kind === "z" || (kind === "s" && row.kind === "e")) return
     }
-    const piece = scratch.read(offset, SNAPSHOT_CHUNK_BYTES)
-    if (piece.length === 0) return
-    offset += piece.length
-    splitter.push(piece)
   }
 }

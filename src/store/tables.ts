@@ -25,9 +25,12 @@ export interface Table extends ReadTable {
   delete(key: string): void
 }
 
-/** Keys of these tables are never empty, and at most 1978 bytes long (lmdb-js): longer ones go by longkeys.ts. */
+/**
+ * The tables of the state, which members agree on: equal byte for byte where the same commands were applied. Keys are never
+ * empty, and at most 1978 bytes long (lmdb-js): longer ones go by longkeys.ts.
+ */
 export const TABLE_NAMES = [
-  /** Format, cluster id, and the header of the state. */
+  /** The header of the state, and the last change of any session. */
   "meta",
   /** The keys and values themselves. */
   "entries",
@@ -45,23 +48,34 @@ export const TABLE_NAMES = [
   "graves",
   /** The rest of keys that are too long for a table; see longkeys.ts. */
   "far",
+  /** Pieces of a snapshot that is to be restored; see scratch-pieces.ts. */
+  "scratch",
 ] as const
 
 export type TableName = (typeof TABLE_NAMES)[number]
 export type ReadTables = Readonly<Record<TableName, ReadTable>>
 export type Tables = Readonly<Record<TableName, Table>>
 
+/** Tables of this member alone: what it knows of the agreement (`raft`), and the entries of its log by index. */
+export const MEMBER_TABLE_NAMES = ["raft", "log"] as const
+
+export type MemberTableName = (typeof MEMBER_TABLE_NAMES)[number]
+/** All that a backend keeps: as the last commit left it, and within a commit. */
+export type DurableTables = ReadTables & Readonly<Record<MemberTableName, ReadTable>>
+export type CommitTables = Tables & Readonly<Record<MemberTableName, Table>>
+
 /** A table in memory: a map beside the sorted array of its keys. */
 export class MemoryTable implements Table {
-  readonly #rows = new Map<string, Uint8Array>()
-  readonly #keys: string[] = []
+  #rows = new Map<string, Uint8Array>()
+  #keys: string[] = []
 
   get(key: string): Uint8Array | undefined {
-    return this.#rows.get(key)?.slice()
+    const value = this.#rows.get(key)
+    return value && copyOf(value)
   }
 
   page(from: string, to: string | null, limit: number): Row[] {
-    return this.pageKeys(from, to, limit).map((key) => ({ key, value: this.#rows.get(key)!.slice() }))
+    return this.pageKeys(from, to, limit).map((key) => ({ key, value: copyOf(this.#rows.get(key)!) }))
   }
 
   pageKeys(from: string, to: string | null, limit: number): string[] {
@@ -84,9 +98,17 @@ export class MemoryTable implements Table {
     return copy
   }
 
+  /** Takes over all that the other one has, for good. */
+  become(other: MemoryTable): void {
+    this.#keys = other.#keys
+    this.#rows = other.#rows
+  }
+
   put(key: string, value: Uint8Array): void {
-    if (!this.#rows.has(key)) this.#keys.splice(this.#lowerBound(key), 0, key)
-    this.#rows.set(key, value.slice())
+    const last = this.#keys.at(-1)
+    if (last === undefined || key > last) this.#keys.push(key)
+    else if (!this.#rows.has(key)) this.#keys.splice(this.#lowerBound(key), 0, key)
+    this.#rows.set(key, copyOf(value))
   }
 
   delete(key: string): void {
@@ -106,10 +128,20 @@ export class MemoryTable implements Table {
   }
 }
 
+/** `slice` of a Buffer gives no copy. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes)
+}
+
 export type MemoryTables = Readonly<Record<TableName, MemoryTable>>
 
 export function memoryTables(make: (name: TableName) => MemoryTable = () => new MemoryTable()): MemoryTables {
-  const tables: Partial<Record<TableName, MemoryTable>> = {}
-  for (const name of TABLE_NAMES) tables[name] = make(name)
-  return tables as MemoryTables
+  return eachTable(make)
+}
+
+/** Something for each table of the state. */
+export function eachTable<T>(make: (name: TableName) => T): Record<TableName, T> {
+  const made: Partial<Record<TableName, T>> = {}
+  for (const name of TABLE_NAMES) made[name] = make(name)
+  return made as Record<TableName, T>
 }

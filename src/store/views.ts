@@ -2,28 +2,29 @@
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
 import { STORE_VIEW_IDLE_MS, STORE_VIEWS_MAX } from "../base/limits.ts"
-import type { Backend } from "./backend.ts"
+import type { Keeper } from "./backend.ts"
 import type { View } from "./port.ts"
 import { Reader } from "./reader.ts"
 import { StateReads } from "./reads.ts"
 
 export class Views {
-  readonly #backend: Backend
+  readonly #keeper: Keeper
   readonly #clock: Clock
   readonly #open = new Set<KeptState>()
 
-  constructor(backend: Backend, clock: Clock) {
-    this.#backend = backend
+  /** `keeper`: what the reads that it serves go to. */
+  constructor(keeper: Keeper, clock: Clock) {
+    this.#keeper = keeper
     this.#clock = clock
   }
 
-  /** Of the state of the last commit. Throws `store_busy`. */
+  /** Of the state as it is. Throws `store_busy`. */
   open(revision: number): KeptState {
     if (this.#open.size >= STORE_VIEWS_MAX)
       throw new OvlError("store_busy", `read: ${STORE_VIEWS_MAX} long listings are under way already`, {
         kind: "unavailable",
       })
-    const { tables, release } = this.#backend.keep()
+    const { tables, release } = this.#keeper.keep()
     let cancel = (): void => {}
     const view = new KeptState(new Reader(tables), revision, () => {
       cancel()

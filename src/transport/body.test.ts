@@ -3,8 +3,8 @@ import fc from "fast-check"
 import { decodeBody, encodeBody } from "./body.ts"
 
 function roundTrip(value: unknown): unknown {
-  const { bytes, hasBytes } = encodeBody(value)
-  return decodeBody(bytes, hasBytes)
+  const { parts, hasBytes } = encodeBody(value)
+  return decodeBody(Buffer.concat(parts), hasBytes)
 }
 
 /** Values with bytes anywhere in them, and keys that look like ours. */
@@ -60,6 +60,32 @@ test("a Buffer comes out as bytes, a date as its text", () => {
 })
 
 test("undefined is an empty body", () => {
-  expect(encodeBody(undefined)).toEqual({ bytes: new Uint8Array(0), hasBytes: false })
+  expect(encodeBody(undefined)).toEqual({ parts: [], hasBytes: false })
   expect(roundTrip({ a: undefined, b: 1 })).toEqual({ b: 1 })
+})
+
+test("bytes travel as they are, and the body says how long they are", () => {
+  const { parts } = encodeBody({ a: new Uint8Array([1, 2]), b: [new Uint8Array([3])] })
+  expect(Buffer.concat(parts).toString("latin1")).toBe('\0\0\0\x25{"a":{"$bytes":2},"b":[{"$bytes":1}]}\x01\x02\x03')
+})
+
+test("a body with bytes that do not add up is refused", () => {
+  const body = (json: string, rest: number[], length = json.length) =>
+    Buffer.concat([Buffer.from([0, 0, 0, length]), Buffer.from(json), Buffer.from(rest)])
+  const wrong = [
+    new Uint8Array(0),
+    new Uint8Array(3),
+    body('{"$bytes":1}', []),
+    body('{"$bytes":1}', [1, 2]),
+    body('{"$bytes":-1}', []),
+    body('{"$bytes":0.5}', [1]),
+    body('{"$bytes":"AQ=="}', [1]),
+    body('[{"$bytes":2},{"$bytes":2}]', [1, 2, 3]),
+    body('{"$bytes":1}', [1], 200),
+  ]
+  for (const bytes of wrong) expect(() => decodeBody(bytes, true)).toThrow()
+  expect(decodeBody(body('[{"$bytes":2},{"$bytes":1}]', [1, 2, 3]), true)).toEqual([
+    new Uint8Array([1, 2]),
+    new Uint8Array([3]),
+  ])
 })

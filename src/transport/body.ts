@@ -1,15 +1,21 @@
 /**
  * The body of a frame: JSON, because it is what the store holds anyway and what the runtime encodes fastest, with bytes
- * allowed anywhere in it. A body without bytes is plain JSON, untouched. Only one that has some (KV values, mostly) is
- * marked as such and takes the longer way, where a `Uint8Array` travels as `{"$bytes": base64}`.
+ * allowed anywhere in it. A body without bytes is plain JSON, untouched. One that has some (KV values, pieces of a
+ * snapshot) is marked as such, and they follow the JSON as they are:
+ *
+ *     u32 length of the JSON (big endian) | JSON | the bytes of the first `Uint8Array`, of the second, ...
+ *
+ * In the JSON `{"$bytes": length}` stands where each of them was, in the order in which the JSON names them.
  */
 
 const BYTES = "$bytes"
 /** Wraps an object of the caller's that happens to have a key of ours, so that it comes out as it went in. */
 const OBJECT = "$object"
+const LENGTH_BYTES = 4
 
 export interface Body {
-  bytes: Uint8Array
+  /** What the body is made of, one after the other. */
+  parts: Uint8Array[]
   /** Whether the body has to be decoded with `decodeBody(..., true)`. */
   hasBytes: boolean
 }
@@ -19,16 +25,27 @@ const decoder = new TextDecoder("utf-8", { fatal: true })
 
 /** Encodes what JSON can hold, and bytes. `undefined` is an empty body. Throws on a cycle or a bigint. */
 export function encodeBody(value: unknown): Body {
-  const hasBytes = containsBytes(value)
-  const text = JSON.stringify(hasBytes ? lower(value, "") : value)
-  return { bytes: text === undefined ? new Uint8Array(0) : encoder.encode(text), hasBytes }
+  if (!containsBytes(value)) {
+    const text = JSON.stringify(value)
+    return { parts: text === undefined ? [] : [encoder.encode(text)], hasBytes: false }
+  }
+  const found: Uint8Array[] = []
+  const text = encoder.encode(JSON.stringify(lower(value, "", found)))
+  const length = new Uint8Array(LENGTH_BYTES)
+  new DataView(length.buffer).setUint32(0, text.length)
+  return { parts: [length, text, ...found], hasBytes: true }
 }
 
-/** The reverse. Throws a SyntaxError or TypeError when the bytes are no such body. */
+/** The reverse; bytes come as copies. Throws a SyntaxError, TypeError or RangeError when it is no such body. */
 export function decodeBody(bytes: Uint8Array, hasBytes: boolean): unknown {
-  if (bytes.length === 0) return undefined
-  const value: unknown = JSON.parse(decoder.decode(bytes))
-  return hasBytes ? raise(value) : value
+  if (!hasBytes) return bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))
+  if (bytes.length < LENGTH_BYTES) throw new TypeError("a body with bytes is too short")
+  const end = LENGTH_BYTES + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  if (end > bytes.length) throw new TypeError("the JSON of a body is cut off")
+  const rest = new Rest(bytes.subarray(end))
+  const value = raise(JSON.parse(decoder.decode(bytes.subarray(LENGTH_BYTES, end))), rest)
+  rest.mustBeEmpty()
+  return value
 }
 
 function containsBytes(value: unknown): boolean {
@@ -41,34 +58,55 @@ function containsBytes(value: unknown): boolean {
   return false
 }
 
-function lower(value: unknown, key: string): unknown {
-  if (value instanceof Uint8Array) return { [BYTES]: Buffer.from(value).toString("base64") }
+function lower(value: unknown, key: string, found: Uint8Array[]): unknown {
+  if (value instanceof Uint8Array) {
+    found.push(value)
+    return { [BYTES]: value.length }
+  }
   if (typeof value !== "object" || value === null) return value
-  if (Array.isArray(value)) return value.map((item, index) => lower(item, String(index)))
-  if ("toJSON" in value && typeof value.toJSON === "function") return lower(value.toJSON(key), key)
+  if (Array.isArray(value)) return value.map((item, index) => lower(item, String(index), found))
+  if ("toJSON" in value && typeof value.toJSON === "function") return lower(value.toJSON(key), key, found)
   // Without a prototype, a key such as `__proto__` is a key like any other.
   const result: Record<string, unknown> = Object.create(null)
-  for (const [name, item] of Object.entries(value)) result[name] = lower(item, name)
+  for (const [name, item] of Object.entries(value)) result[name] = lower(item, name, found)
   return BYTES in result || OBJECT in result ? { [OBJECT]: result } : result
 }
 
-function raise(value: unknown): unknown {
+function raise(value: unknown, rest: Rest): unknown {
   if (typeof value !== "object" || value === null) return value
-  if (Array.isArray(value)) return value.map(raise)
+  if (Array.isArray(value)) return value.map((item) => raise(item, rest))
   const record = value as Record<string, unknown>
-  if (Object.hasOwn(record, BYTES)) return bytesOf(record[BYTES])
-  if (Object.hasOwn(record, OBJECT)) return raiseEach(record[OBJECT])
-  return raiseEach(record)
+  if (Object.hasOwn(record, BYTES)) return rest.take(record[BYTES])
+  if (Object.hasOwn(record, OBJECT)) return raiseEach(record[OBJECT], rest)
+  return raiseEach(record, rest)
 }
 
-function raiseEach(value: unknown): unknown {
+function raiseEach(value: unknown, rest: Rest): unknown {
   if (typeof value !== "object" || value === null) throw new TypeError("an escaped object is none")
   const record = value as Record<string, unknown>
-  for (const key of Object.keys(record)) record[key] = raise(record[key])
+  for (const key of Object.keys(record)) record[key] = raise(record[key], rest)
   return record
 }
 
-function bytesOf(value: unknown): Uint8Array {
-  if (typeof value !== "string") throw new TypeError("bytes are no base64 text")
-  return new Uint8Array(Buffer.from(value, "base64"))
+/** What follows the JSON: each of its bytes belongs to one place in it, no more and no less. */
+class Rest {
+  #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  take(length: unknown): Uint8Array {
+    if (!Number.isInteger(length) || Number(length) < 0 || Number(length) > this.#bytes.length) {
+      throw new TypeError("bytes are longer than what is there")
+    }
+    // A copy, so that a small value does not hold on to the whole frame; a Buffer's own `slice` would not be one.
+    const taken = new Uint8Array(this.#bytes.subarray(0, Number(length)))
+    this.#bytes = this.#bytes.subarray(Number(length))
+    return taken
+  }
+
+  mustBeEmpty(): void {
+    if (this.#bytes.length > 0) throw new TypeError("there are bytes that belong nowhere")
+  }
 }

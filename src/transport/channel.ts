@@ -13,7 +13,8 @@ import { errorFromWire, errorToWire, peerClosed } from "./wire-errors.ts"
 export interface Wire {
   /** For messages: `host:port`. */
   readonly address: string
-  write(bytes: Uint8Array): void
+  /** Calls back, later, when the bytes have gone out; never when they were lost. */
+  write(bytes: Uint8Array, onWritten: () => void): void
   /** Bytes written that have not gone out yet. */
   pendingBytes(): number
   /** Closes after what was written has gone out. */
@@ -48,12 +49,15 @@ export class Channel {
   #closed = false
   #gone = false
   readonly #onGone: (() => void)[] = []
+  #keepAliveMs: number
+  #onDrain: () => void = () => {}
   #cancelTick: () => void = () => {}
   #cancelEnd: () => void = () => {}
 
   constructor(wire: Wire, options: ChannelOptions) {
     this.#wire = wire
     this.#options = options
+    this.#keepAliveMs = options.limits.keepAliveMs
     this.#decoder = new FrameDecoder(options.receiveMaxBytes)
     this.#scheduleTick()
     wire.attach(
@@ -81,8 +85,26 @@ export class Channel {
     this.#outgoing.push(frame)
     this.#outgoingBytes += frame.length
     this.#sentSinceTick = true
-    const waiting = this.#outgoingBytes + this.#wire.pendingBytes()
+    const waiting = this.pendingBytes()
     if (waiting > this.#options.limits.queueMaxBytes) this.#cutOff(waiting)
+  }
+
+  /** Bytes sent that have not gone out yet. */
+  pendingBytes(): number {
+    return this.#closed ? 0 : this.#outgoingBytes + this.#wire.pendingBytes()
+  }
+
+  /** Calls back each time that nothing is pending any more after something was. */
+  onDrain(callback: () => void): void {
+    this.#onDrain = callback
+  }
+
+  /** Gives a sign of life more often than by default, because the other side asked for it. Never less often. */
+  keepAliveEvery(ms: number): void {
+    if (ms >= this.#keepAliveMs || this.#closed) return
+    this.#keepAliveMs = ms
+    this.#cancelTick()
+    this.#scheduleTick()
   }
 
   /** Ends the conversation; the other side is told the error when there is one, or that we are closing. */
@@ -111,7 +133,11 @@ export class Channel {
     const bytes = this.#outgoing.length === 1 ? first : Buffer.concat(this.#outgoing, this.#outgoingBytes)
     this.#outgoing = []
     this.#outgoingBytes = 0
-    if (!this.#gone) this.#wire.write(bytes)
+    if (!this.#gone) this.#wire.write(bytes, () => this.#written())
+  }
+
+  #written(): void {
+    if (!this.#closed && this.pendingBytes() === 0) this.#onDrain()
   }
 
   #receive(bytes: Uint8Array): void {
@@ -165,7 +191,7 @@ export class Channel {
   }
 
   #scheduleTick(): void {
-    this.#cancelTick = this.#options.clock.after(this.#options.limits.keepAliveMs, () => {
+    this.#cancelTick = this.#options.clock.after(this.#keepAliveMs, () => {
       if (!this.#closed) this.#tick()
     })
   }

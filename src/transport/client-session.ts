@@ -6,8 +6,8 @@ import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
 import { PEER_CALL_TIMEOUT_MS } from "../base/limits.ts"
 import { Channel, type Wire } from "./channel.ts"
-import { type Frame, FrameType, PROTOCOL_VERSION } from "./frames.ts"
-import { checkGreeting, checkProtocol, type Greeting, greetingOf } from "./greeting.ts"
+import { type Frame, FrameType } from "./frames.ts"
+import { checkGreeting, checkProtocol, type Greeting, greetingAs, greetingOf } from "./greeting.ts"
 import type { ClusterIdentity, PeerConnection, PeerIdentity, PeerLimits, Subscription } from "./port.ts"
 import { errorFromWire, peerBusy, peerClosed, protocolViolation } from "./wire-errors.ts"
 
@@ -40,7 +40,7 @@ export function openSession(options: ClientSessionOptions): Promise<PeerConnecti
 }
 
 class ClientSession implements PeerConnection {
-  readonly remote: { address: string; identity: PeerIdentity }
+  readonly remote: PeerConnection["remote"]
   readonly #channel: Channel
   readonly #options: ClientSessionOptions
   readonly #welcomed: () => void
@@ -54,7 +54,9 @@ class ClientSession implements PeerConnection {
   constructor(options: ClientSessionOptions, welcomed: () => void) {
     this.#options = options
     this.#welcomed = welcomed
-    this.remote = { address: options.wire.address, identity: options.identity }
+    // Until the welcome says what it is; nobody sees it before.
+    const cluster = options.expect ?? { clusterId: "", recoveryEpoch: 0 }
+    this.remote = { address: options.wire.address, identity: options.identity, cluster }
     this.#channel = new Channel(options.wire, {
       limits: options.limits,
       clock: options.clock,
@@ -62,12 +64,7 @@ class ClientSession implements PeerConnection {
       onFrame: (frame) => this.#frame(frame),
       onClosed: (error) => this.#closed(error),
     })
-    const greeting: Greeting = {
-      protocol: PROTOCOL_VERSION,
-      clusterId: options.expect?.clusterId ?? null,
-      recoveryEpoch: options.expect?.recoveryEpoch ?? null,
-    }
-    this.#channel.send(FrameType.hello, 0, greeting)
+    this.#channel.send(FrameType.hello, 0, greetingAs(options.expect, options.limits.keepAliveMs))
   }
 
   async call(method: string, params: unknown, options: { timeoutMs?: number } = {}): Promise<unknown> {
@@ -113,6 +110,18 @@ class ClientSession implements PeerConnection {
     }
   }
 
+  post(kind: number, bytes: Uint8Array): void {
+    this.#channel.send(FrameType.post, kind, bytes)
+  }
+
+  pendingBytes(): number {
+    return this.#channel.pendingBytes()
+  }
+
+  onDrain(callback: () => void): void {
+    this.#channel.onDrain(callback)
+  }
+
   close(): void {
     this.#channel.close()
   }
@@ -132,20 +141,20 @@ class ClientSession implements PeerConnection {
   }
 
   #welcome(frame: Frame): void {
-    const refusal = this.#refusal(frame)
-    if (refusal) {
-      this.#channel.close(refusal)
-    } else {
-      this.#open = true
-      this.#welcomed()
-    }
+    const greeting = frame.type === FrameType.welcome ? greetingOf(frame.body) : null
+    const refusal = this.#refusal(greeting)
+    if (refusal !== null) return this.#channel.close(refusal)
+    const { clusterId, recoveryEpoch } = greeting ?? {}
+    this.remote.cluster = { clusterId: clusterId ?? "", recoveryEpoch: recoveryEpoch ?? 0 }
+    this.#open = true
+    this.#welcomed()
   }
 
-  #refusal(frame: Frame): OvlError | null {
-    const greeting = frame.type === FrameType.welcome ? greetingOf(frame.body) : null
+  #refusal(greeting: Greeting | null): OvlError | null {
     if (greeting === null) return protocolViolation("the greeting was not answered with a welcome")
     const { expect } = this.#options
-    return expect ? checkGreeting(greeting, expect) : checkProtocol(greeting)
+    // A server that we are too old for has said so itself: only a client is welcome with an epoch that is past.
+    return expect ? checkGreeting(greeting, expect, "higher") : checkProtocol(greeting)
   }
 
   /** Takes the call out of the book. One that is not in it has timed out: its answer comes too late. */

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
+import { REFUSALS_REMEMBERED_MAX } from "../base/limits.ts"
 import { Channel, type Wire } from "./channel.ts"
 import { Gate, type GateReason } from "./gate.ts"
 import { peerLimits } from "./limits.ts"
@@ -29,6 +30,8 @@ export class Hub {
   readonly #members = new Map<symbol, { session: ServerSession; peer: PeerIdentity }>()
   /** Those that have arrived and are not gone; each can be ended at any moment. */
   readonly #arrivals = new Map<symbol, (error: OvlError) => void>()
+  /** Nodes that were refused, by what code; a node tries again and again, and is in the log once. */
+  readonly #refusals = new Map<string, string | undefined>()
   #closing = false
   readonly #onEmpty: (() => void)[] = []
 
@@ -102,6 +105,7 @@ export class Hub {
         if (peer === null) return
         known()
         connected = true
+        this.#refusals.delete(peer.nodeId)
         handler.connected?.(peer)
       },
       onClosed: (error) => {
@@ -109,12 +113,23 @@ export class Hub {
         this.#members.delete(key)
         if (peer === null) return
         if (connected) handler.disconnected?.(peer)
-        else log?.warn("peer refused", { peer: peer.name, address: wire.address, reason: error?.message })
+        else if (this.#isNews(peer, error)) {
+          log?.warn("peer refused", { peer: peer.name, address: wire.address, reason: error?.message })
+        }
       },
     })
     // A wire that is broken already ends the session while it is being made.
     if (!over && peer !== null) this.#members.set(key, { session, peer })
     return session
+  }
+
+  /** Whether this refusal of a node is another one than its last. */
+  #isNews({ nodeId }: PeerIdentity, error?: OvlError): boolean {
+    if (this.#refusals.get(nodeId) === error?.code && this.#refusals.has(nodeId)) return false
+    const oldest = this.#refusals.keys().next().value
+    if (oldest !== undefined && this.#refusals.size >= REFUSALS_REMEMBERED_MAX) this.#refusals.delete(oldest)
+    this.#refusals.set(nodeId, error?.code)
+    return true
   }
 
   #refuse(wire: Wire, error: OvlError): void {

@@ -11,6 +11,11 @@ export interface Pipe {
   cut(): void
 }
 
+interface Sent {
+  bytes: Uint8Array
+  onWritten: () => void
+}
+
 type Schedule = (callback: () => void) => void
 
 /** The wire of the side that dialled `address`, that of the side reached, and the hand on both. */
@@ -36,7 +41,7 @@ export class PipeEnd implements Wire {
   readonly #schedule: Schedule
   #other: PipeEnd = this
   /** What has been written for this end and not yet been delivered; null stands for the end. */
-  #inbox: (Uint8Array | null)[] = []
+  #inbox: (Sent | null)[] = []
   #inboxBytes = 0
   #pumping = false
   #frozen = false
@@ -54,8 +59,8 @@ export class PipeEnd implements Wire {
     this.#other = other
   }
 
-  write(bytes: Uint8Array): void {
-    if (!this.#gone && !this.#ending) this.#other.#take(bytes)
+  write(bytes: Uint8Array, onWritten: () => void): void {
+    if (!this.#gone && !this.#ending) this.#other.#take({ bytes, onWritten })
   }
 
   pendingBytes(): number {
@@ -110,10 +115,10 @@ export class PipeEnd implements Wire {
     })
   }
 
-  #take(item: Uint8Array | null): void {
+  #take(item: Sent | null): void {
     if (this.#gone) return
     this.#inbox.push(item)
-    this.#inboxBytes += item?.length ?? 0
+    this.#inboxBytes += item?.bytes.length ?? 0
     this.#pump()
   }
 
@@ -131,11 +136,16 @@ export class PipeEnd implements Wire {
       if (this.#frozen || this.#onBytes === null) return
       const item = this.#inbox.shift()
       if (item === undefined) return
-      this.#inboxBytes -= item?.length ?? 0
+      this.#inboxBytes -= item?.bytes.length ?? 0
       if (item === null) this.#ended()
-      else this.#onBytes(item)
+      else this.#deliver(item)
       this.#pump()
     })
+  }
+
+  #deliver({ bytes, onWritten }: Sent): void {
+    onWritten()
+    this.#onBytes?.(bytes)
   }
 
   /** The other side has ended: as with TLS sockets, this one then ends too. */

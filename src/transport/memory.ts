@@ -20,7 +20,7 @@ import type {
   PeerIdentity,
   PeerListener,
 } from "./port.ts"
-import { certificateRefused, connectError, connectTimeout, listenError } from "./tls-errors.ts"
+import { certificateRefused, connectError, connectTimeout, listenError, wrongNode } from "./tls-errors.ts"
 
 /** What certificates are on the other transport: who somebody is, whose word that is, and whose word he takes. */
 export interface MemoryCredentials {
@@ -135,6 +135,7 @@ export class MemoryNetwork {
     const { identity, signedBy } = server.credentials
     if (signedBy !== credentials.trusts) throw connectError(address, { code: "SELF_SIGNED_CERT_IN_CHAIN" })
     if (identity.role !== "server") throw connectError(address, { code: "INVALID_PURPOSE" })
+    if (options.nodeId !== undefined && options.nodeId !== identity.nodeId) throw wrongNode(address, identity.name)
     const wire = this.#dial(server, address, credentials)
     const opening = openSession({ wire, identity, expect, limits: peerLimits(options.limits), clock })
     return await new Promise((resolve, reject) => {

@@ -63,6 +63,11 @@ export interface PeerHandler {
   call(method: string, params: unknown, context: CallContext): Promise<unknown>
   /** Starts one subscription. What it throws ends the subscription with that error. */
   subscribe(method: string, params: unknown, context: CallContext, publisher: Publisher): void
+  /**
+   * Takes what a member posted, `bytes` for the time of the call only: copy what is kept. What it throws ends the
+   * connection, and so does a post to a handler without this.
+   */
+  posted?(kind: number, bytes: Uint8Array, context: CallContext): void
   /** A member has connected. Called for each connection; one node may have several. */
   connected?(peer: PeerIdentity): void
   /** One connection of a member is gone. Called once for each `connected`. */
@@ -71,8 +76,11 @@ export interface PeerHandler {
 
 /** A connection to one peer. It does not reconnect by itself: whoever holds it knows what to do next. */
 export interface PeerConnection {
-  /** `address` is `host:port` as dialled, `identity` the verified other side: always a server. */
-  readonly remote: { address: string; identity: PeerIdentity }
+  /**
+   * `address` is `host:port` as dialled, `identity` the verified other side: always a server. `cluster` is what it said
+   * of itself: its recovery epoch may be above the one expected, and is then the one to expect from now on.
+   */
+  readonly remote: { address: string; identity: PeerIdentity; cluster: ClusterIdentity }
   /**
    * Calls a method and waits for its answer. Rejects with the OvlError that the other side threw; with `peer_timeout`
    * after `timeoutMs` (PEER_CALL_TIMEOUT_MS unless given) or `peer_closed` - both of kind unavailable, and both leaving
@@ -86,6 +94,15 @@ export interface PeerConnection {
     onMessage: (message: unknown) => void,
     onEnd: (error?: OvlError) => void,
   ): Subscription
+  /**
+   * Sends bytes that nobody answers; `kind` (0 to 2^32 - 1) says what they are. In order with everything else, and lost
+   * without a word when the connection ends. Throws `frame_too_large`, with nothing sent.
+   */
+  post(kind: number, bytes: Uint8Array): void
+  /** Bytes sent here that have not gone out yet. Over `queueMaxBytes` the connection is closed. */
+  pendingBytes(): number
+  /** Calls back each time that nothing is pending any more after something was. Takes the place of an earlier one. */
+  onDrain(callback: () => void): void
   /** Closes the connection: pending calls reject, subscriptions end. May be called again. */
   close(): void
   /** Calls back once when the connection is gone, at once when it is already; no error after `close()`. */
@@ -117,10 +134,15 @@ export interface PeerLimits {
 }
 
 export interface ListenOptions {
+  /** Read at each greeting: a disaster recovery may raise its epoch while the listener lives. */
   cluster: ClusterIdentity
   handler: PeerHandler
-  /** Asked at every connect, so that a removed node is refused although its certificate is valid. Default: everyone. */
-  isMember?: (nodeId: string) => boolean
+  /**
+   * Asked at every connect, so that a removed node is refused although its certificate is valid. Default: everyone. A
+   * node is a member from its record on, a learner as well as a voter. A server whose own store is still empty, because
+   * it is just joining, knows nobody: it must let servers in, or it would never hear of its cluster.
+   */
+  isMember?: (nodeId: string, role: Role) => boolean
   limits?: Partial<PeerLimits>
   clock?: Clock
   log?: Log
@@ -129,8 +151,10 @@ export interface ListenOptions {
 export interface ConnectOptions {
   /** `host:port`; an IPv6 address stands in brackets. */
   address: string
-  /** What the server must be part of. */
+  /** What the server must be part of; its recovery epoch may be higher if this node is a client. */
   expect: ClusterIdentity
+  /** Who must answer there. Anybody else is refused (`peer_wrong_node`) before a word is said. Default: any server. */
+  nodeId?: string
   /** For the whole of it: TCP, TLS and the greeting. Default PEER_CONNECT_TIMEOUT_MS. */
   timeoutMs?: number
   limits?: Partial<PeerLimits>

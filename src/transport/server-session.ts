@@ -5,8 +5,9 @@
 import { AssertionError } from "../base/assert.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
 import { Channel, type Wire } from "./channel.ts"
-import { type Frame, FrameType, PROTOCOL_VERSION } from "./frames.ts"
-import { checkGreeting, checkProtocol, type Greeting, greetingOf } from "./greeting.ts"
+import { KEEPALIVE_ASKED_MIN_MS } from "../base/limits.ts"
+import { type Frame, FrameType } from "./frames.ts"
+import { checkGreeting, checkProtocol, type Greeting, greetingAs, greetingOf } from "./greeting.ts"
 import type { CallContext, ListenOptions, PeerIdentity, PeerLimits, Publisher } from "./port.ts"
 import { errorToWire, peerBusy, protocolViolation } from "./wire-errors.ts"
 import type { Clock } from "../base/clock.ts"
@@ -57,6 +58,7 @@ export class ServerSession {
 
   #frame(frame: Frame): void {
     if (!this.#open) this.#greet(frame)
+    else if (frame.type === FrameType.post) this.#posted(frame)
     else if (frame.type === FrameType.call) this.#call(frame)
     else if (frame.type === FrameType.subscribe) this.#subscribe(frame)
     else if (frame.type === FrameType.unsubscribe) this.#publishers.get(frame.id)?.over()
@@ -71,18 +73,32 @@ export class ServerSession {
       return
     }
     this.#open = true
-    const { cluster } = this.#options.listen
-    const welcome: Greeting = { protocol: PROTOCOL_VERSION, ...cluster }
-    this.#channel.send(FrameType.welcome, 0, welcome)
+    const keepAliveMs = greeting?.keepAliveMs ?? Number.POSITIVE_INFINITY
+    this.#channel.keepAliveEvery(Math.max(keepAliveMs, KEEPALIVE_ASKED_MIN_MS))
+    this.#channel.send(FrameType.welcome, 0, greetingAs(this.#options.listen.cluster))
     this.#options.onWelcome()
   }
 
   #refusal(greeting: Greeting): OvlError | null {
     const { peer, listen } = this.#options
     if (peer === null && greeting.clusterId === null) return checkProtocol(greeting)
-    const mismatch = checkGreeting(greeting, listen.cluster)
+    const mismatch = checkGreeting(greeting, listen.cluster, peer?.role === "client" ? "lower" : "equal")
     if (mismatch) return mismatch
-    return peer !== null && listen.isMember?.(peer.nodeId) === false ? notMember(peer) : null
+    return peer !== null && listen.isMember?.(peer.nodeId, peer.role) === false ? notMember(peer) : null
+  }
+
+  /** There is no answer in which to say that a post is wrong: it ends the conversation. */
+  #posted(frame: Frame): void {
+    const { handler } = this.#options.listen
+    if (this.#context.peer === null || handler.posted === undefined) {
+      this.#channel.close(protocolViolation("nobody here takes posts from this node"))
+      return
+    }
+    try {
+      handler.posted(frame.id, frame.body as Uint8Array, this.#context)
+    } catch (thrown) {
+      this.#channel.close(this.#ofHandler(thrown, "taking a post"))
+    }
   }
 
   #call(frame: Frame): void {

@@ -12,7 +12,7 @@ import { openSession } from "./client-session.ts"
 import { identityOf } from "./identity.ts"
 import { peerLimits } from "./limits.ts"
 import type { ClusterIdentity, ConnectOptions, NodeCredentials, PeerConnection } from "./port.ts"
-import { connectError, connectTimeout } from "./tls-errors.ts"
+import { connectError, connectTimeout, wrongNode } from "./tls-errors.ts"
 import { tlsWire } from "./tls-wire.ts"
 
 export interface ConnectTlsOptions extends ConnectOptions {
@@ -22,8 +22,8 @@ export interface ConnectTlsOptions extends ConnectOptions {
 /**
  * Connects a member to a server. Rejects, with kind unavailable, when the server cannot be reached (`peer_refused`,
  * `peer_timeout`, `peer_unreachable`, `peer_unknown_host`, `peer_closed`, `peer_not_ovl`); with kind forbidden when it
- * is the wrong one (`peer_wrong_cluster`, `peer_not_server`, `peer_certificate_expired`) or one side refuses the other
- * (`certificate_refused`, `not_member`, `wrong_cluster`, `wrong_recovery_epoch`, `wrong_protocol`).
+ * is the wrong one (`peer_wrong_cluster`, `peer_not_server`, `peer_wrong_node`, `peer_certificate_expired`) or one side
+ * refuses the other (`certificate_refused`, `not_member`, `wrong_cluster`, `wrong_recovery_epoch`, `wrong_protocol`).
  */
 export function connectTls(options: ConnectTlsOptions): Promise<PeerConnection> {
   return connectWith(options, options.credentials, options.expect)
@@ -43,6 +43,7 @@ async function connectWith(
   return await dial({ address, timeoutMs, clock, tls: { ...credentials, rejectUnauthorized: true } }, (socket) => {
     const peer = identityOf(socket.getPeerCertificate())
     if (peer?.role !== "server") throw notServer(address)
+    if (options.nodeId !== undefined && options.nodeId !== peer.nodeId) throw wrongNode(address, peer.name)
     const limits = peerLimits(options.limits)
     return openSession({ wire: tlsWire(socket, address), identity: peer, expect, limits, clock })
   })

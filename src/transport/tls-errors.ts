@@ -49,6 +49,14 @@ export function connectTimeout(address: string, timeoutMs: number): OvlError {
   return new OvlError("peer_timeout", message, { kind: "unavailable", hint: CHECK_ADDRESS })
 }
 
+/** A server of the right cluster, and not the one that was meant. */
+export function wrongNode(address: string, name: string): OvlError {
+  return new OvlError("peer_wrong_node", `connecting to ${address}: another node answers there, ${name}`, {
+    kind: "forbidden",
+    hint: "two nodes may have the same address, or the one meant has moved",
+  })
+}
+
 const LISTEN: Record<string, Explanation> = {
   EADDRINUSE: ["port_in_use", "the port is in use", "stop what uses it, or choose another with --bind", "conflict"],
   EADDRNOTAVAIL: ["address_not_local", "this host has no such address", "give --bind one of its own", "invalid"],

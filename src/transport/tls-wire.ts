@@ -15,8 +15,11 @@ export function tlsWire(socket: TLSSocket, address: string): Wire {
   })
   return {
     address,
-    write: (bytes) => {
-      if (socket.writable) socket.write(bytes)
+    write: (bytes, onWritten) => {
+      if (!socket.writable) return
+      socket.write(bytes, (error) => {
+        if (!error) onWritten()
+      })
     },
     pendingBytes: () => socket.writableLength,
     end: () => socket.end(),

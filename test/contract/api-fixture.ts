@@ -16,6 +16,7 @@ import type { Application } from "../../src/api/context.ts"
 import { answerForwarded } from "../../src/api/forward.ts"
 import { type ApiListener, listenTcp, listenUnix } from "../../src/api/listen.ts"
 import { OvlError } from "../../src/base/errors.ts"
+import { gauge } from "../../src/base/measures.ts"
 import type { LogFields } from "../../src/base/log.ts"
 import { type Client, createClient } from "../../src/client/client.ts"
 import { withForwarding } from "../../src/daemon/peers.ts"
@@ -27,6 +28,7 @@ import type { EnterSpec, RunSpec, WorkloadView } from "../../src/model/workload.
 import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
 import { type LocalCluster, openCluster } from "../../src/registry/cluster-on-store.ts"
 import { networkNotFound } from "../../src/registry/networks.ts"
+import { FakeReplication } from "../../src/registry/replication-fake.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import type { Store } from "../../src/store/port.ts"
 import { MemoryNetwork } from "../../src/transport/memory.ts"
@@ -36,7 +38,7 @@ export const SELF = "a".repeat(64)
 const OTHER = "b".repeat(64)
 
 export interface Fixture {
-  node: LocalNode & { left: boolean; emit(event: EventView): void; listeners: number }
+  node: LocalNode & { replication: FakeReplication; left: boolean; emit(event: EventView): void; listeners: number }
   store: Store
   socket: string
   /** `http://127.0.0.1:PORT`. */
@@ -151,7 +153,7 @@ async function connectPeers(node: LocalNode, server: Application) {
 /** The same node as one that keeps no store and asks a server. */
 function asClient(node: LocalNode, connection: PeerConnection): LocalNode {
   const forward: LocalNode["forward"] = (question, signal) => ask(connection, question, { signal, clock: systemClock })
-  return Object.assign(Object.create(node) as LocalNode, { store: null, role: "client", forward })
+  return Object.assign(Object.create(node) as LocalNode, { store: null, server: null, role: "client", forward })
 }
 
 async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> {
@@ -160,7 +162,8 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
   const clock = systemClock
   await createClusterIfNew(store, { clock, random: systemRandom, kvPrefix: "swarm", self: { ...self, ...facts } })
   const log = { debug() {}, info() {}, warn() {}, error() {} }
-  const cluster = openCluster({ store, clock, random: systemRandom, log, self: SELF })
+  const replication = new FakeReplication(SELF)
+  const cluster = openCluster({ store, replication, clock, random: systemRandom, log, self: SELF })
   const catalog = new Catalog()
   const waiting = new Set<() => void>()
   cluster.follow(
@@ -200,7 +203,22 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     runDir,
     cluster,
     catalog,
+    look: async () => catalog,
     store,
+    server: {
+      status: () => replication.status(),
+      view: () => cluster.raftHere(),
+      refusal: () => null,
+      measures: () => [gauge("ovl_raft_proposals_waiting", "Made up", 3)],
+      recoveryPreview: () => cluster.recoveryPreview(),
+      recover: async () => {
+        const preview = cluster.recoveryPreview()
+        await replication.recoverAlone()
+        await cluster.settleRecovery(1)
+        return { ...preview, recovered: true }
+      },
+    },
+    replication,
     left: false,
     waitFor,
     localPart: (id) => ({ netns: `/run/netns/1-${id.slice(0, 10)}`, bridge: "br0", vxlan: "vxlan1" }),

@@ -109,8 +109,18 @@ onBothRoles("Consul's members", (kv) => {
     })
     const health = await kv.ask("GET", "/v1/operator/autopilot/health", undefined, headers)
     expect(await health.json()).toMatchObject({ Healthy: true, FailureTolerance: 0, Servers: [{ Name: "swarm-01" }] })
-    const peer = await kv.ask("DELETE", "/v1/operator/raft/peer?id=x", undefined, headers)
-    expect([peer.status, await peer.text()]).toEqual([500, "operator raft peer: not available in this version"])
+    const peer = async (query: string) => {
+      const answer = await kv.ask("DELETE", `/v1/operator/raft/peer${query}`, undefined, headers)
+      return `${answer.status} ${await answer.text()}`
+    }
+    expect(await peer("")).toMatch(/^400 Must specify either/)
+    expect(await peer("?id=x&address=y")).toBe("400 Must specify only one of ?id or ?address")
+    expect(await peer("?id=x")).toBe('500 id "x" was not found in the Raft configuration')
+    const transfer = await kv.ask("POST", "/v1/operator/raft/transfer-leader", undefined, headers)
+    expect([transfer.status, await transfer.text()]).toEqual([
+      409,
+      "cannot hand the lead over: no other server has a vote",
+    ])
     expect((await kv.ask("GET", "/v1/operator/raft/configuration")).status).toBe(403)
     const socket = await fetch("http://localhost/v1/operator/raft/configuration", { unix: kv.fixture.socket })
     expect(socket.status).toBe(200)

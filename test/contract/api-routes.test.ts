@@ -211,7 +211,7 @@ test("status, healthz, metrics, leave", async () => {
 
 test("healthz of a degraded node is 503 and says why", async () => {
   const { status } = fixture.node
-  const problems = [{ code: "no_leader", message: "m", hint: "h" }]
+  const problems = [{ code: "no_leader", message: "m", hint: "h", level: "error" as const }]
   fixture.node.status = async () => ({ ...(await status()), health: "degraded", problems })
   expect(await answer(fixture.socket, "GET", "/healthz")).toBe("503 degraded: no_leader\n")
   fixture.node.status = status

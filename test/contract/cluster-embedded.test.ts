@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { silentLog } from "../../src/base/log.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 import { clusterContract } from "./cluster.ts"
 import { endpointSpec, localHarness, ManualClock, networkSpec, newCluster, SERVER_ID } from "./cluster-harness.ts"
 
@@ -14,19 +14,19 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 const newDir = () => mkdtempSync(join(root, "data-"))
 
 clusterContract("on a store on disk", () => {
-  return localHarness((clock) => openEmbeddedStore({ dir: newDir(), clock, log: silentLog }))
+  return localHarness((clock) => openLoneStore({ dir: newDir(), clock, log: silentLog }))
 })
 
 test("a cluster is resumed as it was, and no second one is made over it", async () => {
   const dir = newDir()
   const clock = new ManualClock()
-  const first = await openEmbeddedStore({ dir, clock, log: silentLog })
+  const first = await openLoneStore({ dir, clock, log: silentLog })
   const before = await newCluster(first, clock)
   const { network } = await before.createNetwork(networkSpec("red"))
   await before.createEndpoints([endpointSpec(network.id, SERVER_ID, "web")])
   before.close()
   await first.close()
-  const second = await openEmbeddedStore({ dir, clock, log: silentLog })
+  const second = await openLoneStore({ dir, clock, log: silentLog })
   const after = await newCluster(second, clock)
   expect(after.record).toEqual(before.record)
   const { endpoints } = await after.createEndpoints([endpointSpec(network.id, SERVER_ID, "db")])

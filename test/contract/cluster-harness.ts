@@ -7,6 +7,7 @@ import type { NetworkSpec } from "../../src/model/network.ts"
 import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
 import { type LocalCluster, openCluster } from "../../src/registry/cluster-on-store.ts"
 import type { Cluster, EndpointSpec, JoinRequest } from "../../src/registry/port.ts"
+import { FakeReplication } from "../../src/registry/replication-fake.ts"
 import type { Store } from "../../src/store/port.ts"
 import { createKeyAndRequest } from "../../src/transport/certificates.ts"
 
@@ -57,6 +58,9 @@ export interface Harness {
   local: LocalCluster
   store: Store
   clock: ManualClock
+  replication: FakeReplication
+  /** Who leads: SERVER_ID unless it is another one. */
+  leader?: string
   /** The node that the port speaks for, and the other one. */
   node: string
   otherNode: string
@@ -66,7 +70,11 @@ export interface Harness {
 export const SERVER_ID = "a".repeat(64)
 
 /** A new cluster of the server swarm-01, as its server has it. */
-export async function newCluster(store: Store, clock: Clock): Promise<LocalCluster> {
+export async function newCluster(
+  store: Store,
+  clock: Clock,
+  replication = new FakeReplication(SERVER_ID),
+): Promise<LocalCluster> {
   await createClusterIfNew(store, {
     clock,
     random: systemRandom,
@@ -81,7 +89,7 @@ export async function newCluster(store: Store, clock: Clock): Promise<LocalClust
       bootId: "boot-1",
     },
   })
-  return openCluster({ store, clock, random: systemRandom, log: silentLog, self: SERVER_ID })
+  return openCluster({ store, replication, clock, random: systemRandom, log: silentLog, self: SERVER_ID })
 }
 
 export async function joinRequest(local: LocalCluster, changes: Partial<JoinRequest> = {}): Promise<JoinRequest> {
@@ -103,13 +111,14 @@ export async function joinRequest(local: LocalCluster, changes: Partial<JoinRequ
 export async function localHarness(openStore: (clock: Clock) => Promise<Store>): Promise<Harness> {
   const clock = new ManualClock()
   const store = await openStore(clock)
-  const local = await newCluster(store, clock)
+  const replication = new FakeReplication(SERVER_ID)
+  const local = await newCluster(store, clock, replication)
   const { node } = await local.join(await joinRequest(local))
   const close = async () => {
     local.close()
     await store.close()
   }
-  return { cluster: local, local, store, clock, node: SERVER_ID, otherNode: node.id, close }
+  return { cluster: local, local, store, clock, replication, node: SERVER_ID, otherNode: node.id, close }
 }
 
 /** An endpoint as a node asks for it, with all that does not matter filled in. */

@@ -5,6 +5,7 @@ import { silentLog } from "../../src/base/log.ts"
 import { systemRandom } from "../../src/linux/system.ts"
 import type { EndpointRecord } from "../../src/model/endpoint.ts"
 import { type LocalCluster, openCluster } from "../../src/registry/cluster-on-store.ts"
+import { FakeReplication } from "../../src/registry/replication-fake.ts"
 import type { Store, Transaction } from "../../src/store/port.ts"
 import { inconsistencies } from "./cluster-consistency.ts"
 import { endpointSpec, type Harness, networkSpec, outcome, SERVER_ID, turn } from "./cluster-harness.ts"
@@ -121,7 +122,8 @@ function anotherServer({ store, clock, otherNode }: Harness): LocalCluster {
       return typeof value === "function" ? value.bind(target) : value
     },
   })
-  return openCluster({ store: far, clock, random: systemRandom, log: silentLog, self: otherNode })
+  const replication = new FakeReplication(otherNode)
+  return openCluster({ store: far, replication, clock, random: systemRandom, log: silentLog, self: otherNode })
 }
 
 interface AnyAction {

@@ -4,12 +4,15 @@
  * what must hold whatever is done, by whomever at once, in cluster-properties.ts.
  */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { macOfIpv6 } from "../../src/model/mac.ts"
 import { inconsistencies } from "./cluster-consistency.ts"
 import { endpointSpec, type Harness, networkSpec, outcome } from "./cluster-harness.ts"
 import { nodesContract } from "./cluster-nodes.ts"
 import { propertiesContract } from "./cluster-properties.ts"
+import { serversContract } from "./cluster-servers.ts"
 
-export function clusterContract(name: string, open: () => Promise<Harness>): void {
+/** `servers`: the harness's made-up replication is what the cluster under test goes by. */
+export function clusterContract(name: string, open: () => Promise<Harness>, { servers = true } = {}): void {
   describe(`the cluster port, ${name}`, () => {
     let h: Harness
     beforeEach(async () => {
@@ -22,6 +25,7 @@ export function clusterContract(name: string, open: () => Promise<Harness>): voi
     networksContract(() => h)
     endpointsContract(() => h)
     nodesContract(() => h)
+    if (servers) serversContract(() => h)
     propertiesContract(() => h)
   })
 }
@@ -73,9 +77,8 @@ function networksContract(harness: () => Harness): void {
       "MTU too large": networkSpec("a", "10.0.0.0/8", { mtu: 1451 }),
       driver: networkSpec("a", "10.0.0.0/8", { driver: "bridge" }),
       secure: networkSpec("a", "10.0.0.0/8", { secure: true }),
-      multicast: networkSpec("a", "10.0.0.0/8", { multicast: true }),
       tenant: networkSpec("a", "10.0.0.0/8", { tenant: "blue" }),
-      IPv6: networkSpec("a", "fd00::/64"),
+      IPv6: networkSpec("a", "fe80:1::/64"),
       several: { name: "a", subnets: [{ subnet: "10.1.0.0/24" }, { subnet: "10.2.0.0/24" }] },
       labels: networkSpec("a", "10.0.0.0/8", { labels: { a: "x".repeat(2000) } }),
     }
@@ -98,10 +101,9 @@ function networksContract(harness: () => Harness): void {
       ),
       driver: 'usage driver_unknown: driver "bridge": there is no such driver',
       secure: "failed not_available: --secure: not available in this version",
-      multicast: "failed not_available: --multicast: not available in this version",
       tenant: "failed not_available: --tenant blue: not available in this version",
-      IPv6: "failed not_available: IPv6 subnet fd00::/64: not available in this version",
-      several: "failed not_available: several subnets in one network: not available in this version",
+      IPv6: "usage subnet_invalid: subnet fe80:1::/64: overlaps fe80::/10, which no host can have",
+      several: "failed not_available: several subnets of one family in one network: not available in this version",
       labels: expect.stringMatching(/^usage labels_invalid: /),
     })
     expect(store.revision).toBe(before)
@@ -201,6 +203,77 @@ function endpointsContract(harness: () => Harness): void {
     expect((await create("db")).ip).toBe("10.65.10.3/24")
   })
 
+  const BOTH = [{ subnet: "10.65.10.0/29" }, { subnet: "fd00:65:10::/64" }]
+
+  test("on a network of both families an endpoint gets an address of each, and its MAC follows from the IPv4 one", async () => {
+    const { cluster, node, store } = harness()
+    const { network } = await cluster.createNetwork({ name: "both", subnets: BOTH.toReversed(), multicast: true })
+    expect([network.subnets, network.multicast]).toEqual([
+      [
+        { subnet: "10.65.10.0/29", gateway: "10.65.10.1" },
+        { subnet: "fd00:65:10::/64", gateway: "fd00:65:10::1" },
+      ],
+      true,
+    ])
+    const record = store.get(`kv/swarm/docker/network/v1.0/overlay/network/${network.id}/`)
+    expect(JSON.parse(new TextDecoder().decode(record?.value)).subnets[1]).toEqual({
+      SubnetIP: "fd00:65:10::/64",
+      GwIP: "fd00:65:10::1/64",
+      Vni: network.vni,
+    })
+    const create = async (workload: string, changes = {}) => {
+      const { endpoints } = await cluster.createEndpoints([endpointSpec(network.id, node, workload, changes)])
+      const [{ ip, ip6, mac } = { ip: "", ip6: "", mac: "" }] = endpoints
+      return `${ip} ${ip6} ${mac}`
+    }
+    expect(await create("a")).toBe("10.65.10.2/29 fd00:65:10::2/64 02:42:0a:41:0a:02")
+    expect(await create("b", { ip: "FD00:65:10:0::9" })).toBe("10.65.10.3/29 fd00:65:10::9/64 02:42:0a:41:0a:03")
+    expect(await create("c", { ip: "10.65.10.6", ip6: "fd00:65:10:0:dead::1" })).toBe(
+      "10.65.10.6/29 fd00:65:10:0:dead::1/64 02:42:0a:41:0a:06",
+    )
+    expect(await outcome(create("d", { ip6: "fd00:65:10::9" }))).toBe(
+      "conflict address_taken: address fd00:65:10::9: in use by b on network both",
+    )
+    expect(await outcome(create("d", { ip6: "fd00:65:10::1" }))).toBe(
+      "invalid address_invalid: address fd00:65:10::1: it is the gateway's",
+    )
+    await create("e")
+    await create("f")
+    const before = store.revision
+    expect(await outcome(create("g"))).toBe("conflict addresses_exhausted: no free address in 10.65.10.1 to 10.65.10.6")
+    expect(store.revision).toBe(before)
+  })
+
+  test("on a network of IPv6 alone the MAC is the address's own, unique and free again afterwards", async () => {
+    const { cluster, node, store } = harness()
+    const { network } = await cluster.createNetwork({ name: "six", subnets: [{ subnet: "fd00:65:10::/125" }] })
+    const create = async (workload: string, changes = {}) => {
+      const { endpoints } = await cluster.createEndpoints([endpointSpec(network.id, node, workload, changes)])
+      return endpoints[0]!
+    }
+    const a = await create("a")
+    expect([a.ip, a.ip6 ?? null, a.mac]).toEqual(["fd00:65:10::2/125", null, macOfIpv6("fd00:65:10::2")])
+    // Somebody asks for the MAC that the next address would have.
+    const b = await create("b", { ip: "fd00:65:10::7", mac: macOfIpv6("fd00:65:10::3") })
+    const c = await create("c")
+    expect([b.mac, c.ip, c.mac]).toEqual([
+      macOfIpv6("fd00:65:10::3"),
+      "fd00:65:10::3/125",
+      macOfIpv6("fd00:65:10::3", 1),
+    ])
+    expect(await outcome(create("d", { mac: a.mac }))).toMatch(/^conflict mac_taken/)
+    expect(await outcome(create("d", { ip: "10.0.0.2" }))).toBe(
+      "invalid address_invalid: address 10.0.0.2: network six has no IPv4 subnet",
+    )
+    for (const name of ["d", "e", "f"]) await create(name)
+    expect(await outcome(create("g"))).toMatch(/^conflict addresses_exhausted: no free address in fd00:65:10::1 to /)
+    await cluster.removeEndpoints([a.id, b.id])
+    expect([(await create("g")).ip, (await create("h")).ip]).toEqual(["fd00:65:10::2/125", "fd00:65:10::7/125"])
+    await cluster.removeNetwork(network.id, { force: true })
+    expect(store.range("ovl/macs/").entries.length).toBe(0)
+    expect(store.range("ovl/addresses/").entries.length).toBe(0)
+  })
+
   test("equal subnets are independent of each other", async () => {
     const { cluster, create, node } = await withNetwork()
     const { network: green } = await cluster.createNetwork(networkSpec("green"))
@@ -226,7 +299,7 @@ function endpointsContract(harness: () => Harness): void {
     expect(await said("WEB")).toMatch(/^conflict name_taken: workload WEB: the name is taken on node swarm-0\d$/)
     expect(await said("a", { name: "b" })).toBe("usage name_invalid: endpoint name b: not one of workload a")
     expect(await said("a", { ip: "10.65.10.999" })).toBe(
-      "usage address_invalid: address 10.65.10.999: not an IPv4 address",
+      "usage address_invalid: address 10.65.10.999: not an IP address",
     )
     expect(await said("a", { ip: "10.65.11.1" })).toBe(
       "invalid address_invalid: address 10.65.11.1: outside the subnet 10.65.10.0/24",
@@ -234,7 +307,12 @@ function endpointsContract(harness: () => Harness): void {
     expect(await said("a", { ip: "10.65.10.1" })).toBe(
       "invalid address_invalid: address 10.65.10.1: it is the gateway's",
     )
-    expect(await said("a", { ip: "fd00::1" })).toMatch(/^failed not_available: /)
+    expect(await said("a", { ip: "fd00::1" })).toBe(
+      "invalid address_invalid: address fd00::1: network red has no IPv6 subnet",
+    )
+    expect(await said("a", { ip: "10.65.10.7", ip6: "10.65.10.8" })).toBe(
+      "usage address_invalid: addresses 10.65.10.7 and 10.65.10.8: both are IPv4",
+    )
     expect(await said("a", { ip: "10.65.10.9" })).toBe(
       "conflict address_taken: address 10.65.10.9: in use by web on network red",
     )

@@ -38,7 +38,10 @@ inKernelSandbox(import.meta.path, () => {
       mtu: 1450,
       bridge: { mac: "02:42:0a:41:0a:01", addresses: ["10.65.10.1/24"] },
       vxlan: { mac: "06:00:00:00:00:01" },
+      ipv6: false,
+      multicast: false,
       peers: new Map(),
+      flood: new Set<string>(),
     }
     const inKernel = (use: (kernel: LinuxKernel) => void) => {
       const kernel = new LinuxKernel({ stateFile: "/run/vni/kernel.json" })
@@ -91,6 +94,7 @@ inKernelSandbox(import.meta.path, () => {
     const runDirectory = `/run/ovl-${randomBytes(4).toString("hex")}`
     mkdirSync(runDirectory)
     const kernel = new LinuxKernel({ stateFile: `${runDirectory}/kernel.json` })
+    const others = new LinuxKernel({ stateFile: "/run/others.json" })
     const workloads = new Set<string>()
     const vxlans = new Set<string>()
     const removeWorkload = (path: string) => {
@@ -108,12 +112,15 @@ inKernelSandbox(import.meta.path, () => {
         run(`ip link add ${name} type vxlan id ${vni} dstport 4789 local 192.168.1.51`)
         vxlans.add(name)
       },
+      disturb: (operation) => others.apply([operation], "best-effort"),
+      flushRules: () => run("iptables -F OVL-INPUT"),
       snapshot,
       close: () => {
         kernel.purge()
         for (const path of [...workloads]) removeWorkload(path)
         for (const name of vxlans) Bun.spawnSync(["ip", "link", "del", name])
         kernel.close()
+        others.close()
       },
     }
   })

@@ -1,7 +1,7 @@
 /** What every kernel must do, whether it is one or plays one. The plans are the real planner's. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { OvlError } from "../../src/base/errors.ts"
-import type { Kernel } from "../../src/kernel/port.ts"
+import type { Kernel, KernelWatch, Touched } from "../../src/kernel/port.ts"
 import type { Catalog } from "../../src/model/catalog.ts"
 import { hiddenNamespace, type NetworkState, VXLAN_NAME } from "../../src/model/dataplane.ts"
 import { type Operation, renderPlan } from "../../src/model/operation.ts"
@@ -19,6 +19,7 @@ import {
 } from "../../src/overlay/fixture.ts"
 import { type ObservedInterfaces, planEgress, planNetwork } from "../../src/overlay/plan.ts"
 import { addPort, changePeer } from "../../src/overlay/steps.ts"
+import { familiesContract } from "./kernel-families.ts"
 
 /** A kernel with a host around it: one device `up0` that has a route. */
 export interface KernelHarness {
@@ -28,6 +29,10 @@ export interface KernelHarness {
   removeWorkload(path: string): void
   /** Makes a vxlan device in the host's namespace that is not ours. */
   addForeignVxlan(name: string, vni: number): void
+  /** Somebody else carries this out. */
+  disturb(operation: Operation): void
+  /** Somebody else takes ovl's rules away. */
+  flushRules(): void
   /** Everything there is, ours or not, as a text that is equal when the state is. */
   snapshot(): string
   close(): void
@@ -159,7 +164,7 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
 
     test("one endpoint's change is what a whole plan would be", () => {
       reconcile()
-      const before = { ip: "10.65.10.3", mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52" }
+      const before = { ips: ["10.65.10.3"], mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52", pinned: false }
       kernel.apply(changePeer(HIDDEN, before, null), "best-effort")
       const gone = endpointRecord(2, RED, NODE_2, "10.65.10.3/24")
       catalog.apply({ revision: 2, snapshot: false, changes: [{ type: "endpoint", id: gone.id, value: null }] })
@@ -372,6 +377,115 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
         kernel.purge()
         expect(harness.snapshot()).toBe(before)
       }
+    })
+
+    familiesContract(() => kernel)
+
+    describe("the watch", () => {
+      const W1 = "/run/netns/w1"
+      const nothing = { byOthers: [], byUs: [], rules: null, everything: false }
+      const plain = ({ byOthers, byUs, ...rest }: Touched) => ({
+        byOthers: [...byOthers].sort(),
+        byUs: [...byUs].sort(),
+        ...rest,
+      })
+      const begin = (): KernelWatch => {
+        reconcile()
+        const facts = kernel.hostFacts()
+        const egress = desiredEgress(catalog, VIEW, GATEWAY, facts)
+        kernel.applyFirewall(desiredFirewall(catalog, true, egress, facts))
+        kernel.apply(planEgress(egress, null, facts), "all-or-nothing")
+        const watch = kernel.watch()
+        watch.follow(new Set([HIDDEN, W1]))
+        // Some things the kernel says a moment later, such as that there is a carrier.
+        for (let quiet = 0; quiet < 3; quiet++) {
+          if (watch.read().byOthers.size > 0) quiet = 0
+          Bun.sleepSync(20)
+        }
+        watch.glance()
+        return watch
+      }
+
+      test("says nothing where nothing happens, however often it is looked at", () => {
+        const watch = begin()
+        expect(pending()).toBe("")
+        expect(kernel.inventory().namespaces).toEqual([HIDDEN])
+        expect([plain(watch.read()), plain(watch.glance()), plain(watch.read())]).toEqual([nothing, nothing, nothing])
+      })
+
+      const W1_END: Operation = { op: "addr-del", ns: W1, name: "eth0", address: "10.65.10.2/24" }
+      const EGRESS_PORT = { op: "port-set", ns: "", name: "ovl0001eeeeeeee" } as const
+      const changes: [string, string, Operation][] = [
+        ...damages.map(([what, damage]): [string, string, Operation] => [what, damage.ns, damage]),
+        ["a workload's address is gone", W1, W1_END],
+        ["the egress bridge is gone", "", { op: "link-del", ns: "", name: "ovl_gwbridge" }],
+        ["a port reaches its neighbours", "", { ...EGRESS_PORT, learning: false, flood: false, isolated: false }],
+        [
+          "forwarding is off",
+          "",
+          { op: "sysctl", ns: "", key: "net.ipv4.conf.up0.forwarding", value: "0", remember: false },
+        ],
+      ]
+      test.each(changes)("tells what others do: %s", (_, ns, change) => {
+        const watch = begin()
+        harness.disturb(change)
+        expect([...watch.read().byOthers]).toContain(ns)
+      })
+
+      test("knows its own hand", () => {
+        const watch = begin()
+        harness.addWorkload("/run/netns/w7")
+        const endpoint = endpointRecord(7, RED, NODE_1, "10.65.10.7/24")
+        catalog.apply({
+          revision: 2,
+          snapshot: false,
+          changes: [{ type: "endpoint", id: endpoint.id, value: endpoint }],
+        })
+        reconcile()
+        const seen = plain(watch.read())
+        expect(seen.byOthers).toEqual([])
+        expect(seen.byUs).toContain(HIDDEN)
+        expect(kernel.applyFirewall({ vxlan: null, egress: null })).toBe(true)
+        expect(watch.read().rules).toBe("us")
+        kernel.apply(planNetwork(null, kernel.observeNetwork(HIDDEN)), "best-effort")
+        harness.removeWorkload("/run/netns/w7")
+      })
+
+      test("has eyes only for what it follows, and the host", () => {
+        const watch = begin()
+        watch.follow(new Set([HIDDEN]))
+        harness.disturb(W1_END)
+        expect(plain(watch.read())).toEqual(nothing)
+        watch.follow(new Set([HIDDEN, W1]))
+        harness.disturb({ op: "addr-add", ns: W1, name: "eth0", address: "10.65.10.2/24" })
+        expect(plain(watch.read()).byOthers).toEqual([W1])
+      })
+
+      test("tells that the rules were changed", () => {
+        const watch = begin()
+        harness.flushRules()
+        expect([watch.read().rules, watch.glance().rules]).toContain("others")
+      })
+
+      test("notices at a glance that a namespace is unpinned, or another is there, and follows that", () => {
+        const watch = begin()
+        harness.removeWorkload(W1)
+        expect([...watch.glance().byOthers]).toContain(W1)
+        expect([...watch.glance().byOthers]).not.toContain(W1)
+        harness.addWorkload(W1)
+        expect([...watch.glance().byOthers]).toContain(W1)
+        watch.read()
+        harness.disturb({ op: "link-set", ns: W1, name: "lo", up: true })
+        expect([...watch.read().byOthers]).toEqual([W1])
+      })
+
+      test("is silent when it is closed", () => {
+        const watch = begin()
+        watch.close()
+        watch.close()
+        harness.disturb(W1_END)
+        expect(plain(watch.read())).toEqual(nothing)
+      })
     })
 
     test("thousands of peers are one plan", () => {

@@ -46,6 +46,21 @@ describe("messages from outside", () => {
   })
 })
 
+describe("an election", () => {
+  test.each([
+    [true, "candidate"],
+    [false, "leader"],
+  ] as const)("is won only with the own vote on disk: %p", (leadNeedsOwnVote, role) => {
+    const server = node(freshStorage([1, 2, 3]), { preVote: false, asyncStorageWrites: true, leadNeedsOwnVote })
+    server.campaign()
+    const own = server.ready().messagesAfterAppend
+    for (const from of [2, 3]) server.step(message("MsgVoteResp", 1, { from, term: 1 }))
+    expect(server.raft.role).toBe(role)
+    for (const m of own) server.step(m)
+    expect(server.raft.role).toBe("leader")
+  })
+})
+
 describe("ready", () => {
   test("says once what is new, and nothing when nothing is", () => {
     const server = node(freshStorage([1, 2]))

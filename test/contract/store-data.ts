@@ -11,7 +11,7 @@ export function dataContract(at: StoreFixture): void {
       expect(at.store.get("a")).toBeUndefined()
       expect(at.store.range("")).toEqual({ entries: [], more: false, revision: 0 })
       expect(at.store.lastChange("")).toBe(0)
-      expect(at.store.status().leader).toBe(true)
+      expect(at.store.status().knownLeader).toBe(true)
     })
 
     test("all that one transaction changes has one revision", async () => {

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { OvlError } from "../../src/base/errors.ts"
 import { silentLog } from "../../src/base/log.ts"
 import { systemClock } from "../../src/linux/system.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 import type { Operation, Store } from "../../src/store/port.ts"
 
 const disk = process.argv[2]!
@@ -16,7 +16,7 @@ const dir = join(disk, "data")
 const junk = join(disk, "junk")
 
 const say = (what: string, outcome: unknown) => writeSync(1, `${what}: ${outcome}\n`)
-const open = () => openEmbeddedStore({ dir, clock: systemClock, log: silentLog })
+const open = () => openLoneStore({ dir, clock: systemClock, log: silentLog })
 const put = (key: string, bytes: number): Operation => ({ op: "put", key, value: new Uint8Array(bytes).fill(7) })
 
 async function outcome(action: Promise<unknown>): Promise<string> {

@@ -27,7 +27,8 @@ test.skipIf(!root)(
         "a restore: store_full",
         "the end of a session: ok",
         "its key: null",
-        "writes beside a deletion: store_full store_full",
+        // The log, which kept a copy of every value, was cut when the disk was full: there is room again.
+        "writes beside a deletion: ok ok",
         "the deletion: ok",
         "deleted: 12",
         "a write in the room of what was deleted: ok",

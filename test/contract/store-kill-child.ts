@@ -6,9 +6,9 @@
 import { writeSync } from "node:fs"
 import { silentLog } from "../../src/base/log.ts"
 import { systemClock } from "../../src/linux/system.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 
-const store = await openEmbeddedStore({ dir: process.argv[2]!, clock: systemClock, log: silentLog })
+const store = await openLoneStore({ dir: process.argv[2]!, clock: systemClock, log: silentLog })
 const round = process.argv[3]!
 let count = 0
 

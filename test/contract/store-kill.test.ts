@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { silentLog } from "../../src/base/log.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 import type { Store } from "../../src/store/port.ts"
 import { ManualClock } from "./store-clock.ts"
 
@@ -53,7 +53,7 @@ test("killed again and again, the store loses nothing that it acknowledged", asy
   for (let round = 0; round < ROUNDS; round++) {
     const lines = await writeAndKill(round, 20 + round * 97)
     expect(lines.length).toBeGreaterThanOrEqual(20)
-    const store = await openEmbeddedStore({ dir, clock: new ManualClock(), log: silentLog })
+    const store = await openLoneStore({ dir, clock: new ManualClock(), log: silentLog })
     checkRound(store, lines)
     expect(store.revision).toBeGreaterThan(before)
     before = store.revision
@@ -65,7 +65,7 @@ test("killed while a tree is deleted or restored, all of it is there or nothing"
   for (let round = 0; round < 4; round++) {
     const lines = await writeAndKill("trees", 1 + round)
     const [revision] = lines.at(-1)!.split(" ").map(Number)
-    const store = await openEmbeddedStore({ dir, clock: new ManualClock(), log: silentLog })
+    const store = await openLoneStore({ dir, clock: new ManualClock(), log: silentLog })
     expect([0, 4_000]).toContain(store.range("tree/").entries.length)
     expect(store.revision).toBeGreaterThanOrEqual(revision!)
     expect(store.lastChange("tree/")).toBe(store.revision)

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { OvlError } from "../../src/base/errors.ts"
 import { silentLog } from "../../src/base/log.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import type { Store } from "../../src/store/port.ts"
 import { ManualClock } from "./store-clock.ts"
@@ -145,7 +145,7 @@ test("memory, like the model", async () => {
 test("embedded, like the model, reopened in between", async () => {
   const property = fc.asyncProperty(steps, (sequence) =>
     onDisk((dir) => {
-      const open = (clock: ManualClock) => openEmbeddedStore({ dir, clock, log: silentLog })
+      const open = (clock: ManualClock) => openLoneStore({ dir, clock, log: silentLog })
       return play(sequence, { open, reopens: true }, exactLastChanges)
     }),
   )

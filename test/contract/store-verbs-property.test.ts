@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import { silentLog } from "../../src/base/log.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import type { KvResult, Store } from "../../src/store/port.ts"
 import { ManualClock } from "./store-clock.ts"
@@ -197,7 +197,7 @@ test("embedded, like the model, reopened in between", async () => {
   const property = fc.asyncProperty(verbSteps, async (sequence) => {
     const dir = mkdtempSync(join(tmpdir(), "ovl-store-"))
     try {
-      await new Play((clock) => openEmbeddedStore({ dir, clock, log: silentLog }), true).run(sequence)
+      await new Play((clock) => openLoneStore({ dir, clock, log: silentLog }), true).run(sequence)
     } finally {
       rmSync(dir, { recursive: true })
     }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { silentLog } from "../../src/base/log.ts"
-import { openEmbeddedStore } from "../../src/store/embedded.ts"
+import { openLoneStore } from "../../src/store/embedded.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import { storeContract } from "./store.ts"
 
@@ -15,7 +15,7 @@ storeContract("memory", () => ({
 storeContract("embedded", () => {
   const dir = mkdtempSync(join(tmpdir(), "ovl-store-"))
   return {
-    open: (clock) => openEmbeddedStore({ dir, clock, log: silentLog }),
+    open: (clock) => openLoneStore({ dir, clock, log: silentLog }),
     keeps: true,
     cleanUp: () => rmSync(dir, { recursive: true }),
   }

@@ -16,6 +16,9 @@ export const CLUSTER: ClusterIdentity = { clusterId: "cluster-a", recoveryEpoch:
 export const SERVER: PeerIdentity = { nodeId: "51", name: "swarm-01", role: "server" }
 export const CLIENT: PeerIdentity = { nodeId: "52", name: "swarm-02", role: "client" }
 export const OTHER: PeerIdentity = { nodeId: "53", name: "swarm-03", role: "client" }
+export const SECOND_SERVER: PeerIdentity = { nodeId: "54", name: "swarm-04", role: "server" }
+/** The kind of post that the handler below refuses. */
+export const UNLUCKY = 0xffff_fff0
 
 /** Whose word a certificate is: the cluster's authority's, or another one's. The node itself trusts ours. */
 export type SignedBy = "ours" | "theirs"
@@ -62,6 +65,12 @@ export class Recorder implements PeerHandler {
     }
     publisher.onClose(() => this.seen.push(`${method} over`))
     this.publishers.push(publisher)
+  }
+
+  posted(kind: number, bytes: Uint8Array, { peer }: { peer: PeerIdentity | null }): void {
+    if (kind === UNLUCKY) throw new OvlError("unlucky", "post: refused", { kind: "invalid" })
+    const shown = bytes.length > 10 ? `${bytes.length} bytes` : Buffer.from(bytes).toString("hex")
+    this.seen.push(`${peer?.name ?? "stranger"} posts ${kind} ${shown}`)
   }
 
   connected(peer: PeerIdentity): void {

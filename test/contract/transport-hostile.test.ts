@@ -14,9 +14,11 @@ const frame = (type: FrameType, id: number, body: unknown) => encodeFrame(type, 
 
 describe("a hostile peer", () => {
   let listener: PeerListener
+  let posted: number[]
   const limits: Partial<PeerLimits> = { frameMaxBytes: 10_000, unauthenticatedTimeoutMs: 300, unauthenticatedMax: 4 }
 
   beforeEach(async () => {
+    posted = []
     listener = await listenTls({
       host: "127.0.0.1",
       port: 0,
@@ -24,6 +26,9 @@ describe("a hostile peer", () => {
       handler: {
         call: (_method, params) => (params === "hold" ? new Promise(() => {}) : Promise.resolve(params)),
         subscribe: () => {},
+        posted: (kind) => {
+          posted.push(kind)
+        },
       },
       limits,
       credentials: await credentialsOf(SERVER, "ours"),
@@ -90,10 +95,11 @@ describe("a hostile peer", () => {
   test("who does not greet first, or not in our words", async () => {
     expect(await say(frame(FrameType.call, 1, { method: "echo" }))).toBe("protocol_violation")
     expect(await say(frame(FrameType.hello, 0, null))).toBe("protocol_violation")
-    expect(await say(frame(FrameType.hello, 0, { protocol: 2, ...CLUSTER }))).toBe("wrong_protocol")
-    expect(await say(frame(FrameType.hello, 0, { protocol: 1, clusterId: null, recoveryEpoch: null }))).toBe(
-      "wrong_cluster",
-    )
+    expect(await say(frame(FrameType.hello, 0, { protocol: 1, ...CLUSTER }))).toBe("wrong_protocol")
+    const newer = { protocol: PROTOCOL_VERSION + 2, protocolMin: PROTOCOL_VERSION + 1 }
+    expect(await say(frame(FrameType.hello, 0, { ...newer, ...CLUSTER }))).toBe("wrong_protocol")
+    const nobody = { protocol: PROTOCOL_VERSION, clusterId: null, recoveryEpoch: null }
+    expect(await say(frame(FrameType.hello, 0, nobody))).toBe("wrong_cluster")
   })
 
   test("who says nothing at all after the handshake", async () => {
@@ -116,6 +122,14 @@ describe("a hostile peer", () => {
     expect(await say(HELLO, subscribe, subscribe)).toBe("protocol_violation")
   })
 
+  test("posts: before the greeting, and too large, of which the head alone tells", async () => {
+    const post = (bytes: Uint8Array) => encodeFrame(FrameType.post, 1, bytes, 1_000_000)
+    expect(await say(post(new Uint8Array(1)))).toBe("protocol_violation")
+    expect(await say(HELLO, post(new Uint8Array(20_000)))).toBe("frame_too_large")
+    expect(await say(HELLO, post(new Uint8Array(20_000)).subarray(0, 9))).toBe("frame_too_large")
+    expect(posted).toEqual([])
+  })
+
   test("half a frame and then the end", async () => {
     const { cert, key, ca } = await credentialsOf(CLIENT, "ours")
     const socket = tlsConnect({
@@ -127,8 +141,10 @@ describe("a hostile peer", () => {
       checkServerIdentity: () => undefined,
     })
     socket.resume()
-    socket.once("secureConnect", () => socket.end(Buffer.concat([HELLO, HELLO.subarray(0, 12)])))
+    const halfPost = encodeFrame(FrameType.post, 1, new Uint8Array(100), 1_000).subarray(0, 50)
+    socket.once("secureConnect", () => socket.end(Buffer.concat([HELLO, halfPost])))
     await new Promise((resolve) => socket.once("close", resolve))
+    expect(posted).toEqual([])
   })
 })
 

@@ -2,6 +2,8 @@
 import { MemoryNetwork } from "../../src/transport/memory.ts"
 import { transportContract } from "./transport.ts"
 import type { TransportHarness } from "./transport-harness.ts"
+import { postsContract } from "./transport-posts.ts"
+import { raftContract } from "./transport-raft.ts"
 import { trustContract } from "./transport-trust.ts"
 
 async function makeHarness(): Promise<TransportHarness> {
@@ -25,4 +27,6 @@ async function makeHarness(): Promise<TransportHarness> {
 }
 
 transportContract("memory", makeHarness)
+postsContract("memory", makeHarness)
 trustContract("memory", makeHarness)
+raftContract("memory", makeHarness)

@@ -5,6 +5,8 @@ import { connectStranger } from "../../src/transport/tls-connect.ts"
 import { byteProxy, credentialsOf, testAuthorities } from "./transport-tls-fixture.ts"
 import { transportContract } from "./transport.ts"
 import type { SignedBy, TransportHarness } from "./transport-harness.ts"
+import { postsContract } from "./transport-posts.ts"
+import { raftContract } from "./transport-raft.ts"
 import { trustContract } from "./transport-trust.ts"
 
 async function makeHarness(): Promise<TransportHarness> {
@@ -43,4 +45,6 @@ async function makeHarness(): Promise<TransportHarness> {
 }
 
 transportContract("TLS", makeHarness)
+postsContract("TLS", makeHarness)
 trustContract("TLS", makeHarness)
+raftContract("TLS", makeHarness)

@@ -1,8 +1,19 @@
 /** Whom every node-to-node transport lets in, and how far: the part of the contract that is about certificates. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import type { OvlError } from "../../src/base/errors.ts"
-import type { ClusterIdentity } from "../../src/transport/port.ts"
-import { CLIENT, CLUSTER, OTHER, SERVER, Stage, type TransportHarness, closed, codeOf } from "./transport-harness.ts"
+import { lineLog } from "../../src/base/log.ts"
+import {
+  CLIENT,
+  CLUSTER,
+  OTHER,
+  SECOND_SERVER,
+  SERVER,
+  Stage,
+  type TransportHarness,
+  closed,
+  codeOf,
+  until,
+} from "./transport-harness.ts"
 
 export function trustContract(transport: string, makeHarness: () => Promise<TransportHarness>): void {
   describe(`transport trust: ${transport}`, () => {
@@ -55,13 +66,72 @@ export function trustContract(transport: string, makeHarness: () => Promise<Tran
       expect(await codeOf(stage.harness.connect({ address, expect: CLUSTER }, CLIENT))).toBe("peer_not_server")
     })
 
-    test("another cluster, another recovery epoch: refused", async () => {
-      const { address } = await stage.listen()
-      const connect = (expected: ClusterIdentity) =>
-        codeOf(stage.harness.connect({ address, expect: expected }, CLIENT))
-      expect(await connect({ clusterId: "cluster-b", recoveryEpoch: 0 })).toBe("wrong_cluster")
-      expect(await connect({ clusterId: "cluster-a", recoveryEpoch: 1 })).toBe("wrong_recovery_epoch")
+    test("another cluster, a server of another recovery epoch: refused", async () => {
+      const { address } = await stage.listen({ cluster: { clusterId: "cluster-a", recoveryEpoch: 5 } })
+      const connect = (clusterId: string, recoveryEpoch: number) =>
+        codeOf(stage.harness.connect({ address, expect: { clusterId, recoveryEpoch } }, SECOND_SERVER))
+      expect(await connect("cluster-b", 5)).toBe("wrong_cluster")
+      expect(await connect("cluster-a", 4)).toBe("wrong_recovery_epoch")
+      expect(await connect("cluster-a", 6)).toBe("wrong_recovery_epoch")
       expect(stage.handler.seen).toEqual([])
+      const expected = { clusterId: "cluster-a", recoveryEpoch: 5 }
+      const server = await stage.harness.connect({ address, expect: expected }, SECOND_SERVER)
+      expect(server.remote.cluster).toEqual(expected)
+    })
+
+    test("a client from before a recovery is let in and told; a server from before one is not talked to", async () => {
+      const cluster = { clusterId: "cluster-a", recoveryEpoch: 5 }
+      const { address } = await stage.listen({ cluster })
+      const connect = (clusterId: string, recoveryEpoch: number) =>
+        stage.harness.connect({ address, expect: { clusterId, recoveryEpoch } }, CLIENT)
+      expect((await connect("cluster-a", 3)).remote.cluster).toEqual({ clusterId: "cluster-a", recoveryEpoch: 5 })
+      expect(await codeOf(connect("cluster-a", 6))).toBe("wrong_recovery_epoch")
+      expect(await codeOf(connect("cluster-b", 3))).toBe("wrong_cluster")
+      // A recovery while the listener stands: the next one to greet hears of it.
+      cluster.recoveryEpoch = 6
+      expect((await connect("cluster-a", 6)).remote.cluster.recoveryEpoch).toBe(6)
+      expect((await stage.harness.connectStranger({ address })).remote.cluster).toEqual(cluster)
+    })
+
+    test("who is not the one that was meant hears nothing", async () => {
+      const { address } = await stage.listen()
+      const options = { address, expect: CLUSTER, nodeId: OTHER.nodeId }
+      expect(await codeOf(stage.harness.connect(options, CLIENT))).toBe("peer_wrong_node")
+      expect(stage.handler.seen).toEqual([])
+      const meant = await stage.harness.connect({ ...options, nodeId: SERVER.nodeId }, CLIENT)
+      expect(await meant.call("echo", 1)).toBe(1)
+    })
+
+    test("a server that knows nobody yet lets servers in, and no client", async () => {
+      const { address } = await stage.listen({ isMember: (_nodeId, role) => role === "server" })
+      expect(await codeOf(stage.harness.connect({ address, expect: CLUSTER }, CLIENT))).toBe("not_member")
+      const server = await stage.harness.connect({ address, expect: CLUSTER }, SECOND_SERVER)
+      expect(await server.call("echo", 1)).toBe(1)
+    })
+
+    test("a node that is refused again and again is in the log once for each reason", async () => {
+      const lines: string[] = []
+      const log = lineLog(
+        (line) => lines.push(line),
+        "warn",
+        () => "",
+      )
+      let member = false
+      const { address } = await stage.listen({ isMember: () => member, log })
+      const attempt = (recoveryEpoch: number) =>
+        codeOf(stage.harness.connect({ address, expect: { clusterId: "cluster-a", recoveryEpoch } }, CLIENT))
+      for (let i = 0; i < 3; i++) await attempt(0)
+      for (let i = 0; i < 3; i++) await attempt(1)
+      member = true
+      await attempt(0)
+      member = false
+      await attempt(0)
+      await until(() => lines.length >= 3)
+      expect(lines.map((line) => /peer refused peer=swarm-02 .*(member|recovery)/.exec(line)?.[1])).toEqual([
+        "member",
+        "recovery",
+        "member",
+      ])
     })
 
     test("a removed node is refused at connect", async () => {

@@ -24,7 +24,7 @@ export function transportContract(transport: string, makeHarness: () => Promise<
 
     test("a call is answered, and both sides know who the other is", async () => {
       const { connection, address } = await stage.pair()
-      expect(connection.remote).toEqual({ address, identity: SERVER })
+      expect(connection.remote).toEqual({ address, identity: SERVER, cluster: CLUSTER })
       const params = { name: "red", nested: [1, null, "ü", { $bytes: "mine" }], value: new Uint8Array([0, 1, 255]) }
       expect(await connection.call("echo", params)).toEqual(params)
       expect(await connection.call("echo", undefined)).toBeUndefined()
@@ -227,6 +227,16 @@ export function transportContract(transport: string, makeHarness: () => Promise<
       freeze()
       expect(await closed(connection)).toBe("peer_closed")
       await until(() => stage.handler.seen.includes("swarm-02 disconnected"))
+    })
+
+    test("who wants signs of life more often than the listener gives them by itself, gets them", async () => {
+      const { address } = await stage.listen()
+      const limits = { keepAliveMs: 50, silentKeepAlivesMax: 5 }
+      const { connection, freeze } = await stage.harness.connectHeld({ address, expect: CLUSTER, limits }, CLIENT)
+      await Bun.sleep(500)
+      expect(await connection.call("echo", "idle is not dead")).toBe("idle is not dead")
+      freeze()
+      expect(await closed(connection)).toBe("peer_closed")
     })
 
     test("nobody listens, and a port taken twice", async () => {

@@ -69,7 +69,7 @@ export async function twoHosts(): Promise<TwoHosts> {
   }
 }
 
-function startHost(path: string): TestHost {
+export function startHost(path: string): TestHost {
   const setup = 'mount -t tmpfs none /run && mkdir -p /run/netns /run/ovl && exec "$@"'
   const argv = ["unshare", "-m", "--propagation", "private", "sh", "-c", setup, "sh", process.execPath, HOST_PROGRAM]
   const child = withNamespace(path, () => Bun.spawn(argv, { stdin: "pipe", stdout: "pipe", stderr: "inherit" }))

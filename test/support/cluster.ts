@@ -7,7 +7,7 @@ import { join, resolve } from "node:path"
 import type { EndpointView } from "../../src/model/endpoint.ts"
 import type { NetworkView } from "../../src/model/network.ts"
 import type { NodeView, StatusView } from "../../src/model/node.ts"
-import { type Background, type CommandOptions, type Done, Machine, scratchDirectory, until } from "./machine.ts"
+import { type Background, type CommandOptions, type Done, Machine, scratchDirectory } from "./machine.ts"
 
 const EXECUTABLE = resolve(import.meta.dir, "../../dist/ovl")
 /** Where the outside is on the underlay, and the address that only a default route leads to. */
@@ -212,12 +212,4 @@ export class TestCluster {
     )
     this.#removeScratch()
   }
-}
-
-/** Waits until the names are in a workload's hosts file: they are written a moment after the change. */
-export function hostsSettled(node: TestNode, workload: string, text: string): Promise<void> {
-  return until(
-    () => node.exec(workload, "cat /etc/hosts").includes(text),
-    () => `${text} in the hosts file of ${workload}: ${node.exec(workload, "cat /etc/hosts")}`,
-  )
 }

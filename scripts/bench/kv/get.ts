@@ -10,7 +10,7 @@ const GOAL_FACTOR = 4.5
 function run(context: Context): Promise<Row[]> {
   return withStore(context, { etcd: true }, async (measured) => {
     writeKey(measured)
-    const rates = inTurns(measured, "get", ["ovl", "etcd-v3"])
+    const rates = inTurns(() => measured.node.machine, "get", ["ovl", "etcd-v3"])
     return [row(ratesOf(rates, "ovl"), ratesOf(rates, "etcd-v3"))]
   })
 }

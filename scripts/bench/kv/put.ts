@@ -10,7 +10,7 @@ const NAMES = { "etcd-v3": "etcd's v3 JSON API", "etcd-v2": "etcd's v2 API" } as
 
 function run(context: Context): Promise<Row[]> {
   return withStore(context, { etcd: true }, async (measured) => {
-    const rates = inTurns(measured, "put", ["ovl", "etcd-v3", "etcd-v2"])
+    const rates = inTurns(() => measured.node.machine, "put", ["ovl", "etcd-v3", "etcd-v2"])
     const { length } = readBack(measured, "bench/000001")
     if (length !== VALUE_BYTES) throw new Error(`a value of ${length} bytes came back`)
     const ovl = ratesOf(rates, "ovl")

@@ -2,10 +2,10 @@
  * Into a workload: its network, a host name and mounts of its own, and then another program in this one's place - the
  * pid, the terminal and the exit status stay the caller's. Separation for the network's sake; it is no sandbox.
  */
-import { existsSync, realpathSync } from "node:fs"
-import { constants } from "node:os"
+import { constants, existsSync, lstatSync, realpathSync } from "node:fs"
+import { constants as system } from "node:os"
 import { OvlError } from "../../base/errors.ts"
-import { close, mount, O_RDONLY, open, sethostname } from "../../linux/libc.ts"
+import { close, ioctl, mount, O_PATH, O_RDONLY, open, sethostname } from "../../linux/libc.ts"
 import { bindMount, mountTmpfs, unmount } from "../../linux/mounts.ts"
 import { enterNetwork, enterProcess, execProgram, newNamespaces } from "../../linux/process.ts"
 import { selfCommand } from "../../linux/self.ts"
@@ -18,6 +18,8 @@ export interface EnterTask {
   cwd: string
 }
 
+/** Not to be closed by `execve` (include/uapi/asm-generic/ioctls.h). */
+const FIONCLEX = 0x5450
 const TASK_VARIABLE = "OVL_ENTER_TASK"
 /** Of the caller's environment, what a command inside may see; the rest is the host's business. */
 const PASSED_ON = ["PATH", "HOME", "TERM", "LANG", "LC_ALL", "USER", "SHELL"]
@@ -67,7 +69,7 @@ export async function runForeground(enter: EnterSpec, command: string[], options
 export function exitStatusOf(child: Pick<Bun.Subprocess, "exitCode" | "signalCode">): number {
   if (child.signalCode === null) return child.exitCode ?? 255
   const signal = child.signalCode
-  return 128 + (typeof signal === "number" ? signal : (constants.signals[signal] ?? 0))
+  return 128 + (typeof signal === "number" ? signal : (system.signals[signal] ?? 0))
 }
 
 /** Becomes the command inside, in this program's place. Throws ExecError (status 126 or 127) where it cannot start. */
@@ -103,9 +105,19 @@ function enterWorkload(enter: EnterSpec): void {
   for (const directory of enter.hide) hide(directory)
 }
 
-/** Where the host has no such file there is nothing to cover; a symbolic link is followed to the file that is read. */
+/**
+ * A symbolic link is followed to the file that is read. One that leads nowhere, as systemd-resolved's does where /run is
+ * another one, is covered itself. Where the host has no such file there is nothing to cover.
+ */
 function bindOver(source: string, target: string): void {
-  if (existsSync(target)) bindMount(source, realpathSync(target))
+  if (existsSync(target)) return bindMount(source, realpathSync(target))
+  if (!lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) return
+  const link = open(target, O_PATH | constants.O_NOFOLLOW)
+  try {
+    bindMount(source, `/proc/self/fd/${link}`)
+  } finally {
+    close(link)
+  }
 }
 
 function hide(directory: string): void {
@@ -115,10 +127,10 @@ function hide(directory: string): void {
   mountTmpfs(directory, { sizeBytes: 65_536, mode: 0o555 })
 }
 
-/** The lowest free descriptor is the one that an open gets. */
+/** The lowest free descriptor is the one that an open gets; the command is to find it open. */
 function stdinFromNull(): void {
   close(0)
-  open("/dev/null", O_RDONLY)
+  ioctl(open("/dev/null", O_RDONLY), FIONCLEX, 0, "FIONCLEX")
 }
 
 function insideEnvironment(enter: EnterSpec): Record<string, string> {

@@ -1,55 +1,55 @@
 import { expect, test } from "bun:test"
-import { Catalog } from "../../model/catalog.ts"
-import type { EndpointRecord } from "../../model/endpoint.ts"
-import { HostsTexts } from "./etc-files.ts"
+import {
+  catalogOf,
+  endpointRecord,
+  GREEN,
+  NODE_1,
+  NODE_2,
+  networkRecord,
+  nodeRecord,
+  RED,
+} from "../../overlay/fixture.ts"
+import { hostsText, resolvConfText } from "./etc-files.ts"
 
-const RED = { id: "r".repeat(64), name: "red" }
-const GREEN = { id: "g".repeat(64), name: "green" }
-
-/** Endpoints as `ADDRESS WORKLOAD`. */
-function texts(red: string[], green: string[] = []): HostsTexts {
-  const catalog = new Catalog()
-  const changes = [...red.map((line) => ({ line, network: RED })), ...green.map((line) => ({ line, network: GREEN }))]
-  catalog.apply({
-    revision: 1,
-    snapshot: true,
-    changes: changes.map(({ line, network }, index) => {
-      const [ip = "", workload = ""] = line.split(" ")
-      const id = String(index).padStart(64, "0")
-      const value = { id, networkId: network.id, nodeId: "n", workload, name: workload, ip: `${ip}/24` }
-      return { type: "endpoint", id, value: value as EndpointRecord }
-    }),
-  })
-  return new HostsTexts(catalog)
-}
-
+const netns = "/run/netns/ovl-a"
+const red = { id: RED, name: "red" }
+const green = { id: GREEN, name: "green" }
 const LOCALHOST = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
-test("a workload's own line comes first, wherever it stands among the others", () => {
-  const all = texts(["10.65.10.2 a", "10.65.10.3 b", "10.65.10.4 c"])
-  const of = (name: string) => all.of({ name, hostname: name, networks: [RED] })
-  const [a, b, c] = ["10.65.10.2\ta a.red\n", "10.65.10.3\tb b.red\n", "10.65.10.4\tc c.red\n"]
-  expect(of("a")).toBe(LOCALHOST + a + b + c)
-  expect(of("b")).toBe(LOCALHOST + b + a + c)
-  expect(of("c")).toBe(LOCALHOST + c + a + b)
+const catalog = catalogOf({
+  nodes: [nodeRecord(NODE_1, "192.168.1.51"), nodeRecord(NODE_2, "192.168.1.52")],
+  networks: [
+    networkRecord(RED, 256, { name: "red" }),
+    networkRecord(GREEN, 257, { name: "green", subnets: [{ subnet: "10.65.11.0/24", gateway: "10.65.11.1" }] }),
+  ],
+  endpoints: [
+    endpointRecord(1, RED, NODE_1, "10.65.10.2/24", { workload: "a", name: "a", netns }),
+    endpointRecord(2, GREEN, NODE_1, "10.65.11.2/24", { workload: "a", name: "a.green", netns }),
+    endpointRecord(3, RED, NODE_2, "10.65.10.3/24", { workload: "b", name: "b" }),
+  ],
 })
 
-test("the name that it gives itself stands in its own lines only", () => {
-  const text = texts(["10.65.10.2 a", "10.65.10.3 b"]).of({ name: "a", hostname: "host", networks: [RED] })
-  expect(text).toBe(`${LOCALHOST}10.65.10.2\thost a a.red\n10.65.10.3\tb b.red\n`)
+test("hosts has localhost and the workload's own names, and nobody else's", () => {
+  const text = hostsText(catalog, { name: "a", hostname: "a", networks: [red], netns })
+  expect(text).toBe(`${LOCALHOST}10.65.10.2\ta a.red\n`)
 })
 
-test("several networks: its own lines in order, then the others of each", () => {
-  const all = texts(["10.65.10.3 b", "10.65.10.2 a"], ["10.65.10.2 a", "10.65.10.9 far"])
-  const text = all.of({ name: "a", hostname: "a", networks: [RED, GREEN] })
-  expect(text.slice(LOCALHOST.length).trimEnd().split("\n")).toEqual([
-    "10.65.10.2\ta a.red",
-    "10.65.10.2\ta a.green",
-    "10.65.10.3\tb b.red",
-    "10.65.10.9\tfar far.green",
-  ])
+test("the name that it gives itself comes first; several networks are several lines, in order", () => {
+  const text = hostsText(catalog, { name: "a", hostname: "www", networks: [green, red], netns })
+  expect(text).toBe(`${LOCALHOST}10.65.11.2\twww a a.green\n10.65.10.2\twww a a.red\n`)
 })
 
-test("a network without endpoints adds nothing", () => {
-  expect(texts([]).of({ name: "a", hostname: "a", networks: [RED] })).toBe(LOCALHOST)
+test("the endpoint of another workload that has taken the name is not its own", () => {
+  const text = hostsText(catalog, { name: "a", hostname: "a", networks: [red], netns: "/run/netns/other" })
+  expect(text).toBe(LOCALHOST)
+})
+
+test("the resolvers are the gateways, in the order of its networks", () => {
+  expect(resolvConfText(catalog, { networks: [green, red] }, ["corp.example", "example"])).toBe(
+    "search corp.example example\nnameserver 10.65.11.1\nnameserver 10.65.10.1\noptions ndots:0 timeout:2\n",
+  )
+})
+
+test("no gateway known: no file", () => {
+  expect(resolvConfText(catalog, { networks: [{ id: "0".repeat(64), name: "gone" }] }, [])).toBeNull()
 })

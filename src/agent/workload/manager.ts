@@ -19,7 +19,7 @@ import type { EnterSpec, RunSpec, WorkloadView } from "../../model/workload.ts"
 import type { Endpoints } from "../endpoints.ts"
 import type { EventBus } from "../events.ts"
 import { rewriteInPlace } from "../files.ts"
-import { HostsTexts, resolvConfText } from "./etc-files.ts"
+import { hostsText, resolvConfText } from "./etc-files.ts"
 import { isProcessIn, processesIn } from "../../linux/namespace-processes.ts"
 import { deleteRecord, loadRecords, readExit, saveRecord, WorkloadPaths, type WorkloadRecord } from "./record.ts"
 import { startSupervisor } from "./supervisor-start.ts"
@@ -33,6 +33,8 @@ export interface WorkloadManagerOptions {
   kernel: Kernel
   endpoints: Endpoints
   catalog: Catalog
+  /** The host's search domains. */
+  searchDomains: () => readonly string[]
   events: EventBus
   clock: Clock
   random: Random
@@ -168,13 +170,11 @@ export class WorkloadManager {
     return new WorkloadPaths(this.#options.runDir, this.#find(name).name).log
   }
 
-  /** Rewrites /etc/hosts of every workload on one of these networks. */
-  refreshNames(networkIds: ReadonlySet<string>): void {
-    const texts = new HostsTexts(this.#options.catalog)
+  /** Brings the files of living workloads up to date, as those that an older version of this program has written. */
+  refreshEtcFiles(): void {
     for (const record of this.#records.values()) {
-      if (record.status !== "running" || !record.networks.some((network) => networkIds.has(network.id))) continue
-      const paths = new WorkloadPaths(this.#options.runDir, record.name)
-      if (existsSync(paths.hosts)) rewriteInPlace(paths.hosts, texts.of(record), 0o644)
+      const { hosts } = new WorkloadPaths(this.#options.runDir, record.name)
+      if (record.status === "running" && existsSync(hosts)) this.#writeEtcFiles(record)
     }
   }
 
@@ -226,6 +226,7 @@ export class WorkloadManager {
       networks: this.#options.endpoints.resolveNetworks(record.networks.map((network) => network.id)),
       netns: record.netns,
       ip: spec.ip ?? null,
+      ip6: spec.ip6 ?? null,
       mac: spec.mac ?? null,
     })
     try {
@@ -242,10 +243,14 @@ export class WorkloadManager {
   }
 
   #writeEtcFiles(record: WorkloadRecord): void {
-    const paths = new WorkloadPaths(this.#options.runDir, record.name)
-    rewriteInPlace(paths.hosts, new HostsTexts(this.#options.catalog).of(record), 0o644)
+    const { catalog, searchDomains, runDir } = this.#options
+    const paths = new WorkloadPaths(runDir, record.name)
+    const resolvConf = resolvConfText(catalog, record, searchDomains())
+    // Where nothing is known of its networks, its addresses are not either.
+    if (resolvConf === null) return
+    rewriteInPlace(paths.hosts, hostsText(catalog, record), 0o644)
     rewriteInPlace(paths.hostnameFile, `${record.hostname}\n`, 0o644)
-    rewriteInPlace(paths.resolvConf, resolvConfText(), 0o644)
+    rewriteInPlace(paths.resolvConf, resolvConf, 0o644)
   }
 
   async #end(record: WorkloadRecord, exitCode: number | null): Promise<void> {

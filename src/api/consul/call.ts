@@ -38,7 +38,7 @@ interface Common {
   /** With a slash at its end: everything below it. */
   path: string
   /** In the order of the Allow header. */
-  methods: ("GET" | "PUT" | "DELETE")[]
+  methods: ("GET" | "PUT" | "POST" | "DELETE")[]
   /**
    * `open`: TCP without a token. `reading`: without a token only GET. `closed`: never without a token, or the socket
    * (INTERFACE section 6).

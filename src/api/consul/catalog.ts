@@ -2,6 +2,7 @@
 import { ALIVE_PREFIX, NODES_PREFIX } from "../../registry/keys.ts"
 import { consulText } from "../errors.ts"
 import type { ConsulCall, ConsulEndpoint } from "./call.ts"
+import { afterWaiting, beforeReading, freshness } from "./consistency.ts"
 import { decodeSegment } from "./decode.ts"
 import {
   CONSUL_SERVICE,
@@ -127,7 +128,7 @@ function named(
 
 async function answer(call: ConsulCall, content: () => unknown): Promise<Response> {
   const { store, node, read, waits, pretty } = call
-  if (read.consistent) await store.barrier()
+  await beforeReading(call)
   // A member's coming and going changes its record; whether it is heard from, its sign of life.
   const index = () => Math.max(store.lastChange(NODES_PREFIX), store.lastChange(ALIVE_PREFIX))
   if (read.index > 0n) {
@@ -139,11 +140,12 @@ async function answer(call: ConsulCall, content: () => unknown): Promise<Respons
     )
     await Promise.race(waiting)
     over.abort()
+    await afterWaiting(call)
   }
   const at = index()
   await node.waitFor(at)
   return consulJson(content(), pretty, {
-    ...readHeaders(store, at),
+    ...readHeaders(at, freshness(call)),
     "X-Consul-Effective-Consistency": read.consistent ? "consistent" : read.stale ? "stale" : "leader",
   })
 }

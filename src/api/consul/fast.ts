@@ -11,13 +11,15 @@ import { declaredBody } from "../body.ts"
 import type { Bindings } from "../context.ts"
 import { consulErrorAnswer } from "../errors.ts"
 import type { ConsulContext } from "./call.ts"
-import { renderKey } from "./kv-read.ts"
+import { FRESH } from "./consistency.ts"
+import { type KeyForm, renderKey } from "./kv-read.ts"
 import { answer, set } from "./kv-write.ts"
 import { JSON_TYPE } from "./respond.ts"
 
 const KV_PATH = "/v1/kv/"
 /** A key that needs no decoding and no second look: printable ASCII without `%`, `?`, `#`, two dots, or a leading slash. */
 const PLAIN_KEY = /^(?!\/)(?!.*\.\.)[!"$&-<=>@-~]+$/
+const PLAIN_FORM: KeyForm = { raw: false, pretty: false, fresh: FRESH }
 const TRUE: ResponseInit = { headers: { "Content-Type": JSON_TYPE } }
 
 /** The answer, or null where the request has to go the long way. */
@@ -35,7 +37,8 @@ export function answerFast(
   if (headers.has("x-consul-namespace") || headers.has("x-consul-partition")) return null
   try {
     refuseForeign(listener, headers)
-    if (method === "GET") return headers.has("cache-control") ? null : read(store, key)
+    if (method === "GET")
+      return headers.has("cache-control") ? null : read(store, key).catch((error) => consulErrorAnswer(error, log))
     // A body that does not say how long it is could be of any length.
     const length = headers.get("content-length")
     if (length === null || !(Number(length) <= settings.valueMaxBytes) || isProtectedKey(node.kvPrefix, key))
@@ -46,8 +49,9 @@ export function answerFast(
   }
 }
 
-function read(store: Store, key: string): Response {
-  const { body, headers, status } = renderKey(store, key, false, false)
+async function read(store: Store, key: string): Promise<Response> {
+  await store.barrier()
+  const { body, headers, status } = renderKey(store, key, PLAIN_FORM)
   return new Response(status === 404 ? null : body, { status, headers })
 }
 

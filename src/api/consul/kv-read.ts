@@ -3,6 +3,7 @@ import { KV_PREFIX, kvKey } from "../../registry/keys.ts"
 import type { Entry, Store, WaitTarget } from "../../store/port.ts"
 import { consulText } from "../errors.ts"
 import type { ConsulCall } from "./call.ts"
+import { afterWaiting, beforeReading, type Freshness, freshness } from "./consistency.ts"
 import { parseUint64 } from "./decode.ts"
 import { indentJson } from "./json.ts"
 import { type Listing, listing, listingResponse } from "./kv-list.ts"
@@ -28,14 +29,14 @@ interface Read {
   answer: () => Response
 }
 
-/** In Consul's three modes: `consistent` makes sure of the leader before, and again after a wait (B10). */
-async function answerRead({ store, read, waits, request, holdOpen }: ConsulCall, what: Read): Promise<Response> {
-  if (read.consistent) await store.barrier()
+async function answerRead(call: ConsulCall, what: Read): Promise<Response> {
+  const { store, read, waits, request, holdOpen } = call
+  await beforeReading(call)
   if (read.index > 0n) {
     holdOpen()
     const { target, index } = what
     await waits.until(store, { target, options: read, index, signal: request.signal })
-    if (read.consistent) await store.barrier()
+    await afterWaiting(call)
   }
   return what.answer()
 }
@@ -52,21 +53,28 @@ function indexBelow(store: Store, prefix: string): number {
 
 function answerKey(call: ConsulCall, key: string): Response {
   const { store, query, pretty, read } = call
-  if (read.index === 0n) return response(renderKey(store, key, query.has("raw"), pretty))
-  const name = `key ${query.has("raw")} ${pretty} ${key}`
-  return response(call.waits.shared(name, store.revision, () => renderKey(store, key, query.has("raw"), pretty))!)
+  const form: KeyForm = { raw: query.has("raw"), pretty, fresh: freshness(call) }
+  if (read.index === 0n) return response(renderKey(store, key, form))
+  const name = `key ${JSON.stringify(form)} ${key}`
+  return response(call.waits.shared(name, store.revision, () => renderKey(store, key, form))!)
 }
 
 function response({ body, headers, status }: SharedAnswer): Response {
   return new Response(status === 404 ? null : body, { status, headers })
 }
 
+export interface KeyForm {
+  raw: boolean
+  pretty: boolean
+  fresh: Freshness
+}
+
 /** One key as JSON, its bare value for `?raw` (R9), or 404 (R2). */
-export function renderKey(store: Store, key: string, raw: boolean, pretty: boolean): SharedAnswer {
+export function renderKey(store: Store, key: string, { raw, pretty, fresh }: KeyForm): SharedAnswer {
   const entry = store.get(kvKey(key))
-  if (!entry) return { body: "", headers: readHeaders(store, store.lastChange(KV_PREFIX)), status: 404 }
-  if (raw) return renderRaw(entry, readHeaders(store, entry.modRevision))
-  const headers = entryHeaders(store, entry.modRevision)
+  if (!entry) return { body: "", headers: readHeaders(store.lastChange(KV_PREFIX), fresh), status: 404 }
+  if (raw) return renderRaw(entry, readHeaders(entry.modRevision, fresh))
+  const headers = entryHeaders(entry.modRevision, fresh)
   const json = `[${renderEntry(key, entry)}]`
   return { body: pretty ? `${indentJson(json)}\n` : json, headers, status: 200 }
 }
@@ -94,12 +102,13 @@ function whatToList(query: Map<string, string>, prefix: string): Omit<Listing, "
 function answerListing(call: ConsulCall, wanted: Omit<Listing, "pretty">): Response {
   const { store, pretty, read, waits } = call
   const what: Listing = { ...wanted, pretty }
-  const headers = { "Content-Type": JSON_TYPE, ...readHeaders(store, indexBelow(store, what.prefix)) }
+  const fresh = freshness(call)
+  const headers = { "Content-Type": JSON_TYPE, ...readHeaders(indexBelow(store, what.prefix), fresh) }
   const render = (): SharedAnswer | null => {
     const short = listing(store, what)
     return short === null ? null : { body: short, headers, status: 200 }
   }
-  const name = `list ${JSON.stringify(what)}`
+  const name = `list ${JSON.stringify([what, fresh])}`
   const short = read.index > 0n ? waits.shared(name, store.revision, render) : render()
   // Nothing there: 404, but for the names below the root (R5, R7), and for a page behind the last one.
   const isFirst = what.after === undefined

@@ -1,8 +1,11 @@
-/** Consul's `/v1/operator/`: who takes part in the store, and whether all of them do. For those who may do everything. */
-import type { NodeRecord } from "../../model/node.ts"
+/** Consul's `/v1/operator/`: who takes part in the store, who leads, and whether all of them keep up. For those who may do everything. */
+import { OvlError } from "../../base/errors.ts"
+import { MEMBER_LOST_MS } from "../../base/limits.ts"
+import type { RaftServerView, RaftView } from "../../model/raft.ts"
 import { consulText } from "../errors.ts"
 import type { ConsulEndpoint, LocalCall } from "./call.ts"
-import { CONSUL_VERSION, raftAddress, servers } from "./members.ts"
+import { toText } from "./decode.ts"
+import { CONSUL_VERSION } from "./members.ts"
 import { consulJson } from "./respond.ts"
 
 const common = { local: true, access: "closed", bodyMaxBytes: 0 } as const
@@ -19,8 +22,15 @@ export const operatorEndpoints: ConsulEndpoint[] = [
     ...common,
     path: "/v1/operator/raft/peer",
     methods: ["DELETE"],
-    summary: "Take a server out of the store: not available in this version",
-    handle: () => consulText(500, "operator raft peer: not available in this version"),
+    summary: "Take a server out of the store for good, by ?id= or ?address=",
+    handle: removePeer,
+  },
+  {
+    ...common,
+    path: "/v1/operator/raft/transfer-leader",
+    methods: ["POST"],
+    summary: "Hand the lead over, to the server of ?id= or to the one that is furthest ahead",
+    handle: transferLeader,
   },
   {
     ...common,
@@ -31,41 +41,75 @@ export const operatorEndpoints: ConsulEndpoint[] = [
   },
 ]
 
-async function configuration({ node, pretty }: LocalCall): Promise<Response> {
-  const { leader, index } = await node.cluster.info()
-  const rows = servers(node.catalog).map((record) => ({
-    ID: record.id,
-    Node: record.name,
-    Address: raftAddress(record),
-    Leader: record.id === leader,
-    ProtocolVersion: "3",
-    Voter: record.voter,
-    LastIndex: index,
-  }))
-  return consulJson({ Servers: rows, Index: index }, pretty)
+/** Those that take part already; Consul knows no server that waits to be let in. */
+async function raft({ node }: LocalCall): Promise<RaftView> {
+  const view = await node.cluster.raft()
+  if (view.leader === null) throw new OvlError("no_leader", "the servers: none of them leads", { kind: "unavailable" })
+  return { ...view, servers: view.servers.filter(({ state }) => state !== "waiting") }
 }
 
-async function health({ node, pretty }: LocalCall): Promise<Response> {
-  const { leader, term, index } = await node.cluster.info()
-  const isHealthy = ({ id }: NodeRecord) => node.catalog.alive.has(id)
-  const records = servers(node.catalog)
-  const voters = records.filter(({ voter }) => voter)
-  const tolerance = voters.filter(isHealthy).length - (Math.floor(voters.length / 2) + 1)
-  const rows = records.map((record) => ({
-    ID: record.id,
-    Name: record.name,
-    Address: raftAddress(record),
-    SerfStatus: isHealthy(record) ? "alive" : "failed",
-    Version: CONSUL_VERSION,
-    Leader: record.id === leader,
-    LastContact: "0s",
-    LastTerm: term,
-    LastIndex: index,
-    Healthy: isHealthy(record),
-    Voter: record.voter,
-    StableSince: record.joined,
+const isVoter = ({ role }: RaftServerView) => role !== "learner"
+
+async function configuration(call: LocalCall): Promise<Response> {
+  const { commit, servers } = await raft(call)
+  const rows = servers.map((server) => ({
+    ID: server.id,
+    Node: server.name,
+    Address: server.address,
+    Leader: server.role === "leader",
+    ProtocolVersion: "3",
+    Voter: isVoter(server),
+    LastIndex: server.match ?? 0,
   }))
-  const healthy = leader !== null && records.every(isHealthy)
+  return consulJson({ Servers: rows, Index: commit }, call.pretty)
+}
+
+/** As Consul has it: exactly one of the two, and an address that nobody has is an error. */
+async function removePeer(call: LocalCall): Promise<Response> {
+  const id = toText(call.query.get("id") ?? "")
+  const address = toText(call.query.get("address") ?? "")
+  if (id === "" && address === "")
+    return consulText(400, "Must specify either ?id with the server's ID or ?address with IP:port of peer to remove")
+  if (id !== "" && address !== "") return consulText(400, "Must specify only one of ?id or ?address")
+  const { servers } = await raft(call)
+  const found = servers.find((server) => (id === "" ? server.address === address : server.id === id))
+  if (!found) {
+    const wanted = id === "" ? `address "${address}"` : `id "${id}"`
+    return consulText(500, `${wanted} was not found in the Raft configuration`)
+  }
+  await call.node.cluster.removeServer(found.id)
+  return new Response(null)
+}
+
+async function transferLeader(call: LocalCall): Promise<Response> {
+  const id = toText(call.query.get("id") ?? "")
+  await call.node.cluster.transferLeader(id === "" ? null : id)
+  return consulJson({ Success: true }, call.pretty)
+}
+
+/** Consul calls a server healthy that is alive, was just heard from, and lacks little. */
+async function health(call: LocalCall): Promise<Response> {
+  const { node, pretty } = call
+  const view = await raft(call)
+  const isHealthy = ({ state, lastContactMs }: RaftServerView) =>
+    state === "alive" && (lastContactMs ?? 0) <= MEMBER_LOST_MS
+  const voters = view.servers.filter(isVoter)
+  const tolerance = voters.filter(isHealthy).length - (Math.floor(voters.length / 2) + 1)
+  const rows = view.servers.map((server) => ({
+    ID: server.id,
+    Name: server.name,
+    Address: server.address,
+    SerfStatus: node.catalog.alive.has(server.id) ? "alive" : "failed",
+    Version: CONSUL_VERSION,
+    Leader: server.role === "leader",
+    LastContact: `${server.lastContactMs ?? 0}ms`,
+    LastTerm: view.term,
+    LastIndex: server.match ?? 0,
+    Healthy: isHealthy(server),
+    Voter: isVoter(server),
+    StableSince: node.catalog.nodes.get(server.id)?.joined ?? "1970-01-01T00:00:00Z",
+  }))
+  const healthy = view.leader !== null && view.servers.every(isHealthy)
   const answer = consulJson({ Healthy: healthy, FailureTolerance: Math.max(0, tolerance), Servers: rows }, pretty)
   // Consul's way to let a load balancer see it.
   return healthy ? answer : new Response(answer.body, { status: 429, headers: answer.headers })

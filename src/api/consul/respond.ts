@@ -1,6 +1,7 @@
 /** Answers in Consul's form: its JSON, its headers. Its plain-text errors are in ../errors.ts. */
 import { KEPT_HEADERS_MAX } from "../../base/limits.ts"
-import type { Entry, Store } from "../../store/port.ts"
+import type { Entry } from "../../store/port.ts"
+import { FRESH, type Freshness } from "./consistency.ts"
 import { toText } from "./decode.ts"
 import { indentJson } from "./json.ts"
 
@@ -36,28 +37,24 @@ export function jsonText(json: string, pretty: boolean, headers: Record<string, 
  * The headers of a KV entry as JSON, kept for when they are wanted again: to make them anew for each answer would cost as
  * much as the rest of it.
  */
-export function entryHeaders(store: Store, index: number): Headers {
-  const { leader } = store.status()
-  if (leader !== keptLeader || kept.size >= KEPT_HEADERS_MAX) {
-    kept.clear()
-    keptLeader = leader
-  }
+export function entryHeaders(index: number, fresh: Freshness): Headers {
+  if (fresh !== FRESH) return new Headers({ "Content-Type": JSON_TYPE, ...readHeaders(index, fresh) })
   let headers = kept.get(index)
   if (!headers) {
-    headers = new Headers({ "Content-Type": JSON_TYPE, ...readHeaders(store, index) })
+    if (kept.size >= KEPT_HEADERS_MAX) kept.clear()
+    headers = new Headers({ "Content-Type": JSON_TYPE, ...readHeaders(index, fresh) })
     kept.set(index, headers)
   }
   return headers
 }
 
 const kept = new Map<number, Headers>()
-let keptLeader = true
 
 /** The headers of everything that reads (C3). The index is never 0. */
-export function readHeaders(store: Store, index: number): Record<string, string> {
-  return {
-    "X-Consul-Index": String(Math.max(1, index)),
-    "X-Consul-Knownleader": String(store.status().leader),
-    "X-Consul-Lastcontact": "0",
-  }
+export function readHeaders(index: number, fresh: Freshness): Record<string, string> {
+  return { "X-Consul-Index": String(Math.max(1, index)), ...freshnessHeaders(fresh) }
+}
+
+export function freshnessHeaders({ knownLeader, lastContactMs }: Freshness): Record<string, string> {
+  return { "X-Consul-Knownleader": String(knownLeader), "X-Consul-Lastcontact": String(Math.round(lastContactMs)) }
 }

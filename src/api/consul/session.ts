@@ -6,6 +6,7 @@ import type { Session, WaitTarget } from "../../store/port.ts"
 import { consulText } from "../errors.ts"
 import type { ConsulCall, ConsulEndpoint } from "./call.ts"
 import { decodeSegment } from "./decode.ts"
+import { afterWaiting, beforeReading, freshness } from "./consistency.ts"
 import { consulJson, readHeaders } from "./respond.ts"
 import { SERF_HEALTH, sessionSpec } from "./session-spec.ts"
 
@@ -90,14 +91,14 @@ function ofNode(call: ConsulCall): Response | Promise<Response> {
 
 async function list(call: ConsulCall, target: WaitTarget, sessions: () => Session[]): Promise<Response> {
   const { store, read, waits, request, pretty } = call
-  if (read.consistent) await store.barrier()
+  await beforeReading(call)
   const index = () => store.lastSessionChange()
   if (read.index > 0n) {
     call.holdOpen()
     await waits.until(store, { target, options: read, index, signal: request.signal })
-    if (read.consistent) await store.barrier()
+    await afterWaiting(call)
   }
-  return consulJson(sessions().map(sessionJson), pretty, readHeaders(store, index()))
+  return consulJson(sessions().map(sessionJson), pretty, readHeaders(index(), freshness(call)))
 }
 
 function one(session: Session | undefined): Session[] {

@@ -5,6 +5,7 @@
 import { KV_PREFIX, kvKey, protectedPrefix } from "../../registry/keys.ts"
 import { consulText } from "../errors.ts"
 import type { ConsulCall, ConsulEndpoint } from "./call.ts"
+import { beforeReading, freshness } from "./consistency.ts"
 import { readHeaders } from "./respond.ts"
 
 export const snapshotEndpoint: ConsulEndpoint = {
@@ -16,8 +17,9 @@ export const snapshotEndpoint: ConsulEndpoint = {
   handle: (call) => (call.method === "GET" ? save(call) : restore(call)),
 }
 
-async function save({ store, read, holdOpen }: ConsulCall): Promise<Response> {
-  if (!read.stale) await store.barrier()
+async function save(call: ConsulCall): Promise<Response> {
+  const { store, holdOpen } = call
+  await beforeReading(call)
   holdOpen()
   const { revision, chunks } = store.exportSnapshot({ areas: [KV_PREFIX] })
   const body = new ReadableStream<Uint8Array>(
@@ -34,7 +36,9 @@ async function save({ store, read, holdOpen }: ConsulCall): Promise<Response> {
     // Nothing is read before it is asked for.
     new CountQueuingStrategy({ highWaterMark: 0 }),
   )
-  return new Response(body, { headers: { ...readHeaders(store, revision), "Content-Type": "application/x-gzip" } })
+  return new Response(body, {
+    headers: { ...readHeaders(revision, freshness(call)), "Content-Type": "application/x-gzip" },
+  })
 }
 
 async function restore({ node, store, request, holdOpen }: ConsulCall): Promise<Response> {

@@ -3,11 +3,12 @@ import { TXN_BODY_MAX_BYTES } from "../../base/limits.ts"
 import type { KvResult, KvVerb } from "../../store/port.ts"
 import { consulText } from "../errors.ts"
 import type { ConsulCall, ConsulEndpoint } from "./call.ts"
+import { beforeReading, freshness } from "./consistency.ts"
 import { toText } from "./decode.ts"
 import { parseJson } from "./json.ts"
 import { shownKey } from "./kv-key.ts"
 import { KV_OPTIONS } from "./kv-write.ts"
-import { jsonText, renderEntry } from "./respond.ts"
+import { freshnessHeaders, jsonText, renderEntry } from "./respond.ts"
 import { onlyReads, type Parsed, parseTxn, type TxnError } from "./txn-parse.ts"
 
 export const txnEndpoint: ConsulEndpoint = {
@@ -40,14 +41,15 @@ async function write({ store, pretty }: ConsulCall, verbs: KvVerb[]): Promise<Re
 }
 
 /** One that only reads makes no entry in the log, and says how fresh its answer is (T7). */
-async function read({ store, pretty, read: options }: ConsulCall, verbs: KvVerb[]): Promise<Response> {
-  if (options.consistent) await store.barrier()
+async function read(call: ConsulCall, verbs: KvVerb[]): Promise<Response> {
+  const { store, pretty, read: options } = call
+  await beforeReading(call)
   const result = store.read(verbs, KV_OPTIONS)
-  const { leader } = store.status()
-  const headers = { "X-Consul-Knownleader": String(leader), "X-Consul-Lastcontact": "0" }
+  const fresh = freshness(call)
+  const headers = freshnessHeaders(fresh)
   if (!result.ok) return failed(problems(result), pretty, headers)
   const level = options.consistent ? "consistent" : options.stale ? "stale" : "leader"
-  const meta = `"Index":${Math.max(1, result.revision)},"LastContact":0,"KnownLeader":${leader},"ConsistencyLevel":"${level}"`
+  const meta = `"Index":${Math.max(1, result.revision)},"LastContact":${Math.round(fresh.lastContactMs)},"KnownLeader":${fresh.knownLeader},"ConsistencyLevel":"${level}"`
   return jsonText(`{"Results":${results(result)},"Errors":null,${meta}}`, pretty, headers)
 }
 

@@ -1,7 +1,8 @@
 /** `/api/v1/endpoints`: every node's are shown; made and removed are those of the node that is asked. */
 import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
-import { attachSpecSchema, type EndpointRecord, endpointViewSchema } from "../../model/endpoint.ts"
+import { attachSpecSchema, endpointViewSchema } from "../../model/endpoint.ts"
+import type { NetworkRecord } from "../../model/network.ts"
 import { endpointView } from "../../model/views.ts"
 import { endpointNotFound } from "../../registry/endpoints.ts"
 import { networkNotFound } from "../../registry/networks.ts"
@@ -16,7 +17,10 @@ export const endpointRoutes: Route[] = [
     query: z.strictObject({ network: z.string().optional() }),
     answer: { status: 200, schema: z.array(endpointViewSchema) },
     async handle({ node, query }) {
-      const views = [...wanted(node, query.network)].map((endpoint) => endpointView(node.catalog, endpoint))
+      const network = query.network === undefined ? null : findNetwork(node, query.network)
+      const catalog = await node.look(network && [network.id])
+      const endpoints = network ? catalog.endpointsOf(network.id) : catalog.endpoints.values()
+      const views = [...endpoints].map((endpoint) => endpointView(catalog, endpoint))
       return views.sort((a, b) => (a.name < b.name ? -1 : 1))
     },
   }),
@@ -38,8 +42,10 @@ export const endpointRoutes: Route[] = [
     requirement: "read",
     answer: { status: 200, schema: endpointViewSchema },
     async handle({ node, params }) {
-      const endpoint = node.catalog.findEndpoint(params.ref!)
-      if (endpoint) return endpointView(node.catalog, endpoint)
+      const known = node.catalog.findEndpoint(params.ref!)
+      const catalog = known ? node.catalog : await node.look(null)
+      const endpoint = known ?? catalog.findEndpoint(params.ref!)
+      if (endpoint) return endpointView(catalog, endpoint)
       throw endpointNotFound(params.ref!)
     },
   }),
@@ -55,9 +61,8 @@ export const endpointRoutes: Route[] = [
   }),
 ]
 
-function wanted(node: LocalNode, network: string | undefined): Iterable<EndpointRecord> {
-  if (network === undefined) return node.catalog.endpoints.values()
-  const found = node.catalog.findNetwork(network)
-  if (found) return node.catalog.endpointsOf(found.id)
-  throw networkNotFound(network)
+function findNetwork(node: LocalNode, reference: string): NetworkRecord {
+  const found = node.catalog.findNetwork(reference)
+  if (found) return found
+  throw networkNotFound(reference)
 }

@@ -1,6 +1,7 @@
 /** `/api/v1/networks`: making, listing, showing and removing networks; each with every node's endpoints. */
 import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
+import type { Catalog } from "../../model/catalog.ts"
 import { type NetworkRecord, type NetworkView, networkSpecSchema, networkViewSchema } from "../../model/network.ts"
 import { networkView } from "../../model/views.ts"
 import { networkNotFound } from "../../registry/networks.ts"
@@ -14,9 +15,10 @@ export const networkRoutes: Route[] = [
     requirement: "read",
     answer: { status: 200, schema: z.array(networkViewSchema) },
     async handle({ node }) {
-      const networks = [...node.catalog.networks.values()]
+      const catalog = await node.look(null)
+      const networks = [...catalog.networks.values()]
       networks.sort((a, b) => (a.name < b.name ? -1 : 1))
-      return networks.map((network) => show(node, network))
+      return networks.map((network) => show(node, catalog, network))
     },
   }),
   route({
@@ -29,7 +31,7 @@ export const networkRoutes: Route[] = [
     async handle({ node, body }) {
       const { network, revision } = await node.cluster.createNetwork(body)
       await node.waitFor(revision)
-      return show(node, network)
+      return show(node, node.catalog, network)
     },
   }),
   route({
@@ -39,7 +41,8 @@ export const networkRoutes: Route[] = [
     requirement: "read",
     answer: { status: 200, schema: networkViewSchema },
     async handle({ node, params }) {
-      return show(node, find(node, params.ref!))
+      const network = find(node, params.ref!)
+      return show(node, await node.look([network.id]), network)
     },
   }),
   route({
@@ -62,6 +65,6 @@ function find(node: LocalNode, reference: string): NetworkRecord {
   throw networkNotFound(reference)
 }
 
-function show(node: LocalNode, network: NetworkRecord): NetworkView {
-  return networkView(node.catalog, network, node.localPart(network.id))
+function show(node: LocalNode, catalog: Catalog, network: NetworkRecord): NetworkView {
+  return networkView(catalog, network, node.localPart(network.id))
 }

@@ -33,17 +33,13 @@ export const nodeRoutes: Route[] = [
   route({
     method: "DELETE",
     path: "/api/v1/nodes/:ref",
-    summary: "End another node's membership: its endpoints are withdrawn and its certificate refused",
+    summary:
+      "End another node's membership: a server's vote goes, its endpoints are withdrawn, its certificate is refused",
     requirement: "full",
     answer: { status: 204 },
     async handle({ node, params }) {
       const { id, name } = find(node, params.ref!)
-      if (id === node.id) {
-        throw new OvlError("node_is_self", `cannot remove node ${name}: it is the node that was asked`, {
-          kind: "conflict",
-          hint: "`ovl leave` takes this node out; another node can remove it",
-        })
-      }
+      if (id === node.id) throw nodeIsSelf(name)
       const { revision } = await node.cluster.removeNode(id, { leave: false })
       await node.waitFor(revision)
     },
@@ -59,6 +55,13 @@ export const nodeRoutes: Route[] = [
     },
   }),
 ]
+
+export function nodeIsSelf(name: string): OvlError {
+  return new OvlError("node_is_self", `cannot remove node ${name}: it is the node that was asked`, {
+    kind: "conflict",
+    hint: "`ovl leave` takes this node out; another node can remove it",
+  })
+}
 
 function find(node: LocalNode, reference: string): NodeRecord {
   const found = node.catalog.findNode(reference)

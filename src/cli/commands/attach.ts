@@ -38,6 +38,7 @@ export const attach = defineCommand({
       holds: "ifname",
     },
     ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)", holds: "address" },
+    ip6: { kind: "text", value: "ADDR", description: "IPv6 address beside an IPv4 one", holds: "ipv6" },
     mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)", holds: "mac" },
     egress: { kind: "flag", description: "An egress interface and the default route, even where there is one" },
   },
@@ -61,6 +62,7 @@ export const attach = defineCommand({
       name: options.name,
       ifname: options.ifname,
       ip: options.ip,
+      ip6: options.ip6,
       mac: options.mac,
       // Left out, the node decides by what the namespace has.
       egress: options.egress || undefined,

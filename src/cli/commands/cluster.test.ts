@@ -24,7 +24,7 @@ test("status: degraded exits 7, with what is wrong and what to do", async () => 
   const degraded: StatusView = {
     ...STATUS,
     health: "degraded",
-    problems: [{ code: "no_leader", message: "no server answers", hint: "is swarm-01 up?" }],
+    problems: [{ code: "no_leader", message: "no server answers", hint: "is swarm-01 up?", level: "error" }],
     cluster: { ...STATUS.cluster, leader: null },
     kernel: { inSync: false, lastReconcile: null, repairs: 1 },
   }

@@ -6,11 +6,15 @@ export const join = defineCommand({
   task: "Run a node",
   summary: "Run a further node of a cluster, in the foreground",
   details:
-    "On a data directory that belongs to a cluster it resumes: server and token are then neither needed nor looked at.",
+    "On a data directory that belongs to a cluster it resumes: server, token and --server are then neither needed nor looked at. A server loads the store first and gets its vote by itself: `ovl raft ls` shows it.",
   examples: [
     {
       what: "With a token that `ovl token create` printed on a server",
       line: 'ovl join 192.168.1.51 --token "$TOKEN"',
+    },
+    {
+      what: "As a further server, with a token that `ovl token create --role server` printed",
+      line: 'ovl join 192.168.1.51 --server --token "$TOKEN"',
     },
     {
       what: "Without the token in the process list",
@@ -28,13 +32,16 @@ export const join = defineCommand({
   options: {
     token: { kind: "text", value: "TOKEN", config: "token", description: "Join token; - reads it from standard input" },
     "token-file": { kind: "text", value: "FILE", config: "token-file", description: "File that holds the join token" },
-    server: { kind: "flag", description: "Become a server", unavailable: true },
+    server: {
+      kind: "flag",
+      description: "Become a server: keep the store too, and get a vote; wants a token of role server",
+    },
     ...DAEMON_OPTIONS,
   },
   async run(context) {
     const { options } = context
     const token = tokenReader(context, options.token, options["token-file"])
     const servers = (context.arguments.servers ?? "").split(",").filter((server) => server !== "")
-    return runDaemon(context, { mode: "join", options, kvPrefix: "", servers, token })
+    return runDaemon(context, { mode: "join", options, kvPrefix: "", servers, token, server: options.server })
   },
 })

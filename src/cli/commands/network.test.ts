@@ -21,6 +21,7 @@ test("create prints the id and nothing else", async () => {
     vni: 300,
     mtu: 1400,
     internal: true,
+    multicast: false,
     driver: "overlay",
     labels: { a: "1", b: "" },
   })
@@ -40,8 +41,13 @@ test("create passes a name that looks like a number, and default as tenant", asy
 
 test("a gateway wants one subnet", async () => {
   expect((await ovl(line("network create r --gateway 10.0.0.1"))).stderr).toBe(
-    "ovl: --gateway 10.0.0.1: there is no --subnet for it\nhint: give --gateway together with one --subnet\n",
+    "ovl: --gateway 10.0.0.1: there is no --subnet for it\nhint: give --gateway together with one --subnet of its family\n",
   )
+  const two = "--subnet 10.0.0.0/24 --subnet fd00::/64"
+  let asked: unknown
+  const client = { createNetwork: (spec: { subnets: unknown }) => ((asked = spec.subnets), RED) }
+  expect((await ovl(line(`network create r ${two} --gateway fd00::9`), { client })).status).toBe(0)
+  expect(asked).toEqual([{ subnet: "10.0.0.0/24" }, { subnet: "fd00::/64", gateway: "fd00::9" }])
 })
 
 test("numbers out of range never reach the daemon", async () => {

@@ -43,6 +43,12 @@ export const run = defineCommand({
       description: "Address on the first network (default: the next free)",
       holds: "address",
     },
+    ip6: {
+      kind: "text",
+      value: "ADDR",
+      description: "IPv6 address on the first network beside an IPv4 one",
+      holds: "ipv6",
+    },
     mac: {
       kind: "text",
       value: "MAC",
@@ -89,6 +95,7 @@ export const run = defineCommand({
       name: options.name,
       hostname: options.hostname,
       ip: options.ip,
+      ip6: options.ip6,
       mac: options.mac,
       env: options.env,
       command,

@@ -35,6 +35,6 @@ export const serve = defineCommand({
         `--kv-prefix: "${kvPrefix}" is not a key prefix`,
         "use letters, digits, '_', '.', '-', and '/' only between them",
       )
-    return runDaemon(context, { mode: "serve", options, kvPrefix, servers: [], token: null })
+    return runDaemon(context, { mode: "serve", options, kvPrefix, servers: [], token: null, server: true })
   },
 })

@@ -27,10 +27,11 @@ export function statusText(view: StatusView, style: Style, nowMs: number): strin
   const { node, cluster, kernel } = view
   const lines: [string, string][] = [["health", view.health === "ok" ? style.good("ok") : style.bad("degraded")]]
   for (const problem of view.problems) {
-    lines.push(["problem", `${problem.code}: ${problem.message}`])
+    lines.push([problem.level === "warning" ? "warning" : "problem", `${problem.code}: ${problem.message}`])
     if (problem.hint !== "") lines.push(["", `hint: ${problem.hint}`])
   }
-  const roles = [node.role, node.leader ? "leader" : ""].filter((role) => role !== "").join(", ")
+  const learner = node.role === "server" && !node.voter ? "no vote yet" : ""
+  const roles = [node.role, node.leader ? "leader" : learner].filter((role) => role !== "").join(", ")
   const reconciled = kernel.lastReconcile === null ? "never looked at" : `looked at ${ago(kernel.lastReconcile, nowMs)}`
   const inSync = kernel.inSync ? "in sync" : style.bad("not in sync")
   lines.push(

@@ -25,7 +25,16 @@ function familiesOf(state: FirewallState, remembered: Remembered): Family[] {
 }
 
 export function firewallMatches(state: FirewallState, remembered: Remembered): boolean {
-  return familiesOf(state, remembered).every((family) => pendingChange(state, family).text === "")
+  return firewallDifference(state, remembered).length === 0
+}
+
+/** The lines that are missing, wrong or too many, as `iptables-restore` would be given them. */
+export function firewallDifference(state: FirewallState, remembered: Remembered): string[] {
+  return familiesOf(state, remembered).flatMap((family) =>
+    pendingChange(state, family)
+      .text.split("\n")
+      .filter((line) => line !== "" && line !== "COMMIT"),
+  )
 }
 
 /** True if something had to be written. */

@@ -33,6 +33,11 @@ export function hasIptables(family: Family): boolean {
   }
 }
 
+/** True if its rules are nf_tables': then the kernel tells whoever listens that they changed. */
+export function usesNfTables(): boolean {
+  return hasIptables(4) && run(programName(4, "save"), ["--version"], "").includes("nf_tables")
+}
+
 /** All tables as text. Errors: `no_iptables`, `iptables_failed`. */
 export function saveRules(family: Family): string {
   return run(programName(family, "save"), [], "")

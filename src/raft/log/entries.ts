@@ -18,8 +18,11 @@ export function entryBytes(entry: Entry): number {
 }
 
 function varintBytes(value: number): number {
-  let bytes = 1
-  for (let rest = value; rest >= 128; rest /= 128) bytes++
+  if (value < 2 ** 7) return 1
+  if (value < 2 ** 14) return 2
+  if (value < 2 ** 21) return 3
+  let bytes = 4
+  for (let rest = value / 2 ** 21; rest >= 128; rest /= 128) bytes++
   return bytes
 }
 

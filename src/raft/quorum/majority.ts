@@ -11,6 +11,7 @@ export type VoteResult = "pending" | "lost" | "won"
  */
 export function committedIndex(voters: Voters, acked: (id: NodeId) => number | undefined): number {
   if (voters.size === 0) return Infinity
+  if (voters.size === 1) for (const id of voters) return acked(id) ?? 0
   const indexes: number[] = []
   for (const id of voters) indexes.push(acked(id) ?? 0)
   indexes.sort((a, b) => a - b)

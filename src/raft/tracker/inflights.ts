@@ -41,6 +41,7 @@ export class Inflights {
 
   /** The follower has everything up to `index`: all messages that end there or before are freed. */
   freeTo(index: number): void {
+    if (this.indexes.length === 0) return
     while (this.start < this.indexes.length && this.indexes[this.start]! <= index) {
       this.total -= this.sizes[this.start]!
       this.start++

@@ -7,7 +7,7 @@ const COLUMNS: readonly Column<EndpointView>[] = [
   { title: "NETWORK", text: (endpoint) => endpoint.network },
   { title: "NODE", text: (endpoint) => endpoint.node },
   { title: "VTEP", text: (endpoint) => endpoint.vtep },
-  { title: "IP", text: (endpoint) => endpoint.ip },
+  { title: "IP", text: ({ ip, ip6 }) => (ip6 && ip6 !== ip ? `${ip} ${ip6}` : ip) },
   { title: "MAC", text: (endpoint) => endpoint.mac },
   { title: "IFNAME", text: (endpoint) => endpoint.ifname },
   { title: "STATE", text: (endpoint) => endpoint.state },

@@ -19,12 +19,20 @@ export const networkCreate = defineCommand({
       what: "No way out, addresses from the upper half only",
       line: "ovl network create vault --subnet 10.9.0.0/24 --ip-range 10.9.0.128/25 --internal",
     },
+    {
+      what: "IPv4 and IPv6 at once",
+      line: "ovl network create both --subnet 10.65.11.0/24 --subnet fd00:65:11::/64",
+    },
   ],
   arguments: {
     name: { name: "NAME", description: "The network's name", required: true, takes: "one", holds: "new network" },
   },
   options: {
-    subnet: { kind: "list", value: "CIDR", description: "Subnet, such as 10.65.10.0/24" },
+    subnet: {
+      kind: "list",
+      value: "CIDR",
+      description: "Subnet, such as 10.65.10.0/24 or fd00:65:10::/64; one of each family at most",
+    },
     gateway: { kind: "text", value: "IP", description: "Gateway address, the same on every node (default: the first)" },
     "ip-range": { kind: "text", value: "CIDR", description: "Part of the subnet from which addresses are given" },
     vni: {
@@ -39,7 +47,7 @@ export const networkCreate = defineCommand({
       value: "BYTES",
       min: MTU_MIN_BYTES,
       max: MTU_MAX_BYTES,
-      description: "MTU inside the network (default: the underlay's less 50)",
+      description: "MTU inside the network (default: what the way to every node carries, less 50, or 70 over IPv6)",
     },
     internal: { kind: "flag", description: "No way to the outside" },
     label: { kind: "pair", value: "KEY=VALUE", description: "Label" },
@@ -53,7 +61,7 @@ export const networkCreate = defineCommand({
     },
     tenant: { kind: "text", value: "NAME", description: "Tenant; none but default in this version" },
     secure: { kind: "flag", description: "Encrypt between nodes", unavailable: true },
-    multicast: { kind: "flag", description: "Carry multicast and broadcast", unavailable: true },
+    multicast: { kind: "flag", description: "Carry multicast and broadcast between nodes too" },
   },
   async run(context) {
     const { options } = context
@@ -65,6 +73,7 @@ export const networkCreate = defineCommand({
       vni: options.vni,
       mtu: options.mtu,
       internal: options.internal,
+      multicast: options.multicast,
       driver: options.driver,
       labels: labelsOf(options.label),
     }
@@ -76,17 +85,17 @@ export const networkCreate = defineCommand({
   },
 })
 
-/** One gateway belongs to one subnet: without one, or with several, nobody could say which. */
+/** A gateway belongs to the subnet of its family: without one, or with several, nobody could say which. */
 function subnetsOf(subnets: string[], gateway: string | undefined): NetworkSpec["subnets"] {
   if (gateway === undefined) return subnets.length > 0 ? subnets.map((subnet) => ({ subnet })) : undefined
-  const [subnet] = subnets
-  if (subnet === undefined || subnets.length > 1)
+  const isOwn = (subnet: string) => subnets.length === 1 || subnet.includes(":") === gateway.includes(":")
+  if (subnets.filter(isOwn).length !== 1)
     throw usageError(
       "gateway_without_subnet",
-      `--gateway ${gateway}: ${subnets.length === 0 ? "there is no --subnet for it" : "there are several subnets"}`,
-      "give --gateway together with one --subnet",
+      `--gateway ${gateway}: ${subnets.length === 0 ? "there is no --subnet for it" : "there is no one subnet for it"}`,
+      "give --gateway together with one --subnet of its family",
     )
-  return [{ subnet, gateway }]
+  return subnets.map((subnet) => (isOwn(subnet) ? { subnet, gateway } : { subnet }))
 }
 
 function labelsOf(pairs: readonly string[]): Record<string, string> | undefined {

@@ -5,10 +5,16 @@ import { type Column, table } from "../../render/text.ts"
 const COLUMNS: readonly Column<NodeView>[] = [
   { title: "NAME", text: (node) => node.name },
   { title: "ADDRESS", text: (node) => node.address },
-  { title: "ROLE", text: (node) => (node.leader ? `${node.role} (leader)` : node.role) },
+  { title: "ROLE", text: roleOf },
   { title: "STATE", text: (node) => node.state },
   { title: "VERSION", text: (node) => node.version },
 ]
+
+/** A server that has no vote yet is a learner. */
+function roleOf({ role, leader, voter, state }: NodeView): string {
+  if (role === "client" || state === "left") return role
+  return leader ? "server (leader)" : voter ? "server" : "server (learner)"
+}
 
 export const nodeLs = defineCommand({
   path: ["node", "ls"],

@@ -1,0 +1,152 @@
+import { beforeEach, expect, test } from "bun:test"
+import type { Clock } from "../base/clock.ts"
+import { OvlError } from "../base/errors.ts"
+import { silentLog } from "../base/log.ts"
+import type { ConnectOptions, PeerConnection } from "../transport/port.ts"
+import { ServerLink } from "./server-link.ts"
+
+/** A clock that is turned by hand. */
+class HandClock implements Clock {
+  #timers: { at: number; callback: () => void }[] = []
+  #now = 0
+  now = () => this.#now
+  monotonic = () => this.#now
+  after = (ms: number, callback: () => void) => {
+    const timer = { at: this.#now + ms, callback }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer)
+    }
+  }
+  async turn(ms: number): Promise<void> {
+    this.#now += ms
+    for (const timer of this.#timers.filter((each) => each.at <= this.#now)) {
+      this.#timers = this.#timers.filter((each) => each !== timer)
+      timer.callback()
+    }
+    await settle()
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let n = 0; n < 10; n++) await Promise.resolve()
+}
+
+/** What each server does when it is dialled; those that are not named never answer. */
+type Manner = "accepts" | "refuses" | "forbids"
+
+let clock: HandClock
+let dialled: string[]
+let manners: Record<string, Manner>
+let epochs: number[]
+let closed: string[]
+let epoch: number
+const ends = new Map<string, (error?: OvlError) => void>()
+
+beforeEach(() => {
+  clock = new HandClock()
+  dialled = []
+  manners = {}
+  epochs = []
+  closed = []
+  epoch = 0
+})
+
+function connect({ address }: ConnectOptions): Promise<PeerConnection> {
+  dialled.push(address)
+  const manner = manners[address]
+  if (manner === "refuses") return Promise.reject(new OvlError("peer_refused", "refused", { kind: "unavailable" }))
+  if (manner === "forbids") return Promise.reject(new OvlError("not_member", "no member", { kind: "forbidden" }))
+  if (manner !== "accepts") return new Promise(() => {})
+  const identity = { nodeId: address, name: address, role: "server" }
+  return Promise.resolve({
+    remote: { address, identity, cluster: { clusterId: "c", recoveryEpoch: epoch } },
+    onClose: (callback: () => void) => ends.set(address, callback),
+    close: () => closed.push(address),
+  } as unknown as PeerConnection)
+}
+
+function link(servers: string[], start = 0): ServerLink {
+  return new ServerLink({
+    servers: () => servers,
+    credentials: { cert: "", key: "", ca: "" },
+    expect: () => ({ clusterId: "c", recoveryEpoch: epochs.at(-1) ?? 0 }),
+    onEpoch: (told) => epochs.push(told),
+    start,
+    clock,
+    log: silentLog,
+    connect,
+  })
+}
+
+const address = async (connection: Promise<PeerConnection>) => (await connection).remote.address
+
+test("each client begins at its own server, and goes on to the next as soon as one refuses", async () => {
+  manners = { a: "refuses", b: "refuses", c: "accepts" }
+  expect(await address(link(["a", "b", "c"], 4).connection())).toBe("c")
+  expect(dialled).toEqual(["b", "c"])
+})
+
+test("a server that hesitates is not waited for alone, and comes too late", async () => {
+  manners = { b: "accepts" }
+  const way = link(["a", "b"]).connection()
+  await clock.turn(249)
+  expect(dialled).toEqual(["a"])
+  await clock.turn(1)
+  expect(await address(way)).toBe("b")
+})
+
+test("when none answers everybody is told in time, and at once for a moment afterwards", async () => {
+  const way = link(["a", "b"])
+  const first = way.connection().catch((error: OvlError) => error.code)
+  await clock.turn(2_000)
+  expect(await first).toBe("no_server")
+  expect(await way.connection().catch((error: OvlError) => error.code)).toBe("no_server")
+  expect(dialled).toEqual(["a"])
+  await clock.turn(200)
+  manners = { a: "accepts" }
+  expect(await address(way.connection())).toBe("a")
+})
+
+test("a refusal is told as one, but only where no other server lets it in", async () => {
+  manners = { a: "forbids", b: "refuses" }
+  const way = link(["a", "b"])
+  expect(await way.connection().catch((error: OvlError) => error.code)).toBe("not_member")
+  await clock.turn(200)
+  manners = { a: "forbids", b: "accepts" }
+  expect(await address(way.connection())).toBe("b")
+})
+
+test("a connection that breaks is made again, elsewhere if need be", async () => {
+  manners = { a: "accepts", b: "accepts" }
+  const way = link(["a", "b"])
+  expect(await address(way.connection())).toBe("a")
+  manners.a = "refuses"
+  ends.get("a")?.()
+  expect(way.connected).toBe(false)
+  expect(await address(way.connection())).toBe("b")
+})
+
+test("a server without a leader is left for another one, but only if there is one, and not time and again", async () => {
+  manners = { a: "accepts", b: "refuses" }
+  const way = link(["a", "b"])
+  const first = await way.connection()
+  way.distrust(first)
+  await settle()
+  expect([await address(way.connection()), closed]).toEqual(["a", []])
+  manners.b = "accepts"
+  way.distrust(first)
+  await settle()
+  expect(await address(way.connection())).toBe("a")
+  await clock.turn(2_000)
+  way.distrust(first)
+  await settle()
+  expect([await address(way.connection()), closed]).toEqual(["b", ["a"]])
+})
+
+test("a later life of the cluster is told", async () => {
+  manners = { a: "accepts" }
+  epoch = 3
+  await link(["a"]).connection()
+  expect(epochs).toEqual([3])
+})

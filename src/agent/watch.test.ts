@@ -1,0 +1,284 @@
+/** The watch over a kernel in memory: whatever others do to what is ovl's is set right within 2 s, and said. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { ManualClock } from "../../test/contract/store-clock.ts"
+import { RECONCILE_INTERVAL_MS } from "../base/limits.ts"
+import { silentLog } from "../base/log.ts"
+import { FakeKernel } from "../kernel/fake.ts"
+import type { Catalog } from "../model/catalog.ts"
+import { hiddenNamespace } from "../model/dataplane.ts"
+import { type Operation, renderPlan } from "../model/operation.ts"
+import { catalogOf, endpointRecord, NODE_1, NODE_2, networkRecord, nodeRecord, RED } from "../overlay/fixture.ts"
+import { DataPlane } from "./dataplane.ts"
+import { EventBus } from "./events.ts"
+import { tellRepair } from "./repair-events.ts"
+import { Watch } from "./watch.ts"
+
+/** What issue 5 allows. */
+const REPAIRED_WITHIN_MS = 2_000
+const NS = hiddenNamespace(RED)
+const W1 = "/run/netns/w1"
+const EGRESS = { ifname: "eth1", ip: "172.18.0.2/16", gateway: "172.18.0.1" }
+const ROUTES = [
+  { dst: "default", via: "192.168.1.1", device: "up0" },
+  { dst: "192.168.1.0/24", via: null, device: "up0" },
+]
+
+let clock: ManualClock
+let kernel: FakeKernel
+let catalog: Catalog
+let dataplane: DataPlane
+let watch: Watch
+let events: string[]
+let looks: number
+
+beforeEach(() => {
+  clock = new ManualClock()
+  kernel = new FakeKernel({ facts: { routes: ROUTES } })
+  kernel.world.addNamespace(W1)
+  catalog = catalogOf({
+    nodes: [nodeRecord(NODE_1, "192.168.1.51"), nodeRecord(NODE_2, "192.168.1.52")],
+    networks: [networkRecord(RED, 256)],
+    endpoints: [
+      endpointRecord(1, RED, NODE_1, "10.65.10.2/24", { egress: EGRESS, netns: W1 }),
+      endpointRecord(2, RED, NODE_2, "10.65.10.3/24"),
+    ],
+  })
+  events = []
+  looks = 0
+  const bus = new EventBus(clock, silentLog)
+  bus.listen(({ type, message }) => events.push(`${type}: ${message.replaceAll(/1-[0-9a-f]{10}/g, "RED")}`))
+  dataplane = new DataPlane({
+    kernel,
+    catalog,
+    nodeId: NODE_1,
+    clock,
+    log: silentLog,
+    onRepair: (repair) => tellRepair(repair, bus),
+    onReconciled: () => {},
+    onAttached: () => {},
+  })
+  watch = new Watch({
+    kernel,
+    clock,
+    log: silentLog,
+    namespaces: () => dataplane.namespaces(),
+    check: (namespaces, rules) => {
+      looks++
+      dataplane.check(namespaces, rules)
+    },
+    checkAll: () => dataplane.reconcile(),
+  })
+  dataplane.reconcile()
+  watch.start()
+  settle()
+})
+afterEach(() => {
+  watch.close()
+  dataplane.close()
+})
+
+/** Until the watch has looked at what it newly follows, and at what the node itself wrote. */
+function settle(): void {
+  clock.advance(3_000)
+  events = []
+  looks = 0
+  kernel.performed.length = 0
+}
+
+/** All there is, a line for each link and sysctl; the order in which things are made says nothing. */
+function world(): string[] {
+  const lines: string[] = []
+  for (const [ns, { links, sysctls }] of kernel.world.namespaces) {
+    lines.push(ns, ...[...sysctls].map(([key, value]) => `${ns} ${key} ${value}`))
+    for (const { fdb, neighbours, addresses, staticMacs, ...link } of links.values()) {
+      const rows = [...fdb.values(), ...neighbours, ...addresses, ...staticMacs].map((row) => JSON.stringify(row))
+      const { name, kind, mac, mtu, up, alias, master, flags, routes, vxlan } = link
+      const own = JSON.stringify([kind, mac, mtu, up, alias, master, master && flags, routes, vxlan])
+      lines.push(`${ns} ${name} ${own} ${rows.sort().join(" ")}`)
+    }
+  }
+  return lines.sort()
+}
+
+const VXLAN = { ns: NS, name: "vxlan1" } as const
+const damages: [string, Operation, string][] = [
+  [
+    "1: a row is deleted",
+    { op: "fdb-del", ...VXLAN, mac: "02:42:0a:41:0a:03", dst: "192.168.1.52" },
+    "FDB row 02:42:0a:41:0a:03 of vxlan1 in RED: expected dst 192.168.1.52, found nothing",
+  ],
+  [
+    "1: a row leads elsewhere",
+    { op: "fdb-replace", ...VXLAN, mac: "02:42:0a:41:0a:03", dst: "9.9.9.9" },
+    "FDB row 02:42:0a:41:0a:03 of vxlan1 in RED: expected dst 192.168.1.52, found dst 9.9.9.9",
+  ],
+  [
+    "1: a row is nobody's",
+    { op: "fdb-replace", ...VXLAN, mac: "02:42:0a:41:0a:99", dst: "9.9.9.9" },
+    "FDB row 02:42:0a:41:0a:99 of vxlan1 in RED: expected nothing, found dst 9.9.9.9",
+  ],
+  [
+    "1: a neighbour has another MAC",
+    { op: "neigh-replace", ...VXLAN, ip: "10.65.10.3", mac: "02:42:0a:41:0a:99" },
+    "neighbour 10.65.10.3 of vxlan1 in RED: expected 02:42:0a:41:0a:03, found 02:42:0a:41:0a:99",
+  ],
+  [
+    "3: a neighbour stands for a local address",
+    { op: "neigh-replace", ...VXLAN, ip: "10.65.10.2", mac: "02:42:0a:41:0a:99" },
+    "neighbour 10.65.10.2 of vxlan1 in RED: expected nothing, found 02:42:0a:41:0a:99",
+  ],
+  [
+    "17: vxlan1 is deleted",
+    { op: "link-del", ...VXLAN },
+    "link vxlan1 in RED: expected a vxlan device with VNI 256, local 192.168.1.51, port 4789, found nothing",
+  ],
+  ["17: br0 is deleted", { op: "link-del", ns: NS, name: "br0" }, "link br0 in RED: expected a bridge, found nothing"],
+  [
+    "18: br0 has another MAC, and is small and down",
+    { op: "link-set", ns: NS, name: "br0", mac: "06:00:00:00:00:77", mtu: 1000, up: false },
+    "link br0 in RED: expected up, mac 02:42:0a:41:0a:01, mtu 1450, found down, mac 06:00:00:00:00:77, mtu 1000",
+  ],
+  [
+    "18: eth0 has another MAC",
+    { op: "link-set", ns: W1, name: "eth0", mac: "06:00:00:00:00:77" },
+    "link eth0 in w1: expected mac 02:42:0a:41:0a:02, found mac 06:00:00:00:00:77",
+  ],
+  [
+    "eth0 has no address",
+    { op: "addr-del", ns: W1, name: "eth0", address: "10.65.10.2/24" },
+    "link eth0 in w1: expected 10.65.10.2/24, found no address",
+  ],
+  [
+    "eth0 is deleted",
+    { op: "link-del", ns: W1, name: "eth0" },
+    "link veth2 in RED: expected a pair with eth0 in w1, found nothing",
+  ],
+  [
+    "a port floods",
+    { op: "port-set", ns: NS, name: "veth2", learning: true, flood: true, isolated: false },
+    "port veth2 in RED: expected learning off flood off isolated off, found learning on flood on isolated off",
+  ],
+  [
+    "the default route is gone",
+    { op: "route-del", ns: W1, name: "eth1", dst: "default", via: "172.18.0.1" },
+    "route default of eth1 in w1: expected default via 172.18.0.1, found nothing",
+  ],
+  [
+    "the egress bridge has one address more",
+    { op: "addr-add", ns: "", name: "ovl_gwbridge", address: "10.9.9.9/24" },
+    "link ovl_gwbridge in the host: expected no address 10.9.9.9/24, found 10.9.9.9/24",
+  ],
+  [
+    "forwarding is off",
+    { op: "sysctl", ns: "", key: "net.ipv4.conf.up0.forwarding", value: "0", remember: false },
+    "sysctl net.ipv4.conf.up0.forwarding in the host: expected 1, found another value",
+  ],
+  [
+    "10: the hidden namespace is unpinned",
+    { op: "netns-del", ns: NS },
+    "namespace RED: expected it, with all that is in it, found nothing",
+  ],
+]
+
+describe("what others do to what is ovl's", () => {
+  test.each(damages)("%s: set right within 2 s, and said", (_, damage, message) => {
+    const before = world()
+    const { repairs } = dataplane.health()
+    kernel.disturb(damage)
+    expect(world()).not.toEqual(before)
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(world()).toEqual(before)
+    expect(events).toContain(`repaired: repaired ${message}`)
+    expect(dataplane.health()).toMatchObject({ inSync: true, repairs: repairs + events.length })
+  })
+
+  test("38: rules that are taken away are made again", () => {
+    const before = kernel.inventory()
+    kernel.flushRules()
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(kernel.inventory()).toEqual(before)
+    expect(events).toEqual([expect.stringContaining("repaired iptables rules: expected as ovl made them")])
+  })
+
+  test("just after a write of this node it is set right, too", () => {
+    const third = endpointRecord(3, RED, NODE_2, "10.65.10.4/24")
+    const batch = { revision: 2, snapshot: false, changes: [{ type: "endpoint" as const, id: third.id, value: third }] }
+    catalog.apply(batch)
+    dataplane.follow(batch)
+    const before = world()
+    kernel.disturb({ op: "fdb-del", ...VXLAN, mac: "02:42:0a:41:0a:03", dst: "192.168.1.52" })
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(world()).toEqual(before)
+  })
+
+  test("notices that were lost mean a look at everything", () => {
+    const before = world()
+    kernel.world.perform({ op: "fdb-del", ...VXLAN, mac: "02:42:0a:41:0a:03", dst: "192.168.1.52" })
+    kernel.watching!.lost = true
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(world()).toEqual(before)
+  })
+
+  test("a kernel that refuses the repair is asked again, and the status says why meanwhile", () => {
+    kernel.refuse = ({ op }) => op === "vxlan-add"
+    kernel.disturb({ op: "link-del", ...VXLAN })
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(dataplane.health()).toMatchObject({ inSync: false, problems: [expect.stringContaining("vxlan1")] })
+    kernel.refuse = () => false
+    clock.advance(RECONCILE_INTERVAL_MS)
+    expect(dataplane.health()).toMatchObject({ inSync: true, problems: [] })
+    expect(kernel.observeNetwork(NS)?.vxlan).not.toBeNull()
+  })
+})
+
+test("6: in a steady state nothing is written, and nothing even looked at but by the timer", () => {
+  clock.advance(5 * RECONCILE_INTERVAL_MS)
+  expect(renderPlan(kernel.performed)).toBe("")
+  expect([looks, events]).toEqual([0, []])
+})
+
+test("what is not ovl's is left as it is", () => {
+  kernel.world.addNamespace("/run/netns/theirs")
+  kernel.world.addLink("", { name: "docker0", kind: "bridge" })
+  kernel.world.addLink(NS, { name: "foreign0" })
+  kernel.world.addLink(W1, { name: "mine0" })
+  kernel.disturb({ op: "addr-add", ns: W1, name: "mine0", address: "10.1.1.1/24" })
+  kernel.disturb({ op: "addr-add", ns: W1, name: "eth0", address: "10.2.2.2/24" })
+  kernel.disturb({ op: "link-set", ns: NS, name: "foreign0", up: true })
+  const before = world()
+  clock.advance(REPAIRED_WITHIN_MS)
+  expect(looks).toBeGreaterThan(0)
+  clock.advance(RECONCILE_INTERVAL_MS)
+  expect(world()).toEqual(before)
+  expect(events).toEqual([])
+})
+
+test("a hundred changes of this node's own are one look, a second later", () => {
+  for (let n = 10; n < 110; n++) {
+    const value = endpointRecord(n, RED, NODE_2, `10.65.10.${n}/24`)
+    const batch = { revision: n, snapshot: false, changes: [{ type: "endpoint" as const, id: value.id, value }] }
+    catalog.apply(batch)
+    dataplane.follow(batch)
+  }
+  clock.advance(900)
+  expect(looks).toBe(0)
+  clock.advance(1_100)
+  expect(looks).toBe(1)
+})
+
+test("40: a route of others that clashes with the egress subnet is named", () => {
+  ROUTES.push({ dst: "172.18.4.0/22", via: "192.168.1.9", device: "up0" })
+  kernel.disturb({ op: "link-set", ns: "", name: "lo", up: true })
+  clock.advance(REPAIRED_WITHIN_MS)
+  ROUTES.pop()
+  expect(dataplane.health().conflicts.map((each) => `${each.level} ${each.code}: ${each.message}`)).toEqual([
+    "warning egress_subnet_clash: the route 172.18.4.0/22 via 192.168.1.9 dev up0 overlaps the egress subnet of ovl_gwbridge, 172.18.0.1/16",
+  ])
+})
+
+test("closed, it looks no more", () => {
+  watch.close()
+  kernel.disturb({ op: "link-del", ...VXLAN })
+  clock.advance(REPAIRED_WITHIN_MS)
+  expect(looks).toBe(0)
+})

@@ -1,0 +1,130 @@
+/**
+ * The watch over the kernel: asks in short intervals where something changed, and has just that looked at. Changes that
+ * came together are one look; a look is no longer followed at once by another when looks have become costly, so that a
+ * host on which much happens is not busy with being watched.
+ */
+import type { Clock } from "../base/clock.ts"
+import { asOvlError } from "../base/errors.ts"
+import {
+  WATCH_GLANCE_MS,
+  WATCH_OWN_DELAY_MS,
+  WATCH_PAUSE_FACTOR,
+  WATCH_PAUSE_MAX_MS,
+  WATCH_POLL_MS,
+} from "../base/limits.ts"
+import type { Log } from "../base/log.ts"
+import type { Kernel, KernelWatch, Touched } from "../kernel/port.ts"
+import type { NamespacePath } from "../model/dataplane.ts"
+
+export interface WatchOptions {
+  kernel: Pick<Kernel, "watch">
+  clock: Clock
+  log: Log
+  /** Where to look, beside the host's own namespace. */
+  namespaces: () => ReadonlySet<NamespacePath>
+  /** Looks at these, and at the host's rules, and sets right what is wrong. */
+  check: (namespaces: ReadonlySet<NamespacePath>, rules: boolean) => void
+  /** Looks at everything. */
+  checkAll: () => void
+}
+
+export class Watch {
+  readonly #o: WatchOptions
+  #kernel: KernelWatch | null = null
+  #cancelTimer: () => void = () => {}
+  #followed: ReadonlySet<NamespacePath> = new Set()
+  #nextGlance = 0
+  /** No look before this moment of the clock. */
+  #restUntil = 0
+  /** When which namespace is to be looked at. */
+  readonly #due = new Map<NamespacePath, number>()
+  #rulesDue = Number.POSITIVE_INFINITY
+  #everything = false
+  #failing = false
+
+  constructor(options: WatchOptions) {
+    this.#o = options
+  }
+
+  /** What changes from now on is noticed; what was wrong before is for a whole look. */
+  start(): void {
+    this.#kernel = this.#o.kernel.watch()
+    this.#nextGlance = this.#o.clock.monotonic() + WATCH_GLANCE_MS
+    this.#again()
+  }
+
+  close(): void {
+    this.#cancelTimer()
+    this.#kernel?.close()
+    this.#kernel = null
+  }
+
+  #again(): void {
+    this.#cancelTimer = this.#o.clock.after(WATCH_POLL_MS, () => {
+      this.#turn()
+      if (this.#kernel) this.#again()
+    })
+  }
+
+  #turn(): void {
+    try {
+      this.#takeNote()
+      this.#lookWhereDue()
+      this.#failing = false
+    } catch (error) {
+      // The whole look goes on by its own timer.
+      if (!this.#failing) this.#o.log.error("cannot watch the kernel", { why: asOvlError(error).message })
+      this.#failing = true
+    }
+  }
+
+  #takeNote(): void {
+    const watch = this.#kernel!
+    const now = this.#o.clock.monotonic()
+    this.#follow(watch, now)
+    this.#note(watch.read(), now)
+    if (now < this.#nextGlance) return
+    this.#nextGlance = now + WATCH_GLANCE_MS
+    this.#note(watch.glance(), now)
+  }
+
+  /** What happened in a namespace before it was followed was not told: it is looked at once. */
+  #follow(watch: KernelWatch, now: number): void {
+    const namespaces = this.#o.namespaces()
+    const added = [...namespaces.difference(this.#followed)]
+    if (added.length === 0 && namespaces.size === this.#followed.size) return
+    watch.follow(namespaces)
+    this.#followed = namespaces
+    for (const path of added) this.#lookAt(path, now + WATCH_OWN_DELAY_MS)
+    for (const path of this.#due.keys()) if (path !== "" && !namespaces.has(path)) this.#due.delete(path)
+  }
+
+  #note({ byOthers, byUs, rules, everything }: Touched, now: number): void {
+    for (const path of byOthers) this.#lookAt(path, now)
+    for (const path of byUs) this.#lookAt(path, now + WATCH_OWN_DELAY_MS)
+    if (rules !== null) this.#rulesDue = Math.min(this.#rulesDue, rules === "us" ? now + WATCH_OWN_DELAY_MS : now)
+    this.#everything ||= everything
+  }
+
+  /** Never later than was meant before: else a busy namespace would not be looked at at all. */
+  #lookAt(path: NamespacePath, when: number): void {
+    this.#due.set(path, Math.min(this.#due.get(path) ?? Number.POSITIVE_INFINITY, when))
+  }
+
+  #lookWhereDue(): void {
+    const { clock } = this.#o
+    const now = clock.monotonic()
+    if (now < this.#restUntil) return
+    const namespaces = new Set<NamespacePath>()
+    for (const [path, when] of this.#due) if (when <= now) namespaces.add(path)
+    const rules = this.#rulesDue <= now
+    if (!this.#everything && !rules && namespaces.size === 0) return
+    for (const path of namespaces) this.#due.delete(path)
+    if (rules) this.#rulesDue = Number.POSITIVE_INFINITY
+    if (this.#everything) this.#o.checkAll()
+    else this.#o.check(namespaces, rules)
+    this.#everything = false
+    const end = clock.monotonic()
+    this.#restUntil = end + Math.min((end - now) * WATCH_PAUSE_FACTOR, WATCH_PAUSE_MAX_MS)
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * The watch over this machine's kernel. Two sockets that never block hear of all namespaces at once, by the numbers that
+ * the host's namespace has for them; they keep no namespace alive, as a socket inside would. What came in just after a
+ * write of our own, in the namespace written to, is taken for its echo.
+ */
+import { isErrno } from "../linux/errno.ts"
+import { close } from "../linux/libc.ts"
+import { namespaceId, openNamespace, withNamespace } from "../linux/namespaces.ts"
+import { EGRESS_BRIDGE_NAME, HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
+import type { Operation } from "../model/operation.ts"
+import { link, type Notice, Notices, nsid } from "../netlink/index.ts"
+import { saveRules, usesNfTables } from "./firewall/iptables.ts"
+import { isHiddenPath, type NamespaceSockets } from "./namespace-sockets.ts"
+import type { KernelWatch, Touched } from "./port.ts"
+import { readSysctl } from "./sysctl.ts"
+
+/** Of a device that comes to be in a hidden namespace. */
+const HIDDEN_SYSCTL = "net.ipv6.conf.default.disable_ipv6"
+const HOST_SYSCTLS = [
+  "net.ipv4.ip_forward",
+  `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.forwarding`,
+  `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`,
+]
+
+interface Followed {
+  /** The host's number for it; null where nothing is at its path, or it has no number. */
+  nsid: number | null
+  inode: number | null
+  /** Index of its vxlan device; undefined: to be asked for. */
+  vxlan: number | null | undefined
+  sysctls: string
+}
+
+export class LinuxWatch implements KernelWatch {
+  private readonly route = Notices.openRoute()
+  /** Null: the kernel tells nobody of its rules, so they are compared at each glance. */
+  private readonly rules = openRules()
+  private rulesText = ""
+  private readonly followed = new Map<NamespacePath, Followed>()
+  private readonly byNumber = new Map<number, NamespacePath[]>()
+  private hostNumber: number | null = null
+  private hostSysctls: string
+  /** Written to since the last read, and between that and the one before: some echoes take their time. */
+  private writing = new Set<NamespacePath>()
+  private wrote_ = new Set<NamespacePath>()
+  private writingRules = false
+  private closed = false
+
+  /** `remembered`: the sysctl keys that ovl has changed. */
+  constructor(
+    private readonly sockets: NamespaceSockets,
+    private readonly remembered: () => readonly string[],
+  ) {
+    this.hostSysctls = this.readHostSysctls()
+    if (this.rules === null) this.rulesText = rulesText()
+  }
+
+  follow(namespaces: ReadonlySet<NamespacePath>): void {
+    let changed = false
+    for (const path of this.followed.keys()) if (!namespaces.has(path)) changed = this.followed.delete(path)
+    for (const path of namespaces) {
+      if (path === HOST_NAMESPACE || this.followed.has(path)) continue
+      this.followed.set(path, this.look(path))
+      changed = true
+    }
+    if (changed) this.number()
+  }
+
+  read(): Touched {
+    const byOthers = new Set<NamespacePath>()
+    const byUs = new Set<NamespacePath>()
+    const ours = this.writing.union(this.wrote_)
+    const everything = this.route.read((notice) => {
+      for (const path of this.placesOf(notice)) (ours.has(path) ? byUs : byOthers).add(path)
+    })
+    let rules: Touched["rules"] = null
+    const rulesLost = this.rules?.read(({ nsid: number }) => {
+      if (this.isHost(number)) rules = this.writingRules ? "us" : "others"
+    })
+    this.wrote_ = this.writing
+    this.writing = new Set()
+    this.writingRules = false
+    return { byOthers, byUs, rules: rulesLost ? "others" : rules, everything }
+  }
+
+  glance(): Touched {
+    const byOthers = new Set<NamespacePath>()
+    for (const [path, before] of this.followed) {
+      const inode = inodeOf(path)
+      const same = inode === before.inode
+      if (same && (inode === null || before.sysctls === sysctlsOf(path))) continue
+      byOthers.add(path)
+      this.followed.set(path, this.look(path))
+    }
+    const sysctls = this.readHostSysctls()
+    if (sysctls !== this.hostSysctls) byOthers.add(HOST_NAMESPACE)
+    this.hostSysctls = sysctls
+    this.hostNumber = this.numberOf("/proc/thread-self/ns/net", false)
+    this.number()
+    return { byOthers, byUs: new Set(), rules: this.rulesDiffer() ? "others" : null, everything: false }
+  }
+
+  /** These are about to be carried out: the echo is ours. */
+  wrote(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      this.writing.add(operation.ns)
+      if (operation.op === "veth-add") this.writing.add(operation.peer.ns)
+    }
+  }
+
+  wroteRules(): void {
+    this.writingRules = true
+    if (this.rules === null) this.rulesText = rulesText()
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.route.close()
+    this.rules?.close()
+    this.followed.clear()
+    this.byNumber.clear()
+  }
+
+  private isHost(number: number | null): boolean {
+    return number === null || number === this.hostNumber
+  }
+
+  private placesOf(notice: Notice): readonly NamespacePath[] {
+    const { kind, nsid: number, index } = notice
+    if (number === null || number === this.hostNumber) return kind === "neigh" ? [] : [HOST_NAMESPACE]
+    const paths = this.byNumber.get(number) ?? []
+    if (kind === "link") for (const path of paths) this.followed.get(path)!.vxlan = undefined
+    if (kind !== "neigh" && kind !== "fdb") return paths
+    // A workload's neighbours are its own, and so are those that the kernel finds by itself on a bridge.
+    return paths.filter((path) => isHiddenPath(path) && (kind === "fdb" || index === this.vxlanOf(path)))
+  }
+
+  private vxlanOf(path: NamespacePath): number | null {
+    const followed = this.followed.get(path)!
+    followed.vxlan ??= this.sockets.with(path, ({ socket }) => link.indexOf(socket, VXLAN_NAME))
+    return followed.vxlan
+  }
+
+  private look(path: NamespacePath): Followed {
+    const inode = inodeOf(path)
+    const number = inode === null ? null : this.numberOf(path, true)
+    return { nsid: number, inode, vxlan: undefined, sysctls: inode === null ? "" : sysctlsOf(path) }
+  }
+
+  private number(): void {
+    this.byNumber.clear()
+    for (const [path, { nsid: number }] of this.followed) {
+      if (number === null) continue
+      const paths = this.byNumber.get(number)
+      if (paths) paths.push(path)
+      else this.byNumber.set(number, [path])
+    }
+  }
+
+  /** Null where there is no namespace, or it has no number and gets none. */
+  private numberOf(path: NamespacePath, give: boolean): number | null {
+    let fd: number
+    try {
+      fd = openNamespace(path)
+    } catch (error) {
+      if (isErrno(error, "ENOENT", "ENOTDIR", "ESRCH", "EINVAL", "ENOTTY")) return null
+      throw error
+    }
+    try {
+      const known = nsid.get(this.sockets.host, fd)
+      if (known !== null || !give) return known
+      nsid.add(this.sockets.host, fd)
+      return nsid.get(this.sockets.host, fd)
+    } finally {
+      close(fd)
+    }
+  }
+
+  private readHostSysctls(): string {
+    return [...HOST_SYSCTLS, ...this.remembered()].map((key) => readSysctl(key)).join()
+  }
+
+  private rulesDiffer(): boolean {
+    if (this.rules !== null) return false
+    const before = this.rulesText
+    this.rulesText = rulesText()
+    return this.rulesText !== before
+  }
+}
+
+function openRules(): Notices | null {
+  try {
+    return usesNfTables() ? Notices.openRules() : null
+  } catch (error) {
+    if (isErrno(error, "EPROTONOSUPPORT", "ENOENT", "EINVAL")) return null
+    throw error
+  }
+}
+
+/** Without the counters and comments, which change by themselves; empty without iptables. */
+function rulesText(): string {
+  try {
+    return saveRules(4)
+      .replace(/^#.*$/gm, "")
+      .replace(/\[\d+:\d+\]/g, "")
+  } catch {
+    return ""
+  }
+}
+
+function sysctlsOf(path: NamespacePath): string {
+  if (!isHiddenPath(path)) return ""
+  return withNamespace(path, () => readSysctl(HIDDEN_SYSCTL)) ?? ""
+}
+
+/** Null where nothing is pinned. */
+function inodeOf(path: NamespacePath): number | null {
+  try {
+    return namespaceId(path).ino
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ESRCH")) return null
+    throw error
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Notices: that something changed, in this namespace or in any other that this one has a number for. Where a monitor
+ * tells what changed, as values, through the event loop, notices tell only where, and wait in the kernel until they are
+ * read: thousands of namespaces are watched through one socket, which keeps none of them alive.
+ */
+import { NETLINK_MONITOR_BUFFER_BYTES, NOTICES_READ_MAX } from "../base/limits.ts"
+import { LinuxError } from "../linux/errno.ts"
+import {
+  AF_NETLINK,
+  bind,
+  close,
+  type MmsgHeaders,
+  MSG_DONTWAIT,
+  mmsgHeaders,
+  recvmmsg,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+  setsockopt,
+  socket,
+  trySetsockopt,
+} from "../linux/libc.ts"
+import {
+  AF_BRIDGE,
+  NETLINK_ADD_MEMBERSHIP,
+  NETLINK_LISTEN_ALL_NSID,
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  NLMSG_HEADER_BYTES,
+  NFNLGRP_NFTABLES,
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV4_NETCONF,
+  RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV6_NETCONF,
+  RTNLGRP_IPV6_ROUTE,
+  RTNLGRP_LINK,
+  RTNLGRP_NEIGH,
+  SOL_NETLINK,
+} from "./constants.ts"
+
+/** `fdb` are a bridge's or a vxlan's rows; `sysctl` those of a device, as far as the kernel tells; `rules` nf_tables'. */
+export type NoticeKind = "link" | "addr" | "neigh" | "fdb" | "route" | "sysctl" | "rules"
+
+export interface Notice {
+  kind: NoticeKind
+  /** The number of the namespace where it happened; null: the one that the socket was opened in. */
+  nsid: number | null
+  /** Of a link, an address or a row: the device's index. */
+  index: number
+}
+
+const ROUTE_GROUPS = [
+  RTNLGRP_LINK,
+  RTNLGRP_NEIGH,
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV6_ROUTE,
+  RTNLGRP_IPV4_NETCONF,
+  RTNLGRP_IPV6_NETCONF,
+]
+
+/** By the message type of rtnetlink without its two lowest bits, which say new, del, get or set. */
+const KINDS: ReadonlyMap<number, NoticeKind> = new Map([
+  [16, "link"],
+  [20, "addr"],
+  [24, "route"],
+  [28, "neigh"],
+  [80, "sysctl"],
+])
+
+/** `struct sockaddr_nl` */
+const SOCKADDR_NL_BYTES = 12
+/** The header and a little more: the rest of a notification is not looked at. */
+const SLOT_BYTES = 32
+const SLOTS = 128
+/** ENOBUFS: notices came faster than they were read. */
+const ENOBUFS = 105
+const EAGAIN = 11
+
+export class Notices {
+  private readonly headers: MmsgHeaders = mmsgHeaders(SLOTS, SLOT_BYTES, true)
+  private readonly view = new DataView(this.headers.arena.buffer)
+  private open = true
+
+  private constructor(
+    private readonly fd: number,
+    private readonly family: number,
+  ) {}
+
+  /** Of links, addresses, rows, routes and sysctls of devices. */
+  static openRoute(): Notices {
+    return Notices.listen(NETLINK_ROUTE, ROUTE_GROUPS)
+  }
+
+  /** Of nf_tables' rules. Throws `LinuxError` EPROTONOSUPPORT on a kernel without. */
+  static openRules(): Notices {
+    return Notices.listen(NETLINK_NETFILTER, [NFNLGRP_NFTABLES])
+  }
+
+  private static listen(family: number, groups: readonly number[]): Notices {
+    const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family)
+    try {
+      const address = new Uint8Array(SOCKADDR_NL_BYTES)
+      address[0] = AF_NETLINK
+      bind(fd, address)
+      if (!trySetsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, NETLINK_MONITOR_BUFFER_BYTES))
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, NETLINK_MONITOR_BUFFER_BYTES)
+      // Without the right to listen to others (CAP_NET_BROADCAST) the own namespace remains.
+      trySetsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
+      for (const group of groups) setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+      return new Notices(fd, family)
+    } catch (error) {
+      close(fd)
+      throw error
+    }
+  }
+
+  /** Visits what has come, NOTICES_READ_MAX at most. True if some were lost: then everything must be looked at. */
+  read(visit: (notice: Notice) => void): boolean {
+    if (!this.open) return false
+    let lost = false
+    for (let seen = 0; seen < NOTICES_READ_MAX; ) {
+      this.headers.rearm()
+      const received = recvmmsg(this.fd, this.headers, MSG_DONTWAIT)
+      if (received === -ENOBUFS) {
+        lost = true
+        continue
+      }
+      if (received === -EAGAIN) return lost
+      if (received < 0) throw new LinuxError("reading what changed", -received)
+      for (let slot = 0; slot < received; slot++) this.visit(slot, visit)
+      seen += received
+      if (received < SLOTS) return lost
+    }
+    return lost
+  }
+
+  private visit(slot: number, visit: (notice: Notice) => void): void {
+    const at = slot * SLOT_BYTES
+    const type = this.view.getUint16(at + 4, true)
+    let kind = this.family === NETLINK_NETFILTER ? "rules" : KINDS.get(type & ~3)
+    if (kind === undefined) return
+    // Both kinds of rows have the same messages, told apart by the family.
+    if (kind === "neigh" && this.view.getUint8(at + NLMSG_HEADER_BYTES) === AF_BRIDGE) kind = "fdb"
+    const nsid = this.headers.controlInt(slot, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID)
+    visit({ kind, nsid, index: this.view.getInt32(at + NLMSG_HEADER_BYTES + 4, true) })
+  }
+
+  /** Closing twice is allowed. */
+  close(): void {
+    if (!this.open) return
+    this.open = false
+    close(this.fd)
+  }
+}
