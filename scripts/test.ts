@@ -14,7 +14,7 @@ import { addTally, emptyTally, runTestProcess, type Tally, totalsLine } from "./
 const TEST_TIMEOUT_MS = 30_000
 const PROCESS_TIMEOUT_MS = 900_000
 /** Quick and general first; the whole program last. */
-const ORDER = ["test/contract/", "test/sim/", "test/netns/", "test/e2e/"]
+const ORDER = ["test/contract/", "test/sim/", "test/powercut/", "test/netns/", "test/e2e/", "test/chaos/"]
 
 function testFiles(below: string, wanted: string[]): string[] {
   const paths = [...new Bun.Glob(`${below}/**/*.test.{ts,tsx}`).scanSync({ cwd: ROOT })]

@@ -19,7 +19,7 @@ import { applyEntries, copyOfState, digestOfState, type ReferenceLog } from "./r
 
 export interface Look {
   problems: string[]
-  /** Null where the member never wrote anything. */
+  /** Null where the member has neither log nor state yet. */
   numbers: Numbers | null
   /** The state with all that the log has beyond it. */
   full: MemoryTables
@@ -49,10 +49,12 @@ function lookAt(tables: DurableTables, outcome: Outcome): Look {
   const numbersRow = tables.raft.get(NUMBERS_KEY)
   const membersRow = tables.raft.get(MEMBERS_KEY)
   if (numbersRow === undefined || membersRow === undefined) {
-    const isUntouched = !numbersRow && !membersRow && tables.log.pageKeys("", null, 1).length === 0
-    const isEmpty = digestOfState(full) === digestOfState(memoryTables())
-    const problems = isUntouched && isEmpty ? [] : ["some of the member's rows are there, and some are not"]
-    return { problems, numbers: null, full, alone: true }
+    const isEmpty =
+      digestOfState(full) === digestOfState(memoryTables()) && tables.log.pageKeys("", null, 1).length === 0
+    // One that is joining knows a term before it has been given log, state and members.
+    const isWaiting = membersRow === undefined && (!numbersRow || decodeNumbers(numbersRow).lastIndex === 0)
+    const problems = isEmpty && isWaiting ? [] : ["some of the member's rows are there, and some are not"]
+    return { problems, numbers: null, full, alone: false }
   }
   const numbers = decodeNumbers(numbersRow)
   const { voters, learners } = decodeMembers(membersRow).confState

@@ -109,12 +109,6 @@ const CORE: readonly Mutant[] = [
     ],
   },
   mutant(
-    "a learner stands for election",
-    "raft/raft.ts",
-    "return progress !== undefined && !progress.isLearner && this.log.unstable.snapshot === undefined",
-    "return progress !== undefined && this.log.unstable.snapshot === undefined",
-  ),
-  mutant(
     "a leader that lags hands its window on as acknowledged",
     "raft/tracker/progress.ts",
     "      this.next += count\n",

@@ -87,8 +87,9 @@ const NEVER = 0
 export function drawPlan(chance: Chance, events: number | undefined): Plan {
   const sometimes = (rate: number, low: number, high: number) =>
     chance.happens(rate) ? Math.round(chance.between(low, high)) : NEVER
+  const voters = chance.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5])
   return {
-    voters: chance.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5]),
+    voters,
     events: events ?? chance.pick([3_000, 6_000, 6_000, 12_000]),
     network: {
       delayMs: chance.pick([0.5, 2, 5, 20, 60]),
@@ -118,10 +119,11 @@ export function drawPlan(chance: Chance, events: number | undefined): Plan {
       stallRate: chance.happens(0.4) ? chance.between(0, 0.1) : 0,
       stallMs: chance.between(50, 1_000),
       failEveryMs: sometimes(0.3, 2_000, 15_000),
-      fullEveryMs: sometimes(0.15, 3_000, 15_000),
+      fullEveryMs: sometimes(0.25, 1_000, 8_000),
     },
     members: {
-      changeEveryMs: sometimes(0.5, 300, 5_000),
+      // Who begins alone mostly gets company: that is how every cluster begins.
+      changeEveryMs: voters === 1 ? sometimes(0.7, 200, 1_000) : sometimes(0.5, 300, 5_000),
       wipeEveryMs: sometimes(0.25, 3_000, 20_000),
       transferEveryMs: sometimes(0.4, 500, 6_000),
       breakRate: chance.pick([0, 0.2, 0.7]),

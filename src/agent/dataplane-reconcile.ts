@@ -81,7 +81,7 @@ export class Reconciler {
 
   /** Carries a repair out; the `ports` in `ns` then forward at once. */
   #carryOut(planned: Operation[], seen: Seen, ns: NamespacePath, ports: ReadonlyMap<string, PortState>): void {
-    const operations = this.gentle ? planned.filter(({ op }) => !takesAway(op)) : planned
+    const operations = this.gentle ? withoutLosses(planned) : planned
     if (operations.length === 0) return
     this.#o.repairs.carryOut(operations, seen)
     // A far end that came up brings its port carrier, of which the kernel takes note at once when it is asked.
@@ -89,8 +89,13 @@ export class Reconciler {
   }
 }
 
-function takesAway(op: Operation["op"]): boolean {
-  return op.endsWith("-del") || op === "sysctl-restore"
+/** Nothing is taken away but what is made again by the same plan. */
+function withoutLosses(planned: readonly Operation[]): Operation[] {
+  const made = new Set(planned.flatMap((o) => (o.op.endsWith("-add") && "name" in o ? [`${o.ns} ${o.name}`] : [])))
+  return planned.filter((o) => {
+    if (o.op === "link-del") return made.has(`${o.ns} ${o.name}`)
+    return !o.op.endsWith("-del") && o.op !== "sysctl-restore"
+  })
 }
 
 function endsOf(ports: ReadonlyMap<string, PortState>, ends: ObservedEnds): NonNullable<Seen["farEnds"]> {

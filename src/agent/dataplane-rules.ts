@@ -4,13 +4,15 @@
  */
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog } from "../model/catalog.ts"
-import type { FirewallState } from "../model/dataplane.ts"
-import { desiredFirewall } from "../overlay/desired.ts"
+import type { FirewallState, PublishedPort } from "../model/dataplane.ts"
+import { showPortMapping } from "../model/port-text.ts"
+import { desiredFirewall, publishedPorts } from "../overlay/desired.ts"
 import { forwardingDevices } from "../overlay/egress.ts"
 
 export interface RulesOptions {
   kernel: Kernel
   catalog: Catalog
+  nodeId: string
   /** The address of the egress bridge, which it has or will get. */
   egressAddress: () => string
 }
@@ -49,13 +51,18 @@ export class Rules {
   #keyOf(networks: boolean, egress: boolean): string {
     const { catalog } = this.#o
     const members = networks ? [...catalog.nodes.values()].map((node) => `${node.state} ${node.address}`).join() : ""
-    return `${networks} ${egress} ${members}`
+    const published = egress ? this.#published().map((each) => `${showPortMapping(each)} ${each.to}`) : []
+    return `${networks} ${egress} ${members} ${published.join()}`
+  }
+
+  #published(): PublishedPort[] {
+    return publishedPorts(this.#o.catalog, this.#o.nodeId)
   }
 
   #wanted(networks: boolean, egress: boolean): FirewallState {
     const { catalog, kernel, egressAddress } = this.#o
     const facts = kernel.hostFacts()
     const bridge = egress ? { address: egressAddress(), forwarding: forwardingDevices(facts) } : null
-    return desiredFirewall(catalog, networks, bridge, facts)
+    return desiredFirewall(catalog, networks, bridge, facts, egress ? this.#published() : [])
   }
 }

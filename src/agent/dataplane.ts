@@ -57,7 +57,7 @@ export class DataPlane {
     this.#projection = new Projection(catalog, nodeId)
     this.#repairs = new Repairs(options)
     this.#reconciler = new Reconciler({ kernel, catalog, projection: this.#projection, repairs: this.#repairs })
-    this.#rules = new Rules({ kernel, catalog, egressAddress: () => this.egressAddress() })
+    this.#rules = new Rules({ kernel, catalog, nodeId, egressAddress: () => this.egressAddress() })
   }
 
   health(): KernelHealth {
@@ -149,6 +149,8 @@ export class DataPlane {
    * Costs what is there, not what there is. Never throws.
    */
   check(namespaces: ReadonlySet<NamespacePath>, rules: boolean): void {
+    // Before the catalog is known nothing is known to be wrong.
+    if (this.#lastReconcile === null) return
     const { catalog, nodeId } = this.#o
     const repairs = this.#repairs.count
     if (rules) this.#repairRules(this.#hasNetworks, this.#hasEgress)
@@ -165,6 +167,11 @@ export class DataPlane {
     }
     const gone = touched.some((each) => view.absent.has(each.id) && !this.isExpected(each))
     if (gone || this.#repairs.count > repairs) this.#o.onReconciled()
+  }
+
+  /** As `check`, where anything may have been changed. */
+  checkAll(): void {
+    if (this.#lastReconcile !== null) this.reconcile()
   }
 
   /** Follows one batch of changes, which the catalog holds already. */

@@ -8,16 +8,19 @@ import { PROGRAMMED_WAIT_MS, WITHDRAWAL_OF_UNKNOWN_DELAY_MS } from "../base/limi
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import type { Kernel } from "../kernel/port.ts"
+import { readListeners } from "../linux/listeners.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
 import type { AttachSpec, Egress, EndpointRecord } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
+import type { PortMapping } from "../model/port-mapping.ts"
 import { nextEgressAddress } from "../overlay/egress.ts"
 import type { Cluster, EndpointSpec } from "../registry/port.ts"
 import type { DataPlane } from "./dataplane.ts"
 import type { EventBus } from "./events.ts"
 import { chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
+import { PublishedPorts } from "./published-ports.ts"
 import type { Replica } from "./replica.ts"
 import type { Withdrawals } from "./withdrawals.ts"
 
@@ -40,18 +43,25 @@ export interface WorkloadEndpoints {
   ip: string | null
   ip6: string | null
   mac: string | null
+  ports: PortMapping[]
 }
 
 export class Endpoints {
   readonly #o: EndpointsOptions
   /** Egress addresses promised to attaches that are under way. */
   readonly #promised = new Set<string>()
+  readonly #ports: PublishedPorts
   #lastEgress: string | null = null
   /** One attach after another in the same namespace: they choose interface names there. */
   readonly #queues = new Map<string, Promise<unknown>>()
 
   constructor(options: EndpointsOptions) {
     this.#o = options
+    this.#ports = new PublishedPorts({
+      endpoints: () => this.#own(),
+      listeners: readListeners,
+      addresses: () => options.kernel.hostFacts().addresses,
+    })
   }
 
   get #catalog(): Catalog {
@@ -76,8 +86,23 @@ export class Endpoints {
     return networks
   }
 
-  /** The endpoints of a workload that `run` makes: eth0, eth1, ... in order, the egress interface last. */
-  createForWorkload(request: WorkloadEndpoints): Promise<EndpointRecord[]> {
+  /**
+   * The endpoints of a workload that `run` makes: eth0, eth1, ... in order, the egress interface last, and published
+   * ports by way of it. Errors: port_without_egress, port_taken, address_not_here, and those of the cluster.
+   */
+  async createForWorkload(request: WorkloadEndpoints): Promise<EndpointRecord[]> {
+    const { workload, networks, ports } = request
+    const egress = networks.findIndex((network) => !network.internal)
+    if (ports.length > 0 && egress < 0) throw publishedNowhere(workload, networks)
+    const promise = this.#ports.promise(workload, ports)
+    try {
+      return await this.#createForWorkload(request, egress)
+    } finally {
+      promise.release()
+    }
+  }
+
+  #createForWorkload(request: WorkloadEndpoints, egress: number): Promise<EndpointRecord[]> {
     const netnsId = this.#o.kernel.identify(request.netns)
     const specs = request.networks.map(
       (network, index): EndpointSpec => ({
@@ -93,9 +118,9 @@ export class Endpoints {
         netnsId,
         origin: "run",
         egress: null,
+        ports: index === egress ? request.ports : [],
       }),
     )
-    const egress = request.networks.findIndex((network) => !network.internal)
     return this.#create(specs, egress < 0 ? null : { index: egress, ifname: `eth${specs.length}` })
   }
 
@@ -342,6 +367,14 @@ export class Endpoints {
     })
     return result
   }
+}
+
+function publishedNowhere(workload: string, networks: readonly NetworkRecord[]): OvlError {
+  const why = `${networks.map(({ name }) => name).join(", ")} ${networks.length > 1 ? "are" : "is"} internal`
+  return new OvlError("port_without_egress", `cannot publish ports of ${workload}: ${why}`, {
+    kind: "invalid",
+    hint: "put it on a network too that is not --internal",
+  })
 }
 
 /** Whether the cluster may have carried out, or may yet carry out, what ended in this error. */

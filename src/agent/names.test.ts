@@ -40,7 +40,10 @@ beforeEach(() => {
       if (refuse(options.address)) throw new Error("no such address")
       listeners.push(options)
       open.push(place)
-      return { close: () => void (open = open.filter((each) => each !== place)) }
+      const close = () => {
+        open = open.filter((each) => each !== place)
+      }
+      return { close }
     },
     upstreams: { servers: () => [], ask: () => () => {} },
     clock: {

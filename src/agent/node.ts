@@ -6,7 +6,7 @@ import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
-import type { StatusView } from "../model/node.ts"
+import type { Problem, StatusView } from "../model/node.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster, ClusterInfo } from "../registry/port.ts"
 import { checkServerMayGo } from "../registry/raft-view.ts"
@@ -20,6 +20,7 @@ import type { HttpMessage, HttpQuestion, LocalNode, ServerPart } from "./port.ts
 import type { Replica } from "./replica.ts"
 import type { ServerLink } from "./server-link.ts"
 import { statusView } from "./status.ts"
+import type { Underlay } from "./underlay.ts"
 import type { WorkloadManager } from "./workload/manager.ts"
 
 export interface NodeParts {
@@ -32,6 +33,9 @@ export interface NodeParts {
   link: ServerLink | null
   replica: Replica
   dataplane: DataPlane
+  underlay: Underlay
+  /** What stands in the way of this node's own address. */
+  vtepProblems: () => Problem[]
   endpoints: Endpoints
   workloads: WorkloadManager
   events: EventBus
@@ -150,6 +154,7 @@ export class Node implements LocalNode {
       here: server?.status() ?? null,
       clusterId: this.#p.identity.clusterId,
       kernel: this.#p.dataplane.health(),
+      underlay: [...this.#p.underlay.problems(), ...this.#p.vtepProblems()],
       refusal: refusal ?? server?.refusal() ?? null,
     })
   }

@@ -5,9 +5,10 @@ import type { Catalog } from "../model/catalog.ts"
 import type { EgressState, NetworkState } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
-import { desiredNetwork, egressBase, egressPort, networkBase, overlayPort } from "../overlay/desired.ts"
+import { isOnLoopback } from "../model/port-mapping.ts"
+import { desiredNetwork, egressBase, egressPort, networkBase, overlayPort, publishedPorts } from "../overlay/desired.ts"
 import { planEgress, planNetwork } from "../overlay/plan.ts"
-import { addEndpoint } from "../overlay/steps.ts"
+import { addEndpoint, switchLoopback } from "../overlay/steps.ts"
 import type { Projection } from "./projection.ts"
 
 export interface AttachTask {
@@ -40,9 +41,12 @@ export function planAttach(task: AttachTask): AttachPlan {
   const egressMtu = task.catalog.nodes.get(task.nodeId)?.underlayMtu ?? 0
   if (task.projection.egressAddress === null && task.endpoints.some((endpoint) => endpoint.egress !== null)) {
     const facts = task.kernel.hostFacts()
-    const state: EgressState = { ...egressBase(task.egressAddress(), egressMtu, facts), ports: new Map() }
+    const base = egressBase(task.egressAddress(), egressMtu, facts)
+    const state: EgressState = { ...base, loopback: publishesOnLoopback(task), ports: new Map() }
     operations.push(...planEgress(state, task.kernel.observeEgress(), facts))
     notes.push(() => task.projection.noteEgress(state))
+  } else if (task.endpoints.some((endpoint) => endpoint.ports?.some(isOnLoopback))) {
+    operations.push(switchLoopback(true))
   }
   for (const endpoint of task.endpoints) {
     const network = networkOf(task, endpoint)
@@ -60,6 +64,10 @@ export function planAttach(task: AttachTask): AttachPlan {
     for (const each of notes) each()
   }
   return { operations, note }
+}
+
+function publishesOnLoopback({ catalog, nodeId }: AttachTask): boolean {
+  return publishedPorts(catalog, nodeId).some(isOnLoopback)
 }
 
 /** The network as it is to be before these endpoints come. */

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test"
 import { Catalog, type Change } from "../model/catalog.ts"
+import type { EgressState, PortState } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
@@ -156,8 +157,67 @@ describe("what is no small step", () => {
     expect(needs(nodePut(node("c".repeat(64), "192.168.1.53")))).toBe(false)
     expect(needs(nodePut({ ...node(THERE, "192.168.1.52"), version: "2" }))).toBe(false)
   })
+})
 
-  test("a node with a narrower underlay changes the MTU of what is here", () => {
-    expect(needs(nodePut({ ...node("c".repeat(64), "192.168.1.53"), underlayMtu: 1400 }))).toBe(true)
+describe("another MTU", () => {
+  const narrow = nodePut({ ...node("c".repeat(64), "192.168.1.53"), underlayMtu: 1400 })
+
+  test("of the narrowest node is followed: who sends becomes smaller first and larger last", () => {
+    expect(projection.needsReconcile([narrow])).toBe(false)
+    expect(step(narrow)).toBe(
+      "ip -n w2 link set eth0 mtu 1350\n" +
+        "ip -n 1-1234567890 link set br0 mtu 1350\n" +
+        "ip -n 1-1234567890 link set vxlan1 mtu 1350\n" +
+        "ip -n 1-1234567890 link set veth2 mtu 1350\n",
+    )
+    expect(step(narrow)).toBe("")
+    const wide = step({ type: "node", id: "c".repeat(64), value: null })
+    expect(wide.split("\n").map((line) => line.split("set ")[1])).toEqual([
+      "br0 mtu 1450",
+      "vxlan1 mtu 1450",
+      "veth2 mtu 1450",
+      "eth0 mtu 1450",
+      undefined,
+    ])
+  })
+
+  test("of this node's underlay is the egress bridge's, and a network that asked for its own keeps that", () => {
+    catalog.apply({
+      revision: 5,
+      snapshot: false,
+      changes: [{ type: "network", id: RED, value: { ...red, mtu: 1300 } }],
+    })
+    projection.noteNetwork(desiredNetwork(catalog, { nodeId: HERE }, RED)!)
+    const egress = { ifname: "eth1", ip: "172.18.0.2/16", gateway: "172.18.0.1" }
+    catalog.apply({ revision: 6, snapshot: false, changes: [put({ ...endpoint(2, HERE), egress })] })
+    const ports = new Map([[endpoint(2, HERE).id, { device: "ovl2" } as PortState]])
+    projection.noteEgress({ address: "172.18.0.1/16", mtu: 1500, ports } as unknown as EgressState)
+    expect(step(nodePut({ ...node(HERE, "192.168.1.51"), underlayMtu: 9000 }))).toBe(
+      "ip link set ovl_gwbridge mtu 9000\nip link set ovl2 mtu 9000\nip -n w2 link set eth1 mtu 9000\n",
+    )
+  })
+})
+
+describe("a network that carries multicast", () => {
+  const MULTICAST = { ...red, multicast: true }
+  const lines = (...changes: Change[]) =>
+    step(...changes)
+      .split("\n")
+      .map((line) => line.replace("bridge -n 1-1234567890 fdb ", ""))
+      .filter((line) => line.includes("00:00:00:00:00:00") || line.includes("master"))
+
+  test("floods to a node from its first endpoint to its last", () => {
+    catalog.apply({ revision: 5, snapshot: false, changes: [{ type: "network", id: RED, value: MULTICAST }] })
+    projection.noteNetwork(desiredNetwork(catalog, { nodeId: HERE }, RED)!)
+    expect(lines(put(endpoint(3, THERE)))).toEqual([
+      "replace 02:42:0a:41:0a:03 dev vxlan1 master static",
+      "append 00:00:00:00:00:00 dev vxlan1 dst 192.168.1.52 self permanent",
+    ])
+    expect(lines(put(endpoint(4, THERE)))).toEqual(["replace 02:42:0a:41:0a:04 dev vxlan1 master static"])
+    expect(lines(gone(endpoint(3, THERE)))).toEqual(["del 02:42:0a:41:0a:03 dev vxlan1 master static"])
+    expect(lines(gone(endpoint(4, THERE)))).toEqual([
+      "del 02:42:0a:41:0a:04 dev vxlan1 master static",
+      "del 00:00:00:00:00:00 dev vxlan1 dst 192.168.1.52 self permanent",
+    ])
   })
 })

@@ -3,7 +3,15 @@
  * cost of a step is that of the change, not of the network: one endpoint more in a network of 20,000 is two rows.
  */
 import type { Catalog, Change } from "../model/catalog.ts"
-import { BRIDGE_NAME, type EgressState, type NetworkState, type PeerState, VXLAN_NAME } from "../model/dataplane.ts"
+import {
+  BRIDGE_NAME,
+  EGRESS_BRIDGE_NAME,
+  type EgressState,
+  HOST_NAMESPACE,
+  type NetworkState,
+  type PeerState,
+  VXLAN_NAME,
+} from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
 import { networkMtu } from "../model/views.ts"
@@ -26,8 +34,9 @@ export class Projection {
   readonly networks = new Map<string, ProgrammedNetwork>()
   /** Device of each local endpoint's port on the egress bridge. */
   readonly egressPorts = new Map<string, string>()
-  /** Address of the egress bridge while it stands. */
+  /** Address of the egress bridge while it stands, and its MTU. */
   egressAddress: string | null = null
+  #egressMtu = 0
   /** Address and state of every node when its rows were last written. */
   readonly #nodes = new Map<string, string>()
   readonly #catalog: Catalog
@@ -55,6 +64,7 @@ export class Projection {
   noteEgress(state: EgressState | null): void {
     this.egressPorts.clear()
     this.egressAddress = state?.address ?? null
+    this.#egressMtu = state?.mtu ?? 0
     for (const [id, port] of state?.ports ?? []) this.egressPorts.set(id, port.device)
   }
 
@@ -69,15 +79,9 @@ export class Projection {
     for (const node of this.#catalog.nodes.values()) this.#nodes.set(node.id, `${node.state} ${node.address}`)
   }
 
-  /** A change that is no small step: a node's address or membership under its rows, or an MTU. */
+  /** A change that is no small step: a node's address or membership under its rows. */
   needsReconcile(changes: readonly Change[]): boolean {
-    for (const change of changes) {
-      if (change.type === "node" && this.#nodeMoved(change.id)) return true
-      if (change.type === "network" && change.value && this.#mtuChanged(change.id)) return true
-    }
-    return (
-      changes.some((change) => change.type === "node") && [...this.networks.keys()].some((id) => this.#mtuChanged(id))
-    )
+    return changes.some((change) => change.type === "node" && this.#nodeMoved(change.id))
   }
 
   #nodeMoved(id: string): boolean {
@@ -87,10 +91,32 @@ export class Projection {
     return before !== undefined && before !== now
   }
 
-  #mtuChanged(networkId: string): boolean {
-    const programmed = this.networks.get(networkId)
-    const network = this.#catalog.networks.get(networkId)
-    return programmed !== undefined && network !== undefined && networkMtu(this.#catalog, network) !== programmed.mtu
+  /** Networks and the egress bridge as wide as the underlay is by now. */
+  #followMtus(): Operation[] {
+    const operations: Operation[] = []
+    for (const [id, programmed] of this.networks) {
+      const network = this.#catalog.networks.get(id)
+      const mtu = network ? networkMtu(this.#catalog, network) : programmed.mtu
+      const { netns, ports } = programmed
+      if (mtu === programmed.mtu) continue
+      const ends = [...ports.keys()].map((port) => this.#catalog.endpoints.get(port))
+      const far = ends.map((endpoint) => ({ ns: endpoint?.netns, name: endpoint?.ifname }))
+      const near = [BRIDGE_NAME, VXLAN_NAME, ...ports.values()].map((name) => ({ ns: netns, name }))
+      operations.push(...resize(mtu, programmed.mtu, near, far))
+      programmed.mtu = mtu
+    }
+    return [...operations, ...this.#followEgressMtu()]
+  }
+
+  #followEgressMtu(): Operation[] {
+    const mtu = this.#catalog.nodes.get(this.#nodeId)?.underlayMtu
+    const before = this.#egressMtu
+    if (this.egressAddress === null || mtu === undefined || mtu === before) return []
+    const ends = [...this.egressPorts.keys()].map((port) => this.#catalog.endpoints.get(port))
+    const far = ends.map((endpoint) => ({ ns: endpoint?.netns, name: endpoint?.egress?.ifname }))
+    const near = [EGRESS_BRIDGE_NAME, ...this.egressPorts.values()].map((name) => ({ ns: HOST_NAMESPACE, name }))
+    this.#egressMtu = mtu
+    return resize(mtu, before, near, far)
   }
 
   /** The operations for these changes, which the catalog holds already; the projection is as after them. */
@@ -100,7 +126,10 @@ export class Projection {
     // What goes makes room for what comes: an address may pass from one endpoint to another in one revision.
     for (const change of endpoints) if (!change.value) operations.push(...this.#endpointGone(change.id))
     for (const change of endpoints) if (change.value) operations.push(...this.#endpointChanged(change.value))
-    if (changes.some((change) => change.type === "node")) this.noteNodes()
+    if (changes.some((change) => change.type === "node")) {
+      this.noteNodes()
+      operations.push(...this.#followMtus())
+    }
     return operations
   }
 
@@ -143,6 +172,19 @@ export class Projection {
     this.egressAddress = null
     return removeEgress([device])
   }
+}
+
+type Place = { ns: string | null | undefined; name: string | undefined }
+
+/**
+ * Another MTU for what lies near, as far as it goes, and for the workloads' ends: who sends becomes larger last and
+ * smaller first, so that nobody sends what the next one does not take.
+ */
+function resize(mtu: number, before: number, near: readonly Place[], far: readonly Place[]): Operation[] {
+  const places = mtu > before ? [...near, ...far] : [...far, ...near]
+  return places.flatMap(({ ns, name }): Operation[] =>
+    ns == null || name === undefined ? [] : [{ op: "link-set", ns, name, mtu }],
+  )
 }
 
 /** The rows that one endpoint's change means, and where its node is the first or the last of the network, the flooding. */

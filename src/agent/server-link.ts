@@ -86,6 +86,14 @@ export class ServerLink {
     )
   }
 
+  /** This host has another address: a connection from the old one is dead, and would be long in finding out. */
+  renew(): void {
+    const connection = this.#connection
+    this.#connection = null
+    this.#pausedUntil = 0
+    connection?.close()
+  }
+
   close(): void {
     this.#closed = true
     this.#connection?.close()

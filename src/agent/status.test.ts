@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { OvlError } from "../base/errors.ts"
 import { Catalog } from "../model/catalog.ts"
 import type { NodeRecord } from "../model/node.ts"
+import { networkRecord } from "../overlay/fixture.ts"
 import { type StatusFacts, statusView } from "./status.ts"
 
 function node(name: string, role: "server" | "client"): NodeRecord {
@@ -42,6 +43,7 @@ function facts(change: Partial<StatusFacts> = {}, alive: string[] = ["s1", "c1"]
     info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [], endpoints: 4 },
     clusterId: "c",
     kernel: { inSync: true, lastReconcile: null, repairs: 0, problems: [], conflicts: [] },
+    underlay: [],
     refusal: null,
     ...change,
   }
@@ -55,6 +57,21 @@ test("all well: ok, no problems, the leader by name", () => {
   expect(status.node).toMatchObject({ name: "c1", role: "client", leader: false, state: "alive" })
   // A client knows only some of them by itself.
   expect(status.endpoints).toBe(4)
+})
+
+test("a network that no longer fits, and a way that eats full-size frames, are warnings", () => {
+  const given = facts({
+    underlay: [{ code: "path_too_narrow", message: "m", hint: "h", level: "warning" }],
+  })
+  const id = "9".repeat(64)
+  const wide = { ...networkRecord(id, 300), name: "wide", mtu: 8950 }
+  given.catalog.apply({ revision: 9, snapshot: false, changes: [{ type: "network", id, value: wide }] })
+  const { health, problems } = statusView(given)
+  expect(health).toBe("ok")
+  expect(problems.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    "path_too_narrow: m",
+    "network_too_wide: network wide has an MTU of 8950, and node s1 carries 1450 by now",
+  ])
 })
 
 test("no server: degraded, and the reason is told", () => {

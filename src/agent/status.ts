@@ -1,9 +1,10 @@
 /** `ovl status`: this node's and the cluster's health first, then facts. */
 import type { OvlError } from "../base/errors.ts"
+import { MTU_MAX_BYTES } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { NodeView, Problem, StatusView } from "../model/node.ts"
 import type { RaftView } from "../model/raft.ts"
-import { nodeView } from "../model/views.ts"
+import { narrowestMember, nodeView, overlayMtu } from "../model/views.ts"
 import type { ClusterInfo } from "../registry/port.ts"
 import type { ReplicationStatus } from "../store/replication.ts"
 import { serverProblems, toldAsServer } from "./status-servers.ts"
@@ -31,6 +32,8 @@ export interface StatusFacts {
   here: ReplicationStatus | null
   clusterId: string
   kernel: KernelHealth
+  /** Where the ways to other nodes are narrower than they seem. */
+  underlay: Problem[]
   /** What asking the cluster came to, where it did not answer. */
   refusal: OvlError | null
 }
@@ -41,7 +44,7 @@ export interface StatusFacts {
  */
 export function statusView(facts: StatusFacts): StatusView {
   const { catalog, info } = facts
-  const problems = [...serverProblems(facts), ...kernelProblems(facts), ...nodeProblems(facts)]
+  const problems = [...serverProblems(facts), ...kernelProblems(facts), ...mtuProblems(facts), ...nodeProblems(facts)]
   problems.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"))
   const leader = info?.leader ? (catalog.nodes.get(info.leader)?.name ?? null) : null
   const self = catalog.nodes.get(facts.nodeId)
@@ -80,6 +83,24 @@ function kernelProblems(facts: StatusFacts): Problem[] {
     }),
   )
   return [...notInSync, ...facts.kernel.conflicts]
+}
+
+/** Ways that eat full-size frames, and networks for whose frames the underlay has become too narrow. */
+function mtuProblems({ catalog, underlay }: StatusFacts): Problem[] {
+  const narrowest = narrowestMember(catalog.nodes.values())
+  const fits = narrowest ? overlayMtu(narrowest) : MTU_MAX_BYTES
+  const tooWide = [...catalog.networks.values()].filter(({ mtu }) => mtu > fits)
+  return [
+    ...underlay,
+    ...tooWide.map(
+      ({ name, mtu }): Problem => ({
+        code: "network_too_wide",
+        message: `network ${name} has an MTU of ${mtu}, and node ${narrowest?.name} carries ${fits} by now`,
+        hint: "full-size frames are lost: widen that node's underlay, or make the network anew without --mtu",
+        level: "warning",
+      }),
+    ),
+  ]
 }
 
 /** Nodes that are not heard from; of servers `serverProblems` says what it means. */

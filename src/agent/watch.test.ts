@@ -66,7 +66,7 @@ beforeEach(() => {
       looks++
       dataplane.check(namespaces, rules)
     },
-    checkAll: () => dataplane.reconcile(),
+    checkAll: () => dataplane.checkAll(),
   })
   dataplane.reconcile()
   watch.start()
@@ -274,6 +274,26 @@ test("40: a route of others that clashes with the egress subnet is named", () =>
   expect(dataplane.health().conflicts.map((each) => `${each.level} ${each.code}: ${each.message}`)).toEqual([
     "warning egress_subnet_clash: the route 172.18.4.0/22 via 192.168.1.9 dev up0 overlaps the egress subnet of ovl_gwbridge, 172.18.0.1/16",
   ])
+})
+
+test("before the catalog is known nothing is taken for wrong", () => {
+  watch.close()
+  dataplane.close()
+  const unknowing = new DataPlane({
+    kernel,
+    catalog: catalogOf({ nodes: [], networks: [], endpoints: [] }),
+    nodeId: NODE_1,
+    clock,
+    log: silentLog,
+    onRepair: () => {},
+    onReconciled: () => {},
+    onAttached: () => {},
+  })
+  const before = world()
+  unknowing.check(new Set(["", NS, W1]), true)
+  unknowing.checkAll()
+  expect(world()).toEqual(before)
+  expect(kernel.inventory().firewall).not.toEqual([])
 })
 
 test("closed, it looks no more", () => {

@@ -14,7 +14,7 @@ import {
 } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Kernel, KernelWatch, Touched } from "../kernel/port.ts"
-import type { NamespacePath } from "../model/dataplane.ts"
+import { HOST_NAMESPACE, type NamespacePath } from "../model/dataplane.ts"
 
 export interface WatchOptions {
   kernel: Pick<Kernel, "watch">
@@ -41,6 +41,7 @@ export class Watch {
   #rulesDue = Number.POSITIVE_INFINITY
   #everything = false
   #failing = false
+  readonly #hostListeners = new Set<() => void>()
 
   constructor(options: WatchOptions) {
     this.#o = options
@@ -53,8 +54,14 @@ export class Watch {
     this.#again()
   }
 
+  /** Calls back whenever something changed in the host's own namespace, such as its addresses. */
+  onHost(listener: () => void): void {
+    this.#hostListeners.add(listener)
+  }
+
   close(): void {
     this.#cancelTimer()
+    this.#hostListeners.clear()
     this.#kernel?.close()
     this.#kernel = null
   }
@@ -96,7 +103,7 @@ export class Watch {
     watch.follow(namespaces)
     this.#followed = namespaces
     for (const path of added) this.#lookAt(path, now + WATCH_OWN_DELAY_MS)
-    for (const path of this.#due.keys()) if (path !== "" && !namespaces.has(path)) this.#due.delete(path)
+    for (const path of this.#due.keys()) if (path !== HOST_NAMESPACE && !namespaces.has(path)) this.#due.delete(path)
   }
 
   #note({ byOthers, byUs, rules, everything }: Touched, now: number): void {
@@ -121,6 +128,7 @@ export class Watch {
     if (!this.#everything && !rules && namespaces.size === 0) return
     for (const path of namespaces) this.#due.delete(path)
     if (rules) this.#rulesDue = Number.POSITIVE_INFINITY
+    if (this.#everything || namespaces.has(HOST_NAMESPACE)) for (const listener of this.#hostListeners) listener()
     if (this.#everything) this.#o.checkAll()
     else this.#o.check(namespaces, rules)
     this.#everything = false

@@ -29,6 +29,10 @@ export const LABELS_MAX = 64
 export const LABEL_MAX_CHARS = 1024
 export const NETWORKS_MAX = 100_000
 export const NETWORKS_PER_WORKLOAD_MAX = 32
+/** Published ports: mappings of one workload, and ports in the range of one mapping. */
+export const PORT_MAPPINGS_PER_WORKLOAD_MAX = 64
+export const PORTS_PER_MAPPING_MAX = 1_024
+export const PORT_MAX = 65_535
 
 /** One request body on the API, less what Consul's own limits say for its paths. */
 export const API_BODY_MAX_BYTES = 1_048_576
@@ -88,6 +92,9 @@ export const COMMIT_BATCH_MAX_COMMANDS = 256
 /** One command alone is committed on the spot where it is no larger and commits have not taken longer of late. */
 export const COMMIT_INLINE_MAX_BYTES = 65_536
 export const COMMIT_INLINE_MAX_MS = 2
+/** After one that took longer, so many are not tried on the spot: twice as many each time, up to the bound. */
+export const COMMIT_INLINE_PAUSE_MIN_ROUNDS = 8
+export const COMMIT_INLINE_PAUSE_MAX_ROUNDS = 1_024
 /** Commands waiting for the next commit before new ones are refused as busy. */
 export const COMMIT_QUEUE_MAX_COMMANDS = 8_192
 
@@ -157,6 +164,9 @@ export const FREED_ADDRESSES_MAX = 256
 export const IPV6_POOL_MAX_ADDRESSES = 16_777_215
 /** MACs that are tried for an endpoint without an IPv4 address: each is free but with a chance of one in millions. */
 export const MAC_ATTEMPTS_MAX = 16
+/** How often a node looks at what the ways to the others carry, and at how many of them each time: all in turn. */
+export const UNDERLAY_LOOK_INTERVAL_MS = 2_000
+export const UNDERLAY_PATHS_PER_LOOK_MAX = 256
 /** How often a decision is made anew because another one came first. */
 export const DECISION_ATTEMPTS_MAX = 32
 /** Calls waiting for their turn to change one network, or one kind of thing. */
@@ -310,6 +320,9 @@ export const WATCH_PAUSE_FACTOR = 10
 export const WATCH_PAUSE_MAX_MS = 1_000
 /** Notices of the kernel taken in at once; the rest waits for the next time. */
 export const NOTICES_READ_MAX = 16_384
+/** How long this node's address may be missing before another one is taken for it: whoever renumbers does it in steps. */
+export const VTEP_SETTLE_MS = 300
+export const VTEP_RETRY_MS = 1_000
 /** Repairs told one by one when one look finds many; the rest is a number. */
 export const REPAIRS_TOLD_MAX = 20
 /** How long making a vxlan device waits for one that the kernel is just destroying. */
@@ -417,6 +430,7 @@ export const RAFT_TAIL_MAX_ENTRIES = 4_096
 /** Entries that share one commit; more only where one alone is larger. */
 export const RAFT_ROUND_MAX_BYTES = 1_048_576
 /** Changed rows that are only in the log and in memory: more are written out with the next commit, or when idle for so long. */
+export const RAFT_OVERLAY_MAX_ENTRIES = 4_096
 export const RAFT_OVERLAY_MAX_ROWS = 4_096
 export const RAFT_OVERLAY_MAX_BYTES = 262_144
 export const RAFT_LAZY_APPLY_TICKS = 10
@@ -511,5 +525,7 @@ export const REPORTS_PER_CALL_MAX = 4_096
 export const SERVER_ADMISSION_MS = 2_000
 export const SERVER_ADMISSION_CHECK_MS = 25
 export const SERVER_REFUSED_CHECKS = 40
+/** How long a leader that ends tries to hand over: without that the others need as long to notice. */
+export const SERVER_HANDOVER_MS = 1_000
 /** A new server asks those that it knows by address who the others are, until it has been given the store. */
 export const RAFT_INTRODUCTION_MS = 500

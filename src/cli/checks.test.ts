@@ -68,13 +68,13 @@ test.each([
   expect(outcome.stderr.split("\n").at(-2)).toStartWith("hint: ")
 })
 
-test.each([
-  `${CREATE} --subnet fd00::/64 --subnet fd01::/64`,
-  `${CREATE} --subnet 10.0.0.0/24 --subnet 10.0.1.0/24`,
-])("ovl %s is not available yet", async (words) => {
-  const outcome = await ovl(words.split(" "))
-  expect([outcome.status, outcome.stderr]).toEqual([1, expect.stringMatching(/: not available in this version\n$/)])
-})
+test.each([`${CREATE} --subnet fd00::/64 --subnet fd01::/64`, `${CREATE} --subnet 10.0.0.0/24 --subnet 10.0.1.0/24`])(
+  "ovl %s is not available yet",
+  async (words) => {
+    const outcome = await ovl(words.split(" "))
+    expect([outcome.status, outcome.stderr]).toEqual([1, expect.stringMatching(/: not available in this version\n$/)])
+  },
+)
 
 /** Arguments that may be anything, or are checked by the verb itself because it depends on more than the text. */
 const FREE = `lab up FILE, join SERVER, kv put VALUE, kv import FILE, snapshot save FILE, snapshot restore FILE,

@@ -8,6 +8,7 @@ import { parseIp } from "../model/address.ts"
 import { parseMac } from "../model/mac.ts"
 import { checkIfname, checkName, NAME_RULE } from "../model/name-rule.ts"
 import type { NetworkSpec } from "../model/network.ts"
+import { parsePortMapping } from "../model/port-mapping.ts"
 import { askedSubnets } from "../model/subnet.ts"
 import type { ArgumentTable, Held, OptionTable } from "./command.ts"
 import { checkKey } from "./kv/key.ts"
@@ -53,6 +54,7 @@ const CHECKS: Record<Held, (text: string) => void> = {
   address: checkAddress,
   ipv6: checkIpv6,
   mac: (text) => void parseMac(text),
+  ports: (text) => void parsePortMapping(text),
   ifname: (text) => void checkIfname(text),
   key: checkKey,
   uint64: checkUint64,

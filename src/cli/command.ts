@@ -12,7 +12,7 @@ import type { Context } from "./context.ts"
 export type Held =
   | `new ${"network" | "workload" | "node"}`
   | ("network" | "workload" | "endpoint" | "node" | "token" | "lab" | "host")
-  | ("address" | "ipv6" | "mac" | "ifname" | "key" | "uint64")
+  | ("address" | "ipv6" | "mac" | "ifname" | "ports" | "key" | "uint64")
 
 interface OptionCommon {
   /** One letter: `d` for `-d`. */

@@ -14,6 +14,7 @@ import { tellRepair } from "../agent/repair-events.ts"
 import { type BatchSource, Replica } from "../agent/replica.ts"
 import { newServerAddresses } from "../agent/server-addresses.ts"
 import { Watch } from "../agent/watch.ts"
+import { Underlay } from "../agent/underlay.ts"
 import { Withdrawals } from "../agent/withdrawals.ts"
 import { WorkloadManager } from "../agent/workload/manager.ts"
 import { asOvlError } from "../base/errors.ts"
@@ -40,6 +41,8 @@ export interface AgentOptions {
 export interface Agent {
   replica: Replica
   dataplane: DataPlane
+  underlay: Underlay
+  watch: Watch
   endpoints: Endpoints
   workloads: WorkloadManager
   events: EventBus
@@ -58,6 +61,7 @@ export function assembleAgent(options: AgentOptions): Agent {
   const { nodeId, clusterId } = identity
   const isClient = identity.role === "client"
   const events = new EventBus(systemClock, log)
+  let closed = false
   const resolvConf = new HostResolvConf(systemClock)
   const kept = { clusterId, clock: systemClock, log }
   const withdrawals = new Withdrawals({ ...kept, path: join(dataDir, WITHDRAWALS_FILE), cluster })
@@ -160,16 +164,20 @@ export function assembleAgent(options: AgentOptions): Agent {
     if (known) replica.restore(withdrawals.intact ? known : { ...known, epoch: NO_EPOCH })
     return known !== null
   }
+  const underlay = new Underlay({ kernel, catalog, nodeId, cluster, clock: systemClock, log })
   const watch = new Watch({
     kernel,
     clock: systemClock,
     log,
     namespaces: () => dataplane.namespaces(),
     check: (namespaces, rules) => dataplane.check(namespaces, rules),
-    checkAll: () => dataplane.reconcile(),
+    checkAll: () => dataplane.checkAll(),
   })
   watch.start()
-  void replica.synced.then(() => dataplane.caughtUp())
+  void replica.synced.then(() => {
+    dataplane.caughtUp()
+    if (!closed) underlay.start()
+  })
 
   function refreshEtcFiles(): void {
     try {
@@ -182,12 +190,16 @@ export function assembleAgent(options: AgentOptions): Agent {
   return {
     replica,
     dataplane,
+    underlay,
+    watch,
     endpoints,
     workloads,
     events,
     restore,
     synced: replica.synced,
     close: () => {
+      closed = true
+      underlay.close()
       names.close()
       withdrawals.close()
       cache?.close()

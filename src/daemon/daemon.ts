@@ -10,7 +10,8 @@ import { Node, type NodeParts } from "../agent/node.ts"
 import { kernelStateFile, prepareRunDir, socketPath } from "../agent/run-dir.ts"
 import { notifyReady } from "../agent/sd-notify.ts"
 import { ServerLink } from "../agent/server-link.ts"
-import { chooseVtep, type Vtep } from "../agent/vtep.ts"
+import { chooseVtep } from "../agent/vtep.ts"
+import { VtepWatch } from "../agent/vtep-watch.ts"
 import { parseHttpAddress } from "../api/address.ts"
 import { createApp } from "../api/app.ts"
 import type { ConsulSettings } from "../api/consul/settings.ts"
@@ -21,6 +22,7 @@ import { asOvlError } from "../base/errors.ts"
 import { FIRST_SYNC_WAIT_MS, NODE_HEARTBEAT_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { VERSION } from "../base/version.ts"
+import { canonicalIp } from "../model/address.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
 import { raiseOpenFiles } from "../linux/limits.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
@@ -150,9 +152,11 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
     undo.add(() => forgetNode({ runDir, dataDir, kernel }))
     end(0)
   }
+  let vtepWatch: VtepWatch | null = null
   const node = new Node({
     ...agent,
     ...way,
+    vtepProblems: () => vtepWatch?.problems() ?? [],
     identity,
     runDir,
     version: VERSION,
@@ -168,7 +172,10 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
       }),
     )
   }
-  await firstSync(agent, node, vtep, options)
+  const watched = watchVtep({ agent, node, kernel, identity, options, link, address: vtep.address })
+  vtepWatch = watched
+  undo.add(() => watched.close())
+  await firstSync(agent, node, vtep.address, options)
   undo.add(keepAlive(node, log))
   if (http) {
     const tls = http.loopback ? undefined : { cert: identity.certPem, key: identity.keyPem }
@@ -217,7 +224,7 @@ function openLink(identity: Identity, { servers: named, dataDir, log }: DaemonOp
  * Follows the cluster, and frees what is gone here. A client whose servers are all away starts all the same after
  * FIRST_SYNC_WAIT_MS: its data plane stays as it is, and the rest is done when a server answers.
  */
-async function firstSync(agent: Agent, node: Node, vtep: Vtep, options: DaemonOptions): Promise<void> {
+async function firstSync(agent: Agent, node: Node, address: string, options: DaemonOptions): Promise<void> {
   const { log } = options
   const restored = agent.restore()
   // What has ended or lost its namespace is gone, whether or not there is somebody to tell.
@@ -225,7 +232,7 @@ async function firstSync(agent: Agent, node: Node, vtep: Vtep, options: DaemonOp
   agent.replica.start()
   const settle = agent.synced.then(async () => {
     await node.cluster.heartbeat(node.id)
-    await reportFacts(node, vtep, options)
+    await reportFacts(node, address, options)
     if (resumed) await resumed.then(() => agent.endpoints.freeWhatIsGone(true))
     else await resume(agent)
     await agent.endpoints.renumberEgress()
@@ -243,19 +250,44 @@ async function resume(agent: Agent): Promise<void> {
 }
 
 /** What has changed about this node since the cluster last heard of it. */
-async function reportFacts(node: Node, vtep: Vtep, options: DaemonOptions): Promise<void> {
+async function reportFacts(node: Node, address: string, options: DaemonOptions): Promise<void> {
   const known = node.catalog.nodes.get(node.id)
   if (!known) return
   const port = node.role === "server" ? parseAddress(options.bind).port : null
   const facts = {
-    address: vtep.address,
-    peerAddress: port === null ? null : formatAddress({ host: vtep.address, port }),
-    underlayMtu: vtep.mtu,
+    address,
+    peerAddress: port === null ? null : formatAddress({ host: address, port }),
     version: VERSION,
     bootId: bootId(),
   }
   const changed = (Object.keys(facts) as (keyof typeof facts)[]).some((key) => known[key] !== facts[key])
   if (changed) await node.waitFor((await node.cluster.updateNode(node.id, facts)).revision)
+}
+
+/** This node's address, from now on: what becomes of it is told to the cluster and written down for the next start. */
+function watchVtep(parts: {
+  agent: Agent
+  node: Node
+  kernel: LinuxKernel
+  identity: Identity
+  options: DaemonOptions
+  /** A client's way to the servers. */
+  link: ServerLink | null
+  address: string
+}): VtepWatch {
+  const { agent, node, kernel, identity, options, link, address } = parts
+  const { log, dataDir } = options
+  const advertise = options.advertise && (canonicalIp(options.advertise) ?? options.advertise)
+  const report = async (now: string) => {
+    await reportFacts(node, now, options)
+    identity.address = now
+    saveIdentity(dataDir, identity)
+  }
+  const onRenumbered = () => link?.renew()
+  const watch = new VtepWatch({ kernel, advertise, address, clock: systemClock, log, onRenumbered, report })
+  agent.watch.onHost(() => watch.look())
+  watch.look()
+  return watch
 }
 
 /** Signs of life, one after another; returns what ends them. */

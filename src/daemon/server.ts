@@ -5,6 +5,8 @@
 import type { AnswerForwarded } from "../agent/forward.ts"
 import type { Identity } from "../agent/identity.ts"
 import type { ServerPart } from "../agent/port.ts"
+import { asOvlError } from "../base/errors.ts"
+import { SERVER_HANDOVER_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
 import type { NodeRecord } from "../model/node.ts"
@@ -18,6 +20,7 @@ import type { EmbeddedStore } from "../store/embedded.ts"
 import { forwardingStore } from "../store/forwarding.ts"
 import { storeHandler } from "../store/forwarding-handler.ts"
 import type { Store } from "../store/port.ts"
+import type { Replication } from "../store/replication.ts"
 import type { ConnectOptions, PeerConnection, PeerListener } from "../transport/port.ts"
 import { connectTls } from "../transport/tls.ts"
 import { awaitAdmission } from "./admission.ts"
@@ -116,6 +119,7 @@ export async function openServer(options: ServerOptions, undo: Undo): Promise<Se
     log,
   })
   undo.add(() => part.close())
+  undo.add(() => handOver(replication, log))
   return {
     store,
     cluster,
@@ -132,6 +136,17 @@ export async function openServer(options: ServerOptions, undo: Undo): Promise<Se
     },
     disconnect: (nodeId) => listener.disconnect(nodeId),
   }
+}
+
+/** Before it goes, while it is still connected: the others need not find out, and what is under way is finished. */
+async function handOver(replication: Replication, log: Log): Promise<void> {
+  const { role, members } = replication.status()
+  if (role !== "leader" || !members.some(({ voter, leader }) => voter && !leader)) return
+  const tooLong = new Promise<void>((resolve) => systemClock.after(SERVER_HANDOVER_MS, resolve))
+  const transfer = replication.transfer(null)
+  await Promise.race([transfer, tooLong]).catch((error) =>
+    log.debug("the lead was not handed over", { why: asOvlError(error).message }),
+  )
 }
 
 function endOnFailure({ embedded, log, onFailure }: ServerOptions): void {

@@ -2,11 +2,12 @@
  * What a workload may know by name: the workloads on its own networks, and nothing of any other. It is read straight
  * from the catalog, so that a name is as new as the rows in the kernel; beside it stands only where each address is.
  */
+import { bareIp, holds, parseIp, parseSubnet } from "../model/address.ts"
 import type { Catalog, ChangeBatch } from "../model/catalog.ts"
-import type { EndpointRecord } from "../model/endpoint.ts"
+import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
-import { addressKey, bytesKey, isInside } from "./address.ts"
+import { addressKey } from "./address.ts"
 
 /** Who asks: an endpoint of this node, known by the address that it has on the network it asks through. */
 export interface Asker {
@@ -94,13 +95,13 @@ export class Names {
   }
 
   /** The names of an address: `<workload>`, then `<workload>.<network>`, of the first of the asker's networks that has it. */
-  namesOf(asker: Asker, address: Uint8Array): Found<string[]> {
-    const key = bytesKey(address)
+  namesOf(asker: Asker, address: string): Found<string[]> {
+    const ip = parseIp(address)
     let found: Found<string[]> = "elsewhere"
     for (const network of asker.networks) {
-      const endpoint = this.#indexes.get(network.id)?.get(key)
+      const endpoint = this.#indexes.get(network.id)?.get(address)
       if (endpoint) return { known: [endpoint.workload, `${endpoint.workload}.${network.name}`] }
-      if (network.subnets.some(({ subnet }) => isInside(address, subnet))) found = "unknown"
+      if (ip && network.subnets.some(({ subnet }) => holds(parseSubnet(subnet), ip))) found = "unknown"
     }
     return found
   }
@@ -130,8 +131,6 @@ export class Names {
   }
 }
 
-function bareAddresses(endpoint: EndpointRecord & { ip6?: string | null }): string[] {
-  const addresses: string[] = []
-  for (const address of [endpoint.ip, endpoint.ip6]) if (address) addresses.push(address.split("/")[0]!)
-  return addresses
+function bareAddresses(endpoint: EndpointRecord): string[] {
+  return addressesOf(endpoint).map(bareIp)
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { addressBytes, addressKey, isInside, reversedAddress } from "./address.ts"
+import { addressBytes, addressKey, reversedAddress } from "./address.ts"
 import { framed, Unframer } from "./framing.ts"
 import { parseResolvConf, workloadResolvConf } from "./resolv-conf.ts"
 
@@ -54,20 +54,11 @@ describe("addresses", () => {
   })
 
   test("names of addresses", () => {
-    expect(reversedAddress("2.10.65.10.in-addr.arpa")).toEqual(Uint8Array.of(10, 65, 10, 2))
+    expect(reversedAddress("2.10.65.10.in-addr.arpa")).toBe("10.65.10.2")
+    const six = `${"6".padEnd(28, "0").split("").join(".")}.0.0.d.f.ip6.arpa`
+    expect(reversedAddress(six)).toBe("fd00::6")
     for (const name of ["10.65.10.in-addr.arpa", "300.10.65.10.in-addr.arpa", "in-addr.arpa", "x.ip6.arpa", "web"])
       expect(reversedAddress(name)).toBeNull()
-  })
-
-  test("inside of a subnet or not", () => {
-    const inside = (text: string, subnet: string) => isInside(addressBytes(text)!, subnet)
-    expect(inside("10.65.10.200", "10.65.10.0/24")).toBe(true)
-    expect(inside("10.65.11.0", "10.65.10.0/24")).toBe(false)
-    expect(inside("10.65.11.255", "10.65.10.0/23")).toBe(true)
-    expect(inside("10.65.12.0", "10.65.10.0/23")).toBe(false)
-    expect(inside("1.2.3.4", "0.0.0.0/0")).toBe(true)
-    expect(inside("fd00::1", "10.65.10.0/24")).toBe(false)
-    expect(inside("fd00:0:0:1::9", "fd00:0:0:1::/64")).toBe(true)
   })
 })
 

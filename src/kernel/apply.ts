@@ -4,6 +4,7 @@
  * a plan that must be done wholly or not at all is undone in reverse.
  */
 import { OvlError } from "../base/errors.ts"
+import { NETLINK_SEND_MAX_REQUESTS } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
 import { createPinnedNamespace, deleteNamespace, ensureNamespaceDirectory, isNamespace } from "../linux/namespaces.ts"
 import { NETNS_DIRECTORY } from "../model/dataplane.ts"
@@ -238,7 +239,7 @@ class Sending {
 
   /** False if what waits must be sent before this operation can be put into numbers. */
   isReadyFor(operation: NetlinkOperation): boolean {
-    if (this.owners.length >= OPERATIONS_PER_BATCH_MAX) return false
+    if (this.batch.length > REQUESTS_PER_BATCH_MAX) return false
     return !needsIndexOf(operation).some((name) => this.pending.has(name))
   }
 
@@ -304,5 +305,10 @@ class Sending {
 }
 
 const CHANGES_INDEXES: ReadonlySet<string> = new Set(["bridge-add", "link-del"])
-/** A batch that stays small stays in the processor's cache, and needs no memory to grow into: twice as fast, the first time. */
-const OPERATIONS_PER_BATCH_MAX = 1_024
+/** The most that one operation is put into. */
+const REQUESTS_PER_OPERATION_MAX = 4
+/**
+ * No more than one send takes: the kernel carries out a send as a whole, even for a process that is killed meanwhile, so
+ * no link is ever left without the mark that is set by the request behind the one that made it.
+ */
+const REQUESTS_PER_BATCH_MAX = NETLINK_SEND_MAX_REQUESTS - REQUESTS_PER_OPERATION_MAX

@@ -100,6 +100,7 @@ export class FakeWorld {
     links.delete(name)
     const { sysctls } = this.namespaceAt(ns)
     for (const key of sysctls.keys()) if (key.startsWith(`net.ipv6.conf.${name}.`)) sysctls.delete(key)
+    sysctls.delete(`net.ipv4.conf.${name}.route_localnet`)
     for (const other of links.values()) if (other.master === name) leaveBridge(other)
     if (gone.peer) this.namespaces.get(gone.peer.ns)?.links.delete(gone.peer.name)
   }

@@ -19,13 +19,14 @@ import {
   type ObservedNetwork,
   type ObservedPort,
   type ObservedWorkload,
+  type PathMtu,
   VXLAN_NAME,
 } from "../model/dataplane.ts"
 import { type Operation, undoOperation } from "../model/operation.ts"
 import { type Failure, refused, summary, vniTaken } from "./errors.ts"
 import { FakeWatch } from "./fake-watch.ts"
 import { type FakeLink, type FakeNamespace, FakeWorld } from "./fake-world.ts"
-import { GONE_BRIDGE } from "./observe.ts"
+import { GONE_BRIDGE, LOOPBACK_KEY } from "./observe.ts"
 import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
 
 export interface FakeKernelOptions {
@@ -40,6 +41,8 @@ const HIDDEN_PATH = new RegExp(`^${NETNS_DIRECTORY}/1-[0-9a-f]{10}$`)
 
 export class FakeKernel implements Kernel {
   readonly world = new FakeWorld()
+  /** What the ways to other VTEPs carry. */
+  readonly pathMtus = new Map<string, PathMtu>()
   /** Every operation that was carried out, undoing included. */
   readonly performed: Operation[] = []
   /** An operation for which this says true is refused. */
@@ -84,14 +87,15 @@ export class FakeKernel implements Kernel {
     const bridge = host.links.get(EGRESS_BRIDGE_NAME)
     if (!bridge) {
       const ports = portsOf(host, []).filter(isEgressPort)
-      return ports.length === 0 ? null : { bridge: GONE_BRIDGE, ipv6Off: true, ports }
+      return ports.length === 0 ? null : { bridge: GONE_BRIDGE, ipv6Off: true, loopback: false, ports }
     }
     if (bridge.alias !== EGRESS_MARK) {
       throw new OvlError("egress_bridge_taken", `${EGRESS_BRIDGE_NAME}: not ovl's`, { kind: "conflict" })
     }
     const ports = portsOf(host, []).filter((port) => port.master === EGRESS_BRIDGE_NAME)
     const ipv6Off = host.sysctls.get(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) === "1"
-    return { bridge: observedBridge(bridge, !ipv6Off), ipv6Off, ports }
+    const loopback = host.sysctls.get(LOOPBACK_KEY) === "1"
+    return { bridge: observedBridge(bridge, !ipv6Off), ipv6Off, loopback, ports }
   }
 
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null {
@@ -137,6 +141,12 @@ export class FakeKernel implements Kernel {
       forwardingDevices: [...devices].filter((device) => sysctls.get(keyOf(device)) === "1").sort(),
       switchedDevices: [...devices].filter((device) => this.world.remembered.has(keyOf(device))).sort(),
     }
+  }
+
+  /** By `pathMtus`, else as wide as the first link. */
+  pathMtu(_from: string, to: string): PathMtu | null {
+    const wide = this.options.facts?.links?.[0]?.mtu
+    return this.pathMtus.get(to) ?? (wide === undefined ? null : { mtu: wide, refused: null })
   }
 
   apply(operations: readonly Operation[], mode: ApplyMode): void {

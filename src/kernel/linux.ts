@@ -21,6 +21,7 @@ import {
   type ObservedInterface,
   type ObservedNetwork,
   type ObservedWorkload,
+  type PathMtu,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { type Link, link } from "../netlink/index.ts"
@@ -34,7 +35,7 @@ import {
 } from "./firewall/firewall.ts"
 import { deleteTogether } from "./link-group.ts"
 import { isHiddenName, NamespaceSockets } from "./namespace-sockets.ts"
-import { readEgress, readHostFacts, readInterface, readNetwork, readWorkload } from "./observe.ts"
+import { readEgress, readHostFacts, readInterface, readNetwork, readPathMtu, readWorkload } from "./observe.ts"
 import type { ApplyMode, HiddenNamespace, Inventory, Kernel, KernelWatch } from "./port.ts"
 import { Remembered } from "./remembered.ts"
 import { restoreSysctls } from "./sysctl.ts"
@@ -110,6 +111,10 @@ export class LinuxKernel implements Kernel {
 
   hostFacts(): HostFacts {
     return readHostFacts(this.sockets.host, Object.keys(this.remembered.read().sysctls))
+  }
+
+  pathMtu(from: string, to: string): PathMtu | null {
+    return readPathMtu(this.sockets.host, from, to)
   }
 
   apply(operations: readonly Operation[], mode: ApplyMode): void {

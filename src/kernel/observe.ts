@@ -16,6 +16,7 @@ import {
   type ObservedWorkload,
   type ObservedPort,
   type ObservedVxlan,
+  type PathMtu,
   type PortFlags,
   VXLAN_NAME,
 } from "../model/dataplane.ts"
@@ -24,6 +25,8 @@ import { readSysctl } from "./sysctl.ts"
 
 /** RTPROT_KERNEL (include/uapi/linux/rtnetlink.h): routes that come with addresses. */
 const RTPROT_KERNEL = 2
+
+export const LOOPBACK_KEY = `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.route_localnet`
 
 /** What stands for the egress bridge where it is gone. */
 export const GONE_BRIDGE: ObservedBridge = {
@@ -160,6 +163,7 @@ export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
   return {
     bridge: observedBridge(bridge, nameOf, { addresses: addressesOf(socket, bridge.index, 4), ipv6 }),
     ipv6Off: !ipv6,
+    loopback: readSysctl(LOOPBACK_KEY) === "1",
     ports: observedPorts(ports, staticRows(rows), nameOf),
   }
 }
@@ -169,7 +173,7 @@ function readStrayPorts(socket: NetlinkSocket): ObservedEgress | null {
   const ports = link.list(socket).filter(isEgressPort)
   return ports.length === 0
     ? null
-    : { bridge: GONE_BRIDGE, ipv6Off: true, ports: observedPorts(ports, new Map(), () => null) }
+    : { bridge: GONE_BRIDGE, ipv6Off: true, loopback: false, ports: observedPorts(ports, new Map(), () => null) }
 }
 
 /** One interface with its addresses and the IPv4 routes that somebody set. */
@@ -210,6 +214,18 @@ export function readHostFacts(socket: NetlinkSocket, remembered: readonly string
     forwardingDevices: [...asked].filter((device) => readSysctl(forwardingKeyOf(device)) === "1").sort(),
     switchedDevices: remembered.flatMap((key) => switchedDevice(key) ?? []).sort(),
   }
+}
+
+/**
+ * What the way carries: the route's own MTU where it has one, the device's otherwise. A way that never leaves the host
+ * says nothing about the underlay.
+ */
+export function readPathMtu(socket: NetlinkSocket, from: string, to: string): PathMtu | null {
+  const way = route.way(socket, to, from)
+  const device = way && link.get(socket, way.index)
+  if (!way || !device || device.name === "lo") return null
+  if (way.learned) return { mtu: device.mtu, refused: way.mtu }
+  return { mtu: Math.min(device.mtu, way.mtu ?? device.mtu), refused: null }
 }
 
 const FORWARDING_KEY = /^net\.ipv4\.conf\.(.+)\.forwarding$/

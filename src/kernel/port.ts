@@ -11,6 +11,7 @@ import type {
   ObservedInterface,
   ObservedNetwork,
   ObservedWorkload,
+  PathMtu,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 
@@ -76,6 +77,8 @@ export interface Kernel {
   /** Our hidden namespaces, wanted or not. */
   listHidden(): HiddenNamespace[]
   hostFacts(): HostFacts
+  /** What the way between two VTEPs carries; null where there is no way now. */
+  pathMtu(from: string, to: string): PathMtu | null
   /**
    * Applies operations in order. Deleting what is gone is done; making what exists is a refusal (address, route, FDB
    * and neighbour rows are replaced). Throws an OvlError that names the operation as its `ip` line and says why in the

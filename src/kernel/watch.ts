@@ -12,6 +12,7 @@ import { link, type Notice, Notices, nsid } from "../netlink/index.ts"
 import { saveRules, usesNfTables } from "./firewall/iptables.ts"
 import { isHiddenPath, type NamespaceSockets } from "./namespace-sockets.ts"
 import type { KernelWatch, Touched } from "./port.ts"
+import { LOOPBACK_KEY } from "./observe.ts"
 import { readSysctl } from "./sysctl.ts"
 
 /** Of a device that comes to be in a hidden namespace. */
@@ -20,6 +21,7 @@ const HOST_SYSCTLS = [
   "net.ipv4.ip_forward",
   `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.forwarding`,
   `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`,
+  LOOPBACK_KEY,
 ]
 
 interface Followed {

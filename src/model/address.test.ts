@@ -7,7 +7,9 @@ test("numbers and texts are each other's inverse, in both families", () => {
     fc.bigInt(0n, 0xffff_ffffn).map((value) => ({ family: 4 as const, value })),
     fc.bigInt(0n, (1n << 128n) - 1n).map((value) => ({ family: 6 as const, value })),
     // Long runs of zeros.
-    fc.tuple(fc.bigInt(0n, 0xffffn), fc.nat(112)).map(([part, by]) => ({ family: 6 as const, value: part << BigInt(by) })),
+    fc
+      .tuple(fc.bigInt(0n, 0xffffn), fc.nat(112))
+      .map(([part, by]) => ({ family: 6 as const, value: part << BigInt(by) })),
   )
   fc.assert(fc.property(ip, (each) => Bun.deepEquals(parseIp(formatIp(each)), each)))
 })

@@ -4,6 +4,8 @@
  * say to one another is defined here; the steps between the two sides are in `operation.ts`.
  */
 
+import type { PortMapping } from "./port-mapping.ts"
+
 /** A network namespace: `""` is the host's own, anything else a path such as `/run/netns/1-249690033b`. */
 export type NamespacePath = string
 export const HOST_NAMESPACE: NamespacePath = ""
@@ -127,10 +129,20 @@ export interface EgressState {
   address: string
   mac: string
   mtu: number
+  /**
+   * What is sent to 127.0.0.1 may go out by the bridge, and its answers come in: a port is published there. The rules
+   * see to it that nothing else from outside `lo` reaches such an address.
+   */
+  loopback: boolean
   /** By endpoint id. */
   ports: ReadonlyMap<string, PortState>
   /** Devices other than the bridge whose IPv4 forwarding is needed; empty where the whole host forwards anyway. */
   forwarding: readonly string[]
+}
+
+/** A port of the node, or several in a row, and the address on the egress bridge that it leads to. */
+export interface PublishedPort extends PortMapping {
+  to: string
 }
 
 /** The host's rules. A part that is null has no chains at all. */
@@ -144,6 +156,8 @@ export interface FirewallState {
     guarded: readonly string[]
     /** Where our own VXLAN must not be forged: dropped when it comes from a workload. */
     vxlanPort: number
+    /** Ports of the node that lead to workloads. */
+    published: readonly PublishedPort[]
   } | null
 }
 
@@ -231,6 +245,8 @@ export interface ObservedEgress {
   bridge: ObservedBridge
   /** IPv6 is off on the bridge. */
   ipv6Off: boolean
+  /** As `loopback` of EgressState. */
+  loopback: boolean
   ports: ObservedPort[]
 }
 
@@ -246,6 +262,14 @@ export interface ObservedWorkload {
   interfaces: string[]
   /** It has an IPv4 default route already. */
   defaultRoute: boolean
+}
+
+/** What the way from this host's VTEP to another carries, in bytes. */
+export interface PathMtu {
+  /** By the routes and devices of this host: the underlay's MTU. */
+  mtu: number
+  /** Less than that, where a router on the way has refused a larger packet not long ago; null where none has. */
+  refused: number | null
 }
 
 /** Facts of the host's own namespace that decide what is wanted. */

@@ -4,6 +4,7 @@
  */
 import { z } from "zod"
 import { nameSchema } from "./names.ts"
+import { portMappingSchema } from "./port-mapping.ts"
 
 export const egressSchema = z.object({ ifname: z.string(), ip: z.string(), gateway: z.string() })
 export type Egress = z.infer<typeof egressSchema>
@@ -31,6 +32,8 @@ export const endpointRecordSchema = z.object({
   /** `run`: made and owned by ovl. `attach`: somebody else's namespace. */
   origin: z.enum(["run", "attach"]),
   egress: egressSchema.nullable(),
+  /** Ports of the node that lead here, by way of `egress`. Older records do not have it. */
+  ports: z.array(portMappingSchema).optional(),
   state: endpointStateSchema,
   created: z.string(),
 })
@@ -69,6 +72,7 @@ export const endpointViewSchema = z.object({
   ifname: z.string(),
   netns: z.string().nullable(),
   egress: egressSchema.nullable(),
+  ports: z.array(portMappingSchema),
   state: endpointStateSchema,
   created: z.string(),
 })

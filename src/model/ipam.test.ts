@@ -2,7 +2,16 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { FREED_ADDRESSES_MAX, IPV6_POOL_MAX_ADDRESSES } from "../base/limits.ts"
 import { formatIp, parseIp } from "./address.ts"
-import { type AddressCursor, type AddressPool, addressPools, allocate, NEW_CURSOR, poolCapacity, release, reserve } from "./ipam.ts"
+import {
+  type AddressCursor,
+  type AddressPool,
+  addressPools,
+  allocate,
+  NEW_CURSOR,
+  poolCapacity,
+  release,
+  reserve,
+} from "./ipam.ts"
 
 /** The gateway is the first address unless said otherwise. */
 function poolOf(subnet: string, options: { gateway?: string; ipRange?: string } = {}): AddressPool {

@@ -22,6 +22,8 @@ export const nodeRecordSchema = z.object({
   egressSubnet: z.string().nullish(),
   bootId: z.string(),
   joined: z.string(),
+  /** SHA-256 of the request with which it joined: who lost the answer may ask again and is not taken for another. */
+  joinHash: z.string().nullish(),
 })
 export type NodeRecord = z.infer<typeof nodeRecordSchema>
 

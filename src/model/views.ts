@@ -73,6 +73,7 @@ export function endpointView(catalog: Catalog, endpoint: EndpointRecord): Endpoi
     ifname: endpoint.ifname,
     netns: endpoint.netns,
     egress: endpoint.egress,
+    ports: endpoint.ports ?? [],
     state: endpoint.state,
     created: endpoint.created,
   }

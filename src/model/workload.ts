@@ -1,7 +1,8 @@
 /** A workload that `ovl run` made: a namespace of its own on networks, with or without a command in it. */
 import { z } from "zod"
-import { NETWORKS_PER_WORKLOAD_MAX } from "../base/limits.ts"
+import { NETWORKS_PER_WORKLOAD_MAX, PORT_MAPPINGS_PER_WORKLOAD_MAX } from "../base/limits.ts"
 import { nameSchema } from "./names.ts"
+import { portMappingSchema } from "./port-mapping.ts"
 
 /** What `POST /api/v1/workloads` takes. */
 export const runSpecSchema = z.strictObject({
@@ -11,6 +12,8 @@ export const runSpecSchema = z.strictObject({
   ip: z.string().optional(),
   ip6: z.string().optional(),
   mac: z.string().optional(),
+  /** As `-p` takes them: `[ADDR:]HOST:PORT[/udp|tcp]`. */
+  publish: z.array(z.string()).max(PORT_MAPPINGS_PER_WORKLOAD_MAX).optional(),
   env: z.array(z.string()).optional(),
   command: z.array(z.string()).optional(),
   /** True: the daemon starts the command behind a supervisor (`-d`). False: the caller starts it and reports its pid. */
@@ -31,6 +34,7 @@ export const workloadViewSchema = z.object({
   status: z.enum(["running", "exited"]),
   exitCode: z.int().nullable(),
   networks: z.array(z.string()),
+  ports: z.array(portMappingSchema),
   created: z.string(),
 })
 export type WorkloadView = z.infer<typeof workloadViewSchema>

@@ -61,9 +61,14 @@ export const RTNLGRP_NSID = 28
 export const NFNLGRP_NFTABLES = 7
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3
 export const RTA_DST = 1
+export const RTA_SRC = 2
 export const RTA_OIF = 4
 export const RTA_GATEWAY = 5
 export const RTA_PRIORITY = 6
+export const RTA_METRICS = 8
+export const RTA_CACHEINFO = 12
+/** In RTA_METRICS. */
+export const RTAX_MTU = 2
 export const RTA_PREFSRC = 7
 export const RTA_TABLE = 15
 export const RT_TABLE_MAIN = 254

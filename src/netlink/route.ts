@@ -11,12 +11,16 @@ import {
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
   RT_TABLE_MAIN,
+  RTA_CACHEINFO,
   RTA_DST,
   RTA_GATEWAY,
+  RTA_METRICS,
   RTA_OIF,
   RTA_PREFSRC,
   RTA_PRIORITY,
+  RTA_SRC,
   RTA_TABLE,
+  RTAX_MTU,
   RTM_DELROUTE,
   RTM_GETROUTE,
   RTM_NEWROUTE,
@@ -25,6 +29,7 @@ import {
 } from "./constants.ts"
 import { attributesAfter, type MessageWriter, type ReceivedMessage } from "./message.ts"
 import type { NetlinkSocket, RequestTarget } from "./socket.ts"
+import { NetlinkError } from "./errors.ts"
 import { addressBytes, splitPrefix } from "./text.ts"
 
 /** `struct rtmsg`. */
@@ -170,4 +175,56 @@ export function decodeRoute(message: ReceivedMessage): Route | null {
     else if (attributes.type === RTA_TABLE) route.table = attributes.u32()
   }
   return route
+}
+
+/** The way of a packet to one address, as `ip route get` has it. */
+export interface Way {
+  /** Index of the interface that it leaves by. */
+  index: number
+  /** What the route says that it carries, in bytes; null where it says nothing and the interface decides. */
+  mtu: number | null
+  /** The kernel has this size from a router that refused a larger packet; it forgets it after a while. */
+  learned: boolean
+}
+
+/** Errors of a destination to which there is no way: none of them is a mistake. */
+const NO_WAY: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH", "EINVAL", "EADDRNOTAVAIL", "EACCES"]
+/** `rta_expires` in `struct rta_cacheinfo`. */
+const EXPIRES_OFFSET = 8
+
+/** The way from one of this host's addresses to another address; null where there is none. */
+export function way(socket: NetlinkSocket, to: string, from: string): Way | null {
+  const family = addressBytes(to) === 4 ? AF_INET : AF_INET6
+  const bits = addressBytes(to) * 8
+  const build = (writer: MessageWriter) => {
+    writer.u8(family)
+    writer.u8(bits)
+    writer.u8(bits)
+    for (let byte = 3; byte < RTMSG_BYTES; byte++) writer.u8(0)
+    writer.attributeAddress(RTA_DST, to)
+    writer.attributeAddress(RTA_SRC, from)
+  }
+  try {
+    return socket.get(RTM_GETROUTE, build, decodeWay)
+  } catch (error) {
+    if (error instanceof NetlinkError && NO_WAY.includes(error.errnoName)) return null
+    throw error
+  }
+}
+
+function decodeWay(message: ReceivedMessage): Way | null {
+  const attributes = attributesAfter(message, RTMSG_BYTES)
+  let index: number | null = null
+  let mtu: number | null = null
+  let learned = false
+  while (attributes.next()) {
+    if (attributes.type === RTA_OIF) index = attributes.u32()
+    else if (attributes.type === RTA_METRICS) {
+      const metrics = attributes.nested()
+      while (metrics.next()) if (metrics.type === RTAX_MTU) mtu = metrics.u32()
+    } else if (attributes.type === RTA_CACHEINFO) {
+      learned = message.view.getInt32(attributes.start + EXPIRES_OFFSET, true) !== 0
+    }
+  }
+  return index === null ? null : { index, mtu, learned: learned && mtu !== null }
 }

@@ -84,7 +84,7 @@ describe("the firewall", () => {
     const egress = desiredEgress(cluster(), VIEW, "172.18.0.1/16", FACTS)
     expect(desiredFirewall(cluster(), true, egress, FACTS)).toEqual({
       vxlan: { port: 4789, members: ["192.168.1.51", "192.168.1.52"] },
-      egress: { subnet: "172.18.0.0/16", guarded: ["eth0"], vxlanPort: 4789 },
+      egress: { subnet: "172.18.0.0/16", guarded: ["eth0"], vxlanPort: 4789, published: [] },
     })
     const later = { ...FACTS, forwardingDevices: ["eth0"], switchedDevices: ["eth0"] }
     expect(desiredFirewall(cluster(), true, egress, later).egress?.guarded).toEqual(["eth0"])

@@ -21,10 +21,12 @@ import {
   type NetworkState,
   type PeerState,
   type PortState,
+  type PublishedPort,
 } from "../model/dataplane.ts"
 import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
 import { linkLocalOf, macOfIpv4, macOfIpv6, vethMac, vxlanMac } from "../model/mac.ts"
 import type { NetworkRecord } from "../model/network.ts"
+import { isOnLoopback } from "../model/port-mapping.ts"
 import { networkMtu } from "../model/views.ts"
 import { forwardingDevices, guardedDevices } from "./egress.ts"
 import { EGRESS_PORT_FLAGS, isIpv6Text, MULTICAST_PORT_FLAGS, OVERLAY_PORT_FLAGS } from "./steps.ts"
@@ -195,13 +197,27 @@ export function desiredEgress(
     if (port) ports.set(endpoint.id, port)
   }
   if (ports.size === 0) return null
-  return { ...egressBase(address, node.underlayMtu, facts), ports }
+  const loopback = publishedPorts(catalog, view.nodeId).some(isOnLoopback)
+  return { ...egressBase(address, node.underlayMtu, facts), loopback, ports }
 }
 
 /** The bridge itself: what the first endpoint with egress needs before its port. */
-export function egressBase(address: string, mtu: number, facts: HostFacts): Omit<EgressState, "ports"> {
+export function egressBase(address: string, mtu: number, facts: HostFacts): Omit<EgressState, "ports" | "loopback"> {
   const mac = macOfIpv4(parseInterfaceAddress(address).address)
   return { address, mac, mtu, forwarding: forwardingDevices(facts) }
+}
+
+/** What this node's endpoints have published, in an order that is always the same. */
+export function publishedPorts(catalog: Catalog, nodeId: string): PublishedPort[] {
+  const published: PublishedPort[] = []
+  for (const { ports, egress } of catalog.endpointsOfNode(nodeId)) {
+    if (!ports || egress === null) continue
+    const to = bareIp(egress.ip)
+    for (const mapping of ports) published.push({ ...mapping, to })
+  }
+  // One that names an address comes before one for all of them.
+  const order = (one: PublishedPort) => `${one.address === null ? 1 : 0} ${one.protocol} ${one.hostPort} ${one.address}`
+  return published.sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
 /** The host's rules: VXLAN from members only while a network is here, the egress chains while the bridge is wanted. */
@@ -210,6 +226,7 @@ export function desiredFirewall(
   hasNetworks: boolean,
   egress: Pick<EgressState, "address" | "forwarding"> | null,
   facts: HostFacts,
+  published: readonly PublishedPort[] = [],
 ): FirewallState {
   const members = [...catalog.nodes.values()].filter((node) => node.state === "member").map((node) => node.address)
   return {
@@ -218,6 +235,7 @@ export function desiredFirewall(
       subnet: formatCidr(subnetOf(parseInterfaceAddress(egress.address))),
       guarded: guardedDevices(egress.forwarding, facts),
       vxlanPort: VXLAN_PORT,
+      published,
     },
   }
 }

@@ -32,7 +32,7 @@ export function planPorts(
   const repairs: Operation[] = []
   const present = new Set<string>()
   for (const port of observed) {
-    const id = port.endpointId
+    const id = port.endpointId ?? unmarked(port, desired)
     if (id === null) continue
     const wanted = desired.get(id)
     const farEnd = interfaces.get(id)
@@ -49,11 +49,18 @@ export function planPorts(
   return [...deletions, ...repairs, ...additions]
 }
 
+/** Whose port it is whose mark somebody took away: name and MAC together are nobody else's. */
+function unmarked(port: ObservedPort, desired: ReadonlyMap<string, PortState>): string | null {
+  for (const [id, wanted] of desired) if (wanted.device === port.name && wanted.mac === port.mac) return id
+  return null
+}
+
 function repairPort(place: PortPlace, wanted: PortState, observed: ObservedPort): Operation[] {
   const { ns } = place
   const name = wanted.device
   const operations: Operation[] = []
   const change: LinkChange = {}
+  if (observed.alias !== mark(wanted.endpointId)) change.alias = mark(wanted.endpointId)
   if (observed.mac !== wanted.mac) change.mac = wanted.mac
   if (observed.mtu !== wanted.workload.mtu) change.mtu = wanted.workload.mtu
   if (observed.master !== place.master) change.master = place.master
@@ -61,7 +68,8 @@ function repairPort(place: PortPlace, wanted: PortState, observed: ObservedPort)
   if (Object.keys(change).length > 0) operations.push({ op: "link-set", ns, name, ...change })
   // Leaving a bridge loses a port its flags and rows.
   const rejoined = change.master !== undefined
-  if (rejoined || !sameFlags(observed.flags, wanted.flags)) operations.push({ op: "port-set", ns, name, ...wanted.flags })
+  if (rejoined || !sameFlags(observed.flags, wanted.flags))
+    operations.push({ op: "port-set", ns, name, ...wanted.flags })
   for (const mac of observed.staticMacs) {
     if (!rejoined && mac !== wanted.workload.mac) operations.push({ op: "fdb-del", ns, name, mac, dst: null })
   }

@@ -9,17 +9,18 @@
 import {
   BRIDGE_NAME,
   EGRESS_BRIDGE_NAME,
+  EGRESS_MARK,
   type EgressState,
   FLOOD_MAC,
   HOST_NAMESPACE,
   type HostFacts,
+  mark,
   type NetworkState,
   type ObservedEgress,
   type ObservedInterface,
   type ObservedLink,
   type ObservedNetwork,
   type ObservedVxlan,
-  type PeerState,
   VXLAN_NAME,
 } from "../model/dataplane.ts"
 import type { LinkChange, Operation } from "../model/operation.ts"
@@ -42,6 +43,7 @@ import {
   removeNetwork,
   silenceNamespace,
   switchForwarding,
+  switchLoopback,
   VXLAN_PORT_FLAGS,
 } from "./steps.ts"
 
@@ -83,8 +85,12 @@ function linksOf(observed: ObservedNetwork): string[] {
 }
 
 /** What is at fault with a link that can be set right while it stays; null where nothing is. */
-function changeOf(observed: ObservedLink, wanted: { mac: string; mtu: number; master?: string }): LinkChange | null {
+function changeOf(
+  observed: ObservedLink,
+  wanted: { alias: string; mac: string; mtu: number; master?: string },
+): LinkChange | null {
   const change: LinkChange = {}
+  if (observed.alias !== wanted.alias) change.alias = wanted.alias
   if (observed.mac !== wanted.mac) change.mac = wanted.mac
   if (observed.mtu !== wanted.mtu) change.mtu = wanted.mtu
   if (wanted.master !== undefined && observed.master !== wanted.master) change.master = wanted.master
@@ -99,7 +105,7 @@ function planBridge(desired: NetworkState, observed: ObservedNetwork): Operation
   if (bridge.kind !== "bridge" || bridge.multicastSnooping) {
     return [{ op: "link-del", ns, name: BRIDGE_NAME }, ...addBridge(desired)]
   }
-  const change = changeOf(bridge, { mac: desired.bridge.mac, mtu: desired.mtu })
+  const change = changeOf(bridge, { alias: mark(desired.networkId), mac: desired.bridge.mac, mtu: desired.mtu })
   return [
     ...(change ? [{ op: "link-set", ns, name: BRIDGE_NAME, ...change } as const] : []),
     ...planIpv6(ns, BRIDGE_NAME, desired.ipv6, bridge.ipv6),
@@ -132,7 +138,8 @@ function planVxlan(desired: NetworkState, observed: ObservedNetwork): { operatio
   }
   // A bridge that had to be made again has lost its ports.
   const master = bridgeIsRemade(observed) ? null : vxlan.master
-  const change = changeOf({ ...vxlan, master }, { mac: desired.vxlan.mac, mtu: desired.mtu, master: BRIDGE_NAME })
+  const wanted = { alias: mark(desired.networkId), mac: desired.vxlan.mac, mtu: desired.mtu, master: BRIDGE_NAME }
+  const change = changeOf({ ...vxlan, master }, wanted)
   const flags = vxlan.flags
   const flagsWrong =
     change?.master !== undefined ||
@@ -252,10 +259,11 @@ export function planEgress(
 
 function repairEgress(desired: EgressState, observed: ObservedEgress): Operation[] {
   const ns = HOST_NAMESPACE
-  const change = changeOf(observed.bridge, { mac: desired.mac, mtu: desired.mtu })
+  const change = changeOf(observed.bridge, { alias: EGRESS_MARK, mac: desired.mac, mtu: desired.mtu })
   return [
     ...(change ? [{ op: "link-set", ns, name: EGRESS_BRIDGE_NAME, ...change } as const] : []),
     ...(observed.ipv6Off ? [] : [closeEgressIpv6()]),
+    ...(observed.loopback === desired.loopback ? [] : [switchLoopback(desired.loopback)]),
     ...planAddresses(ns, EGRESS_BRIDGE_NAME, [desired.address], observed.bridge.addresses),
   ]
 }

@@ -186,12 +186,13 @@ export function addPort(ns: NamespacePath, port: PortState): Operation[] {
 }
 
 /** The egress bridge, before any port; its IPv6 is off, as it would be a way to the host past the rules. */
-export function addEgress(egress: Omit<EgressState, "ports">): Operation[] {
+export function addEgress(egress: Omit<EgressState, "ports" | "loopback"> & { loopback?: boolean }): Operation[] {
   const ns = HOST_NAMESPACE
   const name = EGRESS_BRIDGE_NAME
   return [
     { op: "bridge-add", ns, name, mac: egress.mac, mtu: egress.mtu, alias: EGRESS_MARK },
     closeEgressIpv6(),
+    ...(egress.loopback ? [switchLoopback(true)] : []),
     { op: "addr-add", ns, name, address: egress.address },
     { op: "link-set", ns, name, up: true },
   ]
@@ -200,6 +201,12 @@ export function addEgress(egress: Omit<EgressState, "ports">): Operation[] {
 export function closeEgressIpv6(): Operation {
   const key = `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`
   return { op: "sysctl", ns: HOST_NAMESPACE, key, value: "1", remember: false }
+}
+
+/** Whether 127.0.0.1 is a source and a destination on the egress bridge; never without the rules that guard it. */
+export function switchLoopback(on: boolean): Operation {
+  const key = `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.route_localnet`
+  return { op: "sysctl", ns: HOST_NAMESPACE, key, value: on ? "1" : "0", remember: false }
 }
 
 export function switchForwarding(device: string): Operation {

@@ -21,8 +21,9 @@ import { ipv4OfMac, macInvalid, macOfIpv4, macOfIpv6 } from "../model/mac.ts"
 import { DEFAULT_TENANT, endpointName, foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
+import { mappingsOverlap, type PortMapping, portTaken } from "../model/port-mapping.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
-import { put, read, readVersioned } from "./codec.ts"
+import { decode, entriesBelow, put, read, readVersioned } from "./codec.ts"
 import type { Decision } from "./decisions.ts"
 import { endpointRecord, hasListedMac, type WorkloadName } from "./endpoint-removal.ts"
 import * as keys from "./keys.ts"
@@ -154,11 +155,13 @@ export class EndpointCreation {
       netnsId: spec.netnsId,
       origin: spec.origin,
       egress: spec.egress,
+      ...(spec.ports?.length ? { ports: spec.ports } : {}),
       state: "up",
       created: this.#created,
     }
     this.#claimMac(endpoint)
     this.#claimName(endpoint, network)
+    this.#claimPorts(endpoint)
     this.#compare.push({ key: keys.endpointKey(id), exists: false })
     this.#operations.push(put(keys.endpointKey(id), endpoint), put(keys.nodeEndpointKey(spec.nodeId, id), id))
     for (const { address } of chosen) {
@@ -229,6 +232,25 @@ export class EndpointCreation {
     if (others.length >= NETWORKS_PER_WORKLOAD_MAX) throw tooManyNetworks(workload)
     claim.record.endpointIds.push(endpoint.id)
     claim.created.push(endpoint)
+  }
+
+  /** Ports of its node that lead to it: nobody else's there. Whoever listens on one, only the node itself can see. */
+  #claimPorts({ id, nodeId, ports = [] }: EndpointRecord): void {
+    if (ports.length === 0) return
+    const prefix = keys.portsPrefix(nodeId)
+    const taken: { mapping: PortMapping; endpointId: string }[] = [...entriesBelow(this.#store, prefix)].map(
+      (entry) => {
+        return { mapping: decode<PortMapping>(entry), endpointId: entry.key.slice(entry.key.lastIndexOf("/") + 1) }
+      },
+    )
+    for (const mapping of ports) {
+      const other = taken.find((each) => mappingsOverlap(each.mapping, mapping))
+      if (other) throw portTaken(mapping, other.endpointId === id ? "the same call" : this.#nameOf(other.endpointId))
+      taken.push({ mapping, endpointId: id })
+      const key = keys.portKey(nodeId, mapping, id)
+      this.#compare.push({ key, exists: false })
+      this.#operations.push(put(key, mapping))
+    }
   }
 
   #claim(name: string, nodeId: string) {

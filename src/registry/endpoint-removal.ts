@@ -47,6 +47,7 @@ export function removal(store: Store, endpoints: EndpointRecord[], doomedNetwork
       remove(keys.endpointKey(endpoint.id)),
       ...addressesOf(endpoint).map((address) => remove(keys.addressKey(endpoint.networkId, bareIp(address)))),
       remove(keys.nodeEndpointKey(endpoint.nodeId, endpoint.id)),
+      ...(endpoint.ports ?? []).map((mapping) => remove(keys.portKey(endpoint.nodeId, mapping, endpoint.id))),
     )
     if (hasListedMac(endpoint)) changes.operations.push(remove(keys.macKey(endpoint.networkId, endpoint.mac)))
   }

@@ -2,6 +2,7 @@
  * Joining, the server's side: a valid token of the right role, a name and an address that no member has; then the node's
  * key is signed, and in one commit the node is a member and its token has one use less.
  */
+import { createHash } from "node:crypto"
 import { OvlError } from "../base/errors.ts"
 import { MEMBER_ID_ATTEMPTS_MAX, NODE_CERTIFICATE_DAYS } from "../base/limits.ts"
 import { randomHex } from "../base/random.ts"
@@ -14,27 +15,51 @@ import { put, read, recordsBelow, remove } from "./codec.ts"
 import { clusterRecord, type RegistryContext, timestamp } from "./context.ts"
 import type { Decision } from "./decisions.ts"
 import * as keys from "./keys.ts"
-import { ABOUT_NODES, checkAddressFree, checkNodeAddress, withdrawEndpoints } from "./nodes.ts"
+import { ABOUT_NODES, checkAddressFamily, checkAddressFree, checkNodeAddress, withdrawEndpoints } from "./nodes.ts"
 import type { JoinAnswer, JoinRequest } from "./port.ts"
 import { clusterAuthority, validToken } from "./tokens.ts"
 
 /**
  * Errors: token_malformed, token_unknown, token_expired, token_role (all forbidden), name_invalid, name_taken,
- * address_invalid, address_taken, request_invalid (usage) for a server that does not say where it listens.
+ * address_invalid, address_taken, address_family, request_invalid (usage) for a server that does not say where it listens.
  */
 export async function join(context: RegistryContext, request: JoinRequest): Promise<JoinAnswer> {
+  const known = joinedBefore(context.store, request)
+  if (known) return answer(context, known, await sign(context, request, known))
   checkToken(context, request)
   checkName(request.name, "node")
   checkNodeAddress(request.address)
   const node = newNode(context, request)
   checkFree(context.store, node)
-  const { certPem: caPem, keyPem } = clusterAuthority(context.store)
-  const subject = { nodeId: node.id, name: node.name, role: node.role, days: NODE_CERTIFICATE_DAYS }
-  const certPem = await signRequest({ certPem: caPem, keyPem }, request.csrPem, subject)
+  const certPem = await sign(context, request, node)
   const namesake = leftNamesake(context.store, node.name)
   if (namesake) await withdrawEndpoints(context, namesake.id)
   await context.decisions.run([ABOUT_NODES], () => decideJoin(context, request, node))
   context.log.info("node joined", { node: node.name, address: node.address })
+  return answer(context, node, certPem)
+}
+
+/**
+ * The node that this very request has made a member of already: the answer was lost on its way. Its key is in the request,
+ * so that a certificate for it is of use to nobody else; the token may have been used up by it.
+ */
+function joinedBefore(store: Store, request: JoinRequest): NodeRecord | null {
+  const owner = read<NodeRecord>(store, keys.nodeKey(read<string>(store, keys.nodeNameKey(request.name)) ?? ""))
+  const same = owner?.state === "member" && owner.role === request.role && owner.address === request.address
+  return same && owner.joinHash === joinHash(request) ? owner : null
+}
+
+function joinHash({ csrPem }: JoinRequest): string {
+  return createHash("sha256").update(csrPem).digest("hex")
+}
+
+function sign({ store }: RegistryContext, request: JoinRequest, node: NodeRecord): Promise<string> {
+  const subject = { nodeId: node.id, name: node.name, role: node.role, days: NODE_CERTIFICATE_DAYS }
+  return signRequest(clusterAuthority(store), request.csrPem, subject)
+}
+
+function answer(context: RegistryContext, node: NodeRecord, certPem: string): JoinAnswer {
+  const { certPem: caPem } = clusterAuthority(context.store)
   const { id: clusterId, kvPrefix, recoveryEpoch } = clusterRecord(context.store)
   // A new server does not ask itself.
   const servers = serverAddresses(context.store).filter((address) => address !== node.peerAddress)
@@ -55,6 +80,7 @@ function newNode(context: RegistryContext, request: JoinRequest): NodeRecord {
     egressSubnet: null,
     bootId: request.bootId,
     joined: timestamp(context.clock),
+    joinHash: joinHash(request),
   }
 }
 
@@ -89,7 +115,7 @@ function checkToken(context: RegistryContext, request: JoinRequest) {
   })
 }
 
-/** Errors: name_taken, address_taken. */
+/** Errors: name_taken, address_taken, address_family. */
 function checkFree(store: Store, node: NodeRecord): void {
   if (store.get(keys.nodeNameKey(node.name)) && !leftNamesake(store, node.name)) {
     throw new OvlError("name_taken", `node ${node.name}: the name is taken`, {
@@ -98,6 +124,7 @@ function checkFree(store: Store, node: NodeRecord): void {
     })
   }
   checkAddressFree(store, node.address)
+  checkAddressFamily(store, node.address, node.id)
 }
 
 /** A node that has left keeps its record until its name is wanted again. */

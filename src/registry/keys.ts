@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.ts"
 import { OvlError } from "../base/errors.ts"
 import { foldName } from "../model/names.ts"
+import type { PortMapping } from "../model/port-mapping.ts"
 import { dockerRecordKey, dockerRecordsPrefix } from "../model/record.ts"
 
 export const OVL_PREFIX = "ovl/"
@@ -40,6 +41,11 @@ export const workloadKey = (tenant: string, name: string): string => `ovl/endpoi
 export const nodeEndpointsPrefix = (nodeId: string): string => `ovl/node-endpoints/${nodeId}/`
 export const nodeEndpointKey = (nodeId: string, endpointId: string): string =>
   `${nodeEndpointsPrefix(nodeId)}${endpointId}`
+
+/** Published ports of a node: one key a mapping, as `tcp/127.0.0.1:8080/<endpoint>`; its value is the mapping. */
+export const portsPrefix = (nodeId: string): string => `ovl/ports/${nodeId}/`
+export const portKey = (nodeId: string, mapping: PortMapping, endpointId: string): string =>
+  `${portsPrefix(nodeId)}${mapping.protocol}/${mapping.address ?? "*"}:${mapping.hostPort}/${endpointId}`
 
 export const nodeKey = (id: string): string => `${NODES_PREFIX}${id}`
 export const nodeNameKey = (name: string): string => `ovl/node-names/${foldName(name)}`

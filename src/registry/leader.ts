@@ -114,7 +114,8 @@ export function leaderCluster({ local, store, replication, leader, clock }: Lead
       route
         .run({
           what: "join",
-          again: false,
+          // The same request again has the same answer.
+          again: true,
           here: () => local.join(request),
           there: (connection) => joinThere(connection, request),
         })

@@ -4,6 +4,7 @@
  */
 import { OvlError } from "../base/errors.ts"
 import { ENDPOINTS_PER_CALL_MAX, NODE_LEASE_TTL_MS } from "../base/limits.ts"
+import { familyOf } from "../model/address.ts"
 import { isAddress, parseCidr } from "../model/cidr.ts"
 import type { NodeRecord } from "../model/node.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
@@ -65,7 +66,7 @@ function ignoreUnknownLease(thrown: unknown): false {
   throw thrown
 }
 
-/** Errors: node_not_found, not_member, address_invalid, address_taken (conflict). */
+/** Errors: node_not_found, not_member, address_invalid, address_taken, address_family (conflict). */
 export async function updateNode(
   context: RegistryContext,
   id: string,
@@ -85,6 +86,7 @@ function decideUpdate(store: Store, id: string, facts: NodeFacts): Decision<null
   const operations: Operation[] = [put(keys.nodeKey(id), changed)]
   if (keys.nodeAddressKey(changed.address) !== keys.nodeAddressKey(node.address)) {
     checkAddressFree(store, changed.address)
+    if (familyOf(changed.address) !== familyOf(node.address)) checkAddressFamily(store, changed.address, id)
     const key = keys.nodeAddressKey(changed.address)
     compare.push({ key, exists: false })
     operations.push(put(key, id), remove(keys.nodeAddressKey(node.address)))
@@ -99,6 +101,22 @@ export function checkNodeAddress(address: string): void {
     kind: "usage",
     hint: "write it without port and prefix length, as 192.168.1.51",
   })
+}
+
+/**
+ * A vxlan device reaches VTEPs of its own family only (the kernel answers EAFNOSUPPORT for others), so all members have
+ * one. Errors: `address_family` (conflict).
+ */
+export function checkAddressFamily(store: Store, address: string, nodeId: string): void {
+  const family = familyOf(address)
+  for (const node of recordsBelow<NodeRecord>(store, keys.NODES_PREFIX)) {
+    if (node.state !== "member" || node.id === nodeId || familyOf(node.address) === family) continue
+    const theirs = familyOf(node.address)
+    throw new OvlError("address_family", `address ${address}: IPv${family}, and node ${node.name} has IPv${theirs}`, {
+      kind: "conflict",
+      hint: `all nodes of a cluster have VTEPs of one family: give an IPv${theirs} address with --advertise`,
+    })
+  }
 }
 
 /** Errors: `address_taken` (conflict). */

@@ -6,6 +6,7 @@ import type { OvlError } from "../base/errors.ts"
 import type { ChangeBatch } from "../model/catalog.ts"
 import type { Egress, EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkRecord, NetworkSpec } from "../model/network.ts"
+import type { PortMapping } from "../model/port-mapping.ts"
 import type { NodeRecord, Role, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
 import type { RaftView } from "../model/raft.ts"
 
@@ -28,6 +29,8 @@ export interface EndpointSpec {
   origin: "run" | "attach"
   /** The node's own choice, on its egress bridge; null: none. */
   egress: Egress | null
+  /** Ports of the node that lead to it. */
+  ports?: PortMapping[]
 }
 
 export interface EndpointUpdate {
@@ -100,7 +103,7 @@ export interface Cluster {
   createNetwork(spec: NetworkSpec): Promise<{ network: NetworkRecord; revision: number }>
   /** Errors: network_not_found, network_in_use (unless `force`, which removes its endpoints too). */
   removeNetwork(id: string, options: { force: boolean }): Promise<{ revision: number }>
-  /** One transaction for all of a workload's endpoints: all or none. Errors: network_not_found, name_taken, address_taken, address_invalid, addresses_exhausted, mac_taken ... */
+  /** One transaction for all of a workload's endpoints: all or none. Errors: network_not_found, name_taken, address_taken, address_invalid, addresses_exhausted, mac_taken, port_taken ... */
   createEndpoints(specs: EndpointSpec[]): Promise<{ endpoints: EndpointRecord[]; revision: number }>
   updateEndpoints(updates: EndpointUpdate[]): Promise<{ revision: number }>
   /** Idempotent: those that are gone already are no error. */

@@ -14,6 +14,7 @@ import {
 import { egressSchema, endpointRecordSchema, endpointStateSchema } from "../model/endpoint.ts"
 import { networkRecordSchema, networkSpecSchema } from "../model/network.ts"
 import { nodeRecordSchema, roleSchema, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../model/node.ts"
+import { portMappingSchema } from "../model/port-mapping.ts"
 import { raftViewSchema } from "../model/raft.ts"
 import { JOIN_METHOD } from "../transport/server-session.ts"
 
@@ -49,6 +50,7 @@ const endpointSpecSchema = z.strictObject({
   netnsId: text.nullable(),
   origin: z.enum(["run", "attach"]),
   egress: egressSchema.nullable(),
+  ports: z.array(portMappingSchema).optional(),
 })
 
 const endpointUpdateSchema = z.strictObject({

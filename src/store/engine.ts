@@ -187,7 +187,7 @@ export class StoreEngine extends StateReads implements Store {
 
   async renewLease(id: string): Promise<Lease> {
     checkOpen(this.#state)
-    this.#checkLeads()
+    await this.#confirmLead()
     const lease = this.#holders.renewLease(id)
     if (!lease) throw leaseUnknown(id)
     return lease
@@ -214,7 +214,7 @@ export class StoreEngine extends StateReads implements Store {
   }
 
   async renewSession(id: string): Promise<Session> {
-    this.#checkLeads()
+    await this.#confirmLead()
     const session = this.session(id)
     if (session && this.#holders.renewSession(id)) return session
     throw new OvlError("session_unknown", `session ${id}: there is none, or it has ended`, { kind: "not_found" })
@@ -305,7 +305,16 @@ export class StoreEngine extends StateReads implements Store {
       this.#holders.start(id, { ttlMs, grantRevision: createRevision }, true)
   }
 
-  /** Only the member that leads keeps clocks. */
+  /**
+   * Only the member that leads keeps clocks. One that was deposed and has not heard of it yet, or that has not carried out
+   * what its predecessor decided, must not give anybody more time.
+   */
+  async #confirmLead(): Promise<void> {
+    this.#checkLeads()
+    await this.#consensus.barrier()
+    this.#checkLeads()
+  }
+
   #checkLeads(): void {
     if (!this.#consensus.status().leader) throw notLeader()
   }

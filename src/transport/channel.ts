@@ -81,7 +81,7 @@ export class Channel {
   send(type: FrameType, id: number, value: unknown): void {
     if (this.#closed) return
     const frame = encodeFrame(type, id, value, this.#options.limits.frameMaxBytes)
-    if (this.#outgoing.length === 0) this.#wire.soon(() => this.#flush())
+    if (this.#outgoing.length === 0) this.#wire.soon(() => this.flush())
     this.#outgoing.push(frame)
     this.#outgoingBytes += frame.length
     this.#sentSinceTick = true
@@ -111,7 +111,7 @@ export class Channel {
   close(error?: OvlError): void {
     if (this.#closed) return
     this.send(FrameType.goodbye, 0, error === undefined ? undefined : errorToWire(error))
-    this.#flush()
+    this.flush()
     this.#wire.end()
     if (!this.#gone) {
       const { clock, limits } = this.#options
@@ -126,7 +126,8 @@ export class Channel {
     else this.#onGone.push(callback)
   }
 
-  #flush(): void {
+  /** Writes what was sent, instead of a little later together with what may follow. */
+  flush(): void {
     if (this.#outgoing.length === 0) return
     const [first] = this.#outgoing
     assert(first !== undefined, "a queue that is not empty has a first frame")

@@ -114,6 +114,10 @@ class ClientSession implements PeerConnection {
     this.#channel.send(FrameType.post, kind, bytes)
   }
 
+  flush(): void {
+    this.#channel.flush()
+  }
+
   pendingBytes(): number {
     return this.#channel.pendingBytes()
   }

@@ -99,6 +99,8 @@ export interface PeerConnection {
    * without a word when the connection ends. Throws `frame_too_large`, with nothing sent.
    */
   post(kind: number, bytes: Uint8Array): void
+  /** Writes what was sent here, instead of at the end of this turn. */
+  flush(): void
   /** Bytes sent here that have not gone out yet. Over `queueMaxBytes` the connection is closed. */
   pendingBytes(): number
   /** Calls back each time that nothing is pending any more after something was. Takes the place of an earlier one. */

@@ -73,6 +73,11 @@ export class RaftLane {
     this.#shorten()
   }
 
+  /** What was pushed goes out now: somebody waits for it. */
+  flush(): void {
+    this.#connection?.flush()
+  }
+
   /** The connection, now or when the try under way has come to its end; rejects with why that failed. */
   whenUp(): Promise<PeerConnection> {
     if (this.#connection) return Promise.resolve(this.#connection)

@@ -41,6 +41,7 @@ export class RaftLink {
     } else {
       const lane = message.type === "MsgApp" || message.entries.length > 0 ? this.#entries : this.#control
       lane.push(message)
+      if (isAwaited(message)) lane.flush()
     }
   }
 
@@ -118,4 +119,9 @@ export class RaftLink {
       if (!this.#closed) this.#options.onUnreachable(this.raftId)
     })
   }
+}
+
+/** All but an append without entries: that only tells what is decided, and those who asked for it have their answer first. */
+function isAwaited({ type, entries }: Message): boolean {
+  return type !== "MsgApp" || entries.length > 0
 }

@@ -261,6 +261,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
         status: "running",
         exitCode: null,
         networks: spec.networks,
+        ports: [],
         created: "2026-01-01T00:00:00.000Z",
       }
       workloads.set(name, view)

@@ -49,7 +49,10 @@ function expectNetwork(
   expected.set(`ovl/network-names/default/${network.name.toLowerCase()}`, JSON.stringify(network.id))
   expected.set(`ovl/vnis/${network.vni}`, JSON.stringify(network.id))
   expected.set(`kv/swarm/docker/network/v1.0/overlay/network/${network.id}/`, text(dockerRecordValue(network)))
-  const addresses = endpoints.filter((e) => e.networkId === network.id).flatMap(addressesOf).map(bareIp)
+  const addresses = endpoints
+    .filter((e) => e.networkId === network.id)
+    .flatMap(addressesOf)
+    .map(bareIp)
   const key = `ovl/cursors/addresses/${network.id}`
   let cursor = JSON.parse(actual.get(key) ?? "{}") as NetworkCursor
   for (const pool of addressPools(network)) {

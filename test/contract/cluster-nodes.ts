@@ -135,6 +135,16 @@ function membershipContract(harness: () => Harness): void {
     expect(await outcome(cluster.updateNode(node, { address: "x" }))).toMatch(/^usage address_invalid/)
   })
 
+  test("VTEPs of two families are refused: their nodes could not reach each other", async () => {
+    const { cluster, local, node } = harness()
+    const sixth = await joinRequest(local, { name: "third", address: "fd00:1::53" })
+    expect(await outcome(local.join(sixth))).toMatch(
+      /^conflict address_family: address fd00:1::53: IPv6, and node swarm-0\d has IPv4$/,
+    )
+    expect(await outcome(cluster.updateNode(node, { address: "fd00:1::51" }))).toMatch(/^conflict address_family/)
+    expect(await outcome(local.join({ ...sixth, address: "192.168.1.53" }))).toBe("ok")
+  })
+
   test("a node that is removed takes its endpoints with it and can come back as a new one", async () => {
     const { cluster, local, store } = harness()
     const { node } = await local.join(await joinRequest(local, { name: "third", address: "192.168.1.53" }))
@@ -167,6 +177,19 @@ function membershipContract(harness: () => Harness): void {
     const back = await local.join(request)
     expect([back.node.name, back.node.id === node.id]).toEqual(["third", false])
     expect(store.get(`ovl/nodes/${node.id}`)).toBeUndefined()
+  })
+
+  test("who lost the answer to its join asks again, and is the same node; nobody else is", async () => {
+    const { cluster, local } = harness()
+    const { token } = await cluster.createToken({ uses: 1 })
+    const request = await joinRequest(local, { token, name: "third", address: "192.168.1.53" })
+    const first = await local.join(request)
+    const again = await local.join(request)
+    expect([again.node.id === first.node.id, again.clusterId === first.clusterId]).toEqual([true, true])
+    const other = await joinRequest(local, { name: "third", address: "192.168.1.53" })
+    expect(await outcome(local.join(other))).toMatch(/^conflict name_taken/)
+    await cluster.removeNode(first.node.id, { leave: false })
+    expect(await outcome(local.join(request))).toMatch(/^forbidden token_unknown/)
   })
 
   test("the only server does not go before the others", async () => {

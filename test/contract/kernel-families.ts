@@ -149,13 +149,13 @@ export function familiesContract(kernelOf: () => Kernel): void {
         "a peer is not known on the bridge",
         { op: "fdb-del", ns: NS, name: VXLAN_NAME, mac: "02:42:0a:41:0a:03", dst: null },
       ],
-      [
-        "somebody else is",
-        { op: "fdb-replace", ns: NS, name: VXLAN_NAME, mac: "02:42:0a:41:0a:99", dst: null },
-      ],
+      ["somebody else is", { op: "fdb-replace", ns: NS, name: VXLAN_NAME, mac: "02:42:0a:41:0a:99", dst: null }],
       ["the bridge is gone", { op: "link-del", ns: NS, name: "br0" }],
       ["the vxlan device is gone", { op: "link-del", ns: NS, name: VXLAN_NAME }],
-      ["the port does not flood", { op: "port-set", ns: NS, name: "veth2", learning: false, flood: false, isolated: false }],
+      [
+        "the port does not flood",
+        { op: "port-set", ns: NS, name: "veth2", learning: false, flood: false, isolated: false },
+      ],
     ]
     test.each(damages)("repaired by difference: %s", (_, damage) => repairs(catalog, damage))
 

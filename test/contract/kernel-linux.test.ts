@@ -89,6 +89,29 @@ inKernelSandbox(import.meta.path, () => {
     })
   })
 
+  test("the way to another VTEP carries what its route says, else what its device does", () => {
+    const kernel = new LinuxKernel({ stateFile: "/run/ways.json" })
+    const way = (to: string, from = "192.168.1.51") => kernel.pathMtu(from, to)
+    run("ip link set up0 mtu 9000")
+    expect(way("192.168.1.52")).toEqual({ mtu: 9000, refused: null })
+    run("ip link set up0 mtu 1500")
+    run("ip route add 192.168.1.53/32 dev up0 mtu 1400")
+    expect([way("192.168.1.52"), way("192.168.1.53")]).toEqual([
+      { mtu: 1500, refused: null },
+      { mtu: 1400, refused: null },
+    ])
+    expect([way("203.0.113.1"), way("192.168.1.51"), way("192.168.1.52", "192.168.1.99")]).toEqual([null, null, null])
+    run("ip -6 addr add fd00:1::51/64 dev up0 nodad")
+    run("ip -6 route add fd00:1::53/128 dev up0 mtu 1380")
+    expect([way("fd00:1::52", "fd00:1::51"), way("fd00:1::53", "fd00:1::51")]).toEqual([
+      { mtu: 1500, refused: null },
+      { mtu: 1380, refused: null },
+    ])
+    kernel.close()
+    for (const undo of ["-4 route del 192.168.1.53/32", "-6 route del fd00:1::53/128", "-6 addr del fd00:1::51/64"])
+      run(`ip ${undo} dev up0`)
+  })
+
   kernelContract("linux", () => {
     // The run directory is the daemon's: it is there before the kernel is touched, and is not the kernel's to remove.
     const runDirectory = `/run/ovl-${randomBytes(4).toString("hex")}`

@@ -93,10 +93,9 @@ export function raftContract(transport: string, makeHarness: () => Promise<Trans
       expect(state?.queuedBytes).toBeLessThan(1.2 * RAFT_QUEUE_MAX_BYTES)
       expect(new Set(a.unreachable)).toEqual(new Set([b.raftId]))
       held.thaw()
-      await until(() => b.got.some((m) => m.type === "MsgApp" && m.index === 59))
-      expect(b.got.filter((m) => m.type === "MsgHeartbeat").map((m) => m.commit)).toEqual(
-        Array.from({ length: 60 }, (_, i) => i + 1),
-      )
+      const heartbeats = () => b.got.filter((m) => m.type === "MsgHeartbeat").map((m) => m.commit)
+      await until(() => heartbeats().length === 60 && b.got.some((m) => m.type === "MsgApp" && m.index === 59))
+      expect(heartbeats()).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
       const indexes = b.got.filter((m) => m.type === "MsgApp").map((m) => m.index)
       expect(indexes).toEqual(indexes.toSorted((x, y) => x - y))
       expect(indexes.length).toBe(60 - (state?.droppedMessages ?? 0))

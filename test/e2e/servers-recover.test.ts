@@ -68,7 +68,7 @@ describeAsRoot("three servers of which two are lost", () => {
     expect(preview.status).toBe(2)
     expect(JSON.parse(preview.stdout)).toMatchObject({ node: "s1", removed: ["s2", "s3"], recovered: false })
     expect(raftOf(s1).servers).toHaveLength(3)
-  }, 40_000)
+  }, 60_000)
 
   test("the survivor goes on alone, the clients with it; the lost ones are refused as ghosts, and may join anew", async () => {
     const done = s1.json<RecoveryPreview>("raft recover --yes")
@@ -104,5 +104,5 @@ describeAsRoot("three servers of which two are lost", () => {
   test("no packet was lost meanwhile", async () => {
     ping.signal("SIGINT")
     expect((await ping.ended).stdout).toContain(" 0% packet loss")
-  })
+  }, 60_000)
 })

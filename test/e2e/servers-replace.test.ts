@@ -52,7 +52,7 @@ describeAsRoot("servers that are replaced", () => {
     expect(done.stderr).toContain("is this an old copy?")
     expect(done.stderr).toContain("ovl node rm")
     expect(s1.ovl("kv get since")).toBe("the copy 4")
-  }, 40_000)
+  }, 60_000)
 
   test("a dead server is taken out and another joins; the old one is refused, says so and ends", async () => {
     await s3.stop("SIGKILL")
@@ -66,7 +66,7 @@ describeAsRoot("servers that are replaced", () => {
     expect(old.stderr).toContain("ovl down --all")
     expect(raftOf(s1).servers.map(({ name }) => name)).toEqual(["s1", "s2", "s4"])
     await dumpsEqual([s1, s2, s4])
-  }, 40_000)
+  }, 60_000)
 
   test("a server whose store is gone does not start under its old name, and is not missed", async () => {
     await s2.stop("SIGKILL")
@@ -80,7 +80,7 @@ describeAsRoot("servers that are replaced", () => {
     await joinServer(s2, s4)
     await allVote([s1, s2, s4])
     expect(s2.ovl("kv get before")).toBe("the loss")
-  }, 40_000)
+  }, 60_000)
 
   test("a server that waits for the store ends at once when it is told to", async () => {
     s3.ovl("down --all")
@@ -103,7 +103,7 @@ describeAsRoot("servers that are replaced", () => {
     )
     s3.ovl("leave")
     expect(raftOf(s1).servers.map(({ name }) => name)).toEqual(["s1", "s2", "s4"])
-  }, 40_000)
+  }, 60_000)
 
   test("a first start that was cut off before the node had its identity is taken up", async () => {
     const alone = await cluster.addNode("alone")
@@ -120,5 +120,5 @@ describeAsRoot("servers that are replaced", () => {
     await alone.resume()
     expect(alone.ovl("kv get made")).toBe("before")
     expect(existsSync(join(alone.dataDir, "store"))).toBe(true)
-  }, 30_000)
+  }, 60_000)
 })

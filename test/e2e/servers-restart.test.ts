@@ -24,14 +24,10 @@ describeAsRoot("three servers, restarted", () => {
   /** One at a time, the leader among them, and each is back and votes before the next one goes. */
   const restartAll = async (resume: (node: TestNode) => Promise<void>) => {
     for (const node of servers) {
-      const t0 = performance.now()
       const done = await node.stop("SIGTERM")
       expect(done).toMatchObject({ status: 0 })
-      const t1 = performance.now()
       await resume(node)
-      const t2 = performance.now()
       await allVote(servers)
-      console.log(node.name, "stop", t1 - t0, "resume", t2 - t1, "vote", performance.now() - t2)
     }
   }
 

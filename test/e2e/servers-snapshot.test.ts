@@ -61,5 +61,5 @@ describeAsRoot("three servers and their snapshots", () => {
     await dumpsEqual(servers)
     for (const node of servers) expect(node.status().health).toBe("ok")
     await until(() => leader.try("status").status === 0, "all is well")
-  }, 40_000)
+  }, 60_000)
 })

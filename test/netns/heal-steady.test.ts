@@ -29,7 +29,7 @@ describeAsRoot("a steady state", () => {
       const before = lastReconcile()
       await until(() => lastReconcile() !== before, "a look at everything", 2 * RECONCILE_INTERVAL_MS)
       one.machine.sh("ip link add theirs0 type bridge; ip link set theirs0 up; ip link del theirs0")
-      one.machine.sh("iptables -N THEIRS; iptables -X THEIRS; ip -n ovl-w_n1 addr add 10.9.9.9/32 dev lo")
+      one.machine.sh("iptables -N THEIRS; iptables -X THEIRS; ip -n ovl-w_n1 addr replace 10.9.9.9/32 dev lo")
     }
     await Bun.sleep(2_500)
     // What `iptables` of this test did was not the daemon's doing, and is not in its trace.

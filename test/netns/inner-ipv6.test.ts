@@ -104,7 +104,12 @@ describeAsRoot("IPv6 in a network", () => {
     expect(await row.hosts[0]!.shell("ip -n w1 -6 addr show tentative")).toBe("")
     expect(await row.hosts[0]!.shell("ip netns exec w1 sysctl -n net.ipv6.conf.eth0.accept_ra")).toBe("0\n")
     const hidden = await row.hosts[0]!.shell(`ip -n ${RED_NS} -6 -o addr show | awk '{print $2, $4}'`)
-    expect(hidden.trim().split("\n").filter((line) => !line.startsWith("lo"))).toEqual(["br0 fd00:65:10::1/64"])
+    expect(
+      hidden
+        .trim()
+        .split("\n")
+        .filter((line) => !line.startsWith("lo")),
+    ).toEqual(["br0 fd00:65:10::1/64"])
     const neighbours = await row.hosts[0]!.shell(`ip -n ${RED_NS} -6 neigh show dev vxlan1 nud permanent`)
     expect(neighbours.trim()).toBe("fd00:65:10::4 lladdr 02:42:0a:41:0a:04 PERMANENT")
   })

@@ -61,7 +61,12 @@ describeAsRoot("a network that carries multicast", () => {
   /** Who of `listeners` receives what is sent, and how often. */
   const receivers = async (listeners: number[], text: string, act: () => void): Promise<string[]> => {
     const ears = listeners.map((number) => {
-      return PacketSocket.open({ namespace: pathOf(number), device: "eth0", protocol: TEST_ETHERTYPE, promiscuous: true })
+      return PacketSocket.open({
+        namespace: pathOf(number),
+        device: "eth0",
+        protocol: TEST_ETHERTYPE,
+        promiscuous: true,
+      })
     })
     act()
     await Bun.sleep(150)

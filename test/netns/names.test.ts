@@ -173,12 +173,18 @@ describeAsRoot("names", () => {
   })
 
   test("45: a hidden namespace made anew is listened in", async () => {
-    one.machine.run(`ip netns del ${one.hidden("red")}`)
-    const deadline = performance.now() + 14_000
+    const hidden = one.hidden("red")
+    const inode = () => one.machine.try(`stat -Lc %i /run/netns/${hidden}`).stdout
+    const before = inode()
+    one.machine.run(`ip netns del ${hidden}`)
+    // The old one lives on while it is listened in.
+    await until(() => inode() !== "" && inode() !== before, "it is made anew", 14_000)
+    const listening = () => one.machine.try(`ip netns exec ${hidden} ss -Hlntu`).stdout.trim().split("\n")
+    await until(() => listening().length === 2, "it is listened in")
     let answer = ""
-    while (!answer.includes(" A 10.65.10.") && performance.now() < deadline)
-      answer = await from("web", "far", "A", { timeoutMs: 300 })
-    expect(answer).toContain(` A ${address(two, "far")}`)
+    for (let tries = 0; tries < 50 && !answer.includes(" A "); tries++)
+      answer = await from("web", "far", "A", { timeoutMs: 100 }).catch(() => "no way")
+    expect(answer).toEndWith(` A ${address(two, "far")}`)
   }, 20_000)
 
   test("malformed packets, a flood and idle connections: others are served meanwhile", async () => {
@@ -261,7 +267,7 @@ describeAsRoot("names", () => {
     // As a version without a name server has left them: /etc/hosts is older than the daemon, the resolvers are the host's.
     const file = (name: string) => one.machine.file(`/run/ovl/workloads/old/${name}`)
     writeFileSync(file("hosts"), "10.65.10.99\tfar\n")
-    writeFileSync(file("resolv.conf"), "nameserver 192.0.2.1\n")
+    writeFileSync(file("resolv.conf"), "nameserver 127.0.0.1\n")
     await one.resume()
     await until(() => resolves("web", "far") === address(two, "far"), "names are back")
     const logged = () => one.ovl("logs old").trim().split("\n").at(-1) ?? ""

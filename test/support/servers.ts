@@ -162,10 +162,15 @@ export class Load {
   }
 }
 
-/** All that the store shows of keys and sessions on this node by itself, and up to which revision of keys. */
-export async function dump(node: TestNode): Promise<string> {
-  const targets = ["/v1/kv/?recurse&stale", "/v1/session/list?stale", "/api/v1/networks", "/api/v1/endpoints"]
-  return (await Promise.all(targets.map((target) => http(node, "GET", target)))).join("\n")
+/** All that the store shows on this node by itself: keys and sessions, with their indexes, networks and endpoints. */
+async function dump(node: TestNode): Promise<string> {
+  const stored = ["/v1/kv/?recurse&stale", "/v1/session/list?stale"].map((target) => http(node, "GET", target))
+  const records = ["/api/v1/networks", "/api/v1/endpoints"].map((target) => http(node, "GET", target))
+  const sorted = (await Promise.all(records)).map((text) => {
+    const rows = JSON.parse(text ?? "[]") as { id: string; name: string }[]
+    return rows.map(({ id, name }) => `${id} ${name}`).sort()
+  })
+  return [...(await Promise.all(stored)), ...sorted.flat()].join("\n")
 }
 
 /** Resolves when the dumps of all are equal, which they are a moment after the last write. */

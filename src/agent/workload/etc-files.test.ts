@@ -24,7 +24,12 @@ const catalog = catalogOf({
   ],
   endpoints: [
     endpointRecord(1, RED, NODE_1, "10.65.10.2/24", { workload: "a", name: "a", netns }),
-    endpointRecord(2, GREEN, NODE_1, "10.65.11.2/24", { workload: "a", name: "a.green", netns }),
+    endpointRecord(2, GREEN, NODE_1, "10.65.11.2/24", {
+      workload: "a",
+      name: "a.green",
+      netns,
+      ip6: "fd00:11::2/64",
+    }),
     endpointRecord(3, RED, NODE_2, "10.65.10.3/24", { workload: "b", name: "b" }),
   ],
 })
@@ -36,7 +41,7 @@ test("hosts has localhost and the workload's own names, and nobody else's", () =
 
 test("the name that it gives itself comes first; several networks are several lines, in order", () => {
   const text = hostsText(catalog, { name: "a", hostname: "www", networks: [green, red], netns })
-  expect(text).toBe(`${LOCALHOST}10.65.11.2\twww a a.green\n10.65.10.2\twww a a.red\n`)
+  expect(text).toBe(`${LOCALHOST}10.65.11.2\twww a a.green\nfd00:11::2\twww a a.green\n10.65.10.2\twww a a.red\n`)
 })
 
 test("the endpoint of another workload that has taken the name is not its own", () => {
@@ -44,12 +49,29 @@ test("the endpoint of another workload that has taken the name is not its own", 
   expect(text).toBe(LOCALHOST)
 })
 
+const workload = { name: "a", hostname: "a", netns }
+
 test("the resolvers are the gateways, in the order of its networks", () => {
-  expect(resolvConfText(catalog, { networks: [green, red] }, ["corp.example", "example"])).toBe(
+  expect(resolvConfText(catalog, { ...workload, networks: [green, red] }, ["corp.example", "example"])).toBe(
     "search corp.example example\nnameserver 10.65.11.1\nnameserver 10.65.10.1\noptions ndots:0 timeout:2\n",
   )
 })
 
+test("of a network of several subnets it is the gateway of its own", () => {
+  const subnets = [
+    { subnet: "10.65.10.0/24", gateway: "10.65.10.1" },
+    { subnet: "10.66.0.0/16", gateway: "10.66.0.1" },
+  ]
+  const wide = catalogOf({
+    nodes: [nodeRecord(NODE_1, "192.168.1.51")],
+    networks: [networkRecord(RED, 256, { name: "red", subnets })],
+    endpoints: [endpointRecord(1, RED, NODE_1, "10.66.0.2/16", { workload: "a", name: "a", netns })],
+  })
+  expect(resolvConfText(wide, { ...workload, networks: [red] }, [])).toBe(
+    "nameserver 10.66.0.1\noptions ndots:0 timeout:2\n",
+  )
+})
+
 test("no gateway known: no file", () => {
-  expect(resolvConfText(catalog, { networks: [{ id: "0".repeat(64), name: "gone" }] }, [])).toBeNull()
+  expect(resolvConfText(catalog, { ...workload, networks: [{ id: "0".repeat(64), name: "gone" }] }, [])).toBeNull()
 })

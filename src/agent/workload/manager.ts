@@ -15,6 +15,7 @@ import { pidAlive, processStartTime, watchExit } from "../../linux/process.ts"
 import type { Catalog } from "../../model/catalog.ts"
 import { NETNS_DIRECTORY } from "../../model/dataplane.ts"
 import { foldName } from "../../model/names.ts"
+import { parsePortMapping } from "../../model/port-mapping.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../model/workload.ts"
 import type { Endpoints } from "../endpoints.ts"
 import type { EventBus } from "../events.ts"
@@ -83,6 +84,7 @@ export class WorkloadManager {
       status: record.status,
       exitCode: record.exitCode,
       networks: record.networks.map((network) => network.name),
+      ports: record.ports,
       created: record.created,
     }
   }
@@ -207,6 +209,7 @@ export class WorkloadManager {
       env: spec.env ?? [],
       cwd: spec.cwd ?? "/",
       networks: this.#options.endpoints.resolveNetworks(spec.networks).map(({ id, name }) => ({ id, name })),
+      ports: (spec.publish ?? []).map(parsePortMapping),
       netns: join(NETNS_DIRECTORY, `ovl-${name}`),
       status: "running",
       process: spec.pid === undefined ? null : identify(spec.pid),
@@ -228,6 +231,7 @@ export class WorkloadManager {
       ip: spec.ip ?? null,
       ip6: spec.ip6 ?? null,
       mac: spec.mac ?? null,
+      ports: record.ports,
     })
     try {
       // Where nobody is inside yet, nobody reads them: the first who enters makes them.

@@ -10,6 +10,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { z } from "zod"
+import { portMappingSchema } from "../../model/port-mapping.ts"
 import { readIfThere, writeFileAtomic } from "../files.ts"
 
 const recordSchema = z.object({
@@ -20,6 +21,7 @@ const recordSchema = z.object({
   env: z.array(z.string()),
   cwd: z.string(),
   networks: z.array(z.object({ id: z.string(), name: z.string() })),
+  ports: z.array(portMappingSchema).default([]),
   netns: z.string(),
   status: z.enum(["running", "exited"]),
   /** Whose end is the workload's, and when it began (clock ticks since boot): a pid that was given out again is not it. */

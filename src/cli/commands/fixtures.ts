@@ -18,6 +18,7 @@ export const ENDPOINT: EndpointView = {
   ifname: "eth0",
   netns: "/run/netns/namespace_01",
   egress: { ifname: "eth1", ip: "172.18.0.2/16", gateway: "172.18.0.1" },
+  ports: [],
   state: "up",
   created: "2026-03-01T11:00:00Z",
 }
@@ -70,6 +71,7 @@ export const WORKLOAD: WorkloadView = {
   status: "running",
   exitCode: null,
   networks: ["red", "green"],
+  ports: [],
   created: "2026-03-01T11:57:00Z",
 }
 

@@ -45,7 +45,12 @@ test("a gateway wants one subnet", async () => {
   )
   const two = "--subnet 10.0.0.0/24 --subnet fd00::/64"
   let asked: unknown
-  const client = { createNetwork: (spec: { subnets: unknown }) => ((asked = spec.subnets), RED) }
+  const client = {
+    createNetwork: ({ subnets }: { subnets: unknown }) => {
+      asked = subnets
+      return RED
+    },
+  }
   expect((await ovl(line(`network create r ${two} --gateway fd00::9`), { client })).status).toBe(0)
   expect(asked).toEqual([{ subnet: "10.0.0.0/24" }, { subnet: "fd00::/64", gateway: "fd00::9" }])
 })

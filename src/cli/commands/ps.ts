@@ -1,3 +1,4 @@
+import { showPortMapping } from "../../model/port-text.ts"
 import type { WorkloadView } from "../../model/workload.ts"
 import { defineCommand } from "../command.ts"
 import { ago, shortId, table } from "../render/text.ts"
@@ -28,6 +29,7 @@ export function workloadTable(workloads: readonly WorkloadView[], nowMs: number)
       { title: "WORKLOAD ID", text: (workload) => shortId(workload.id) },
       { title: "NAME", text: (workload) => workload.name },
       { title: "NETWORKS", text: (workload) => workload.networks.join(",") },
+      { title: "PORTS", text: portsText },
       { title: "STATUS", text: statusText },
       { title: "PID", text: (workload) => (workload.pid === null ? "-" : String(workload.pid)) },
       { title: "CREATED", text: (workload) => ago(workload.created, nowMs) },
@@ -35,6 +37,10 @@ export function workloadTable(workloads: readonly WorkloadView[], nowMs: number)
     ],
     workloads,
   )
+}
+
+function portsText({ ports }: WorkloadView): string {
+  return ports.length === 0 ? "-" : ports.map(showPortMapping).join(", ")
 }
 
 function statusText({ status, exitCode }: WorkloadView): string {

@@ -17,6 +17,10 @@ export const run = defineCommand({
       what: "A namespace to work in",
       line: "ovl run -d --network red --name namespace_01\n  ovl exec namespace_01 ip addr",
     },
+    {
+      what: "A web server that the outside reaches on port 8080 of this node",
+      line: "ovl run -d --network red --name web -p 8080:80 -- python3 -m http.server 80",
+    },
   ],
   arguments: {
     command: {
@@ -68,7 +72,13 @@ export const run = defineCommand({
       inherit: true,
       description: "Environment variable; a bare KEY is passed on",
     },
-    publish: { kind: "list", short: "p", value: "HOST:PORT", description: "Publish a port", unavailable: true },
+    publish: {
+      kind: "list",
+      short: "p",
+      value: "HOST:PORT",
+      description: "Publish a port: [ADDR:]HOST:PORT[/udp|tcp], or ranges of as many",
+      holds: "ports",
+    },
   },
   async run(context) {
     const { options, io } = context
@@ -97,6 +107,7 @@ export const run = defineCommand({
       ip: options.ip,
       ip6: options.ip6,
       mac: options.mac,
+      publish: options.publish,
       env: options.env,
       command,
       detach: options.detach,

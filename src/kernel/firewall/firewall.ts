@@ -72,6 +72,7 @@ export function removeFirewall(remembered: Remembered): string[] {
 }
 
 const STANDARD_CHAINS: Record<string, readonly string[]> = {
+  raw: ["PREROUTING", "OUTPUT"],
   filter: ["INPUT", "FORWARD", "OUTPUT"],
   nat: ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
 }

@@ -7,7 +7,7 @@ import { parseSaved } from "./saved.ts"
 
 const STATE: FirewallState = {
   vxlan: { port: 4789, members: ["192.168.1.51", "192.168.1.52"] },
-  egress: { subnet: "172.18.0.0/16", guarded: ["eth0"], vxlanPort: 4789 },
+  egress: { subnet: "172.18.0.0/16", guarded: ["eth0"], vxlanPort: 4789, published: [] },
 }
 const NOTHING: FirewallState = { vxlan: null, egress: null }
 const OURS = '-m comment --comment "ovl: overlay networks" -j'

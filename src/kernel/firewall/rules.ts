@@ -3,11 +3,11 @@
  * chains. All of ovl's is in chains named OVL-*; OVL-USER is the administrator's and only ever made, never rewritten.
  * Pure: `change.ts` compares it with what is there.
  */
-import { EGRESS_BRIDGE_NAME, type FirewallState } from "../../model/dataplane.ts"
+import { EGRESS_BRIDGE_NAME, type FirewallState, type PublishedPort } from "../../model/dataplane.ts"
 import { memberChains } from "./members.ts"
 
 export type Family = 4 | 6
-export const TABLES = ["filter", "nat"] as const
+export const TABLES = ["raw", "filter", "nat"] as const
 export type TableName = (typeof TABLES)[number]
 
 export const CHAIN_PREFIX = "OVL-"
@@ -42,12 +42,26 @@ export function wantedTables(
   const members = state.vxlan?.members.filter((member) => member.includes(":") === (family === 6)) ?? []
   const vxlan = state.vxlan !== null && (family === 4 || members.length > 0) ? { ...state.vxlan, members } : null
   const egress = family === 4 ? state.egress : null
-  if (vxlan === null && egress === null) return { filter: NOTHING, nat: NOTHING }
-  return { filter: filterTable(vxlan, egress, family, hasDockerUser), nat: natTable(egress) }
+  if (vxlan === null && egress === null) return { raw: NOTHING, filter: NOTHING, nat: NOTHING }
+  return { raw: rawTable(egress), filter: filterTable(vxlan, egress, family, hasDockerUser), nat: natTable(egress) }
 }
 
 type Vxlan = NonNullable<FirewallState["vxlan"]>
 type EgressRules = NonNullable<FirewallState["egress"]>
+
+/**
+ * Before connection tracking and routing, and for as long as the bridge is there: where a port is published on 127.0.0.1,
+ * the kernel lets such addresses pass on the bridge, and then what listens on them must not be open to the network.
+ */
+function rawTable(egress: EgressRules | null): WantedTable {
+  if (egress === null) return NOTHING
+  const rule = `-d 127.0.0.0/8 ! -i lo ${comment("127.0.0.1 is this host's own")} -j DROP`
+  return {
+    chains: new Map([["OVL-PREROUTING", [rule]]]),
+    hooks: [jump("PREROUTING", "OVL-PREROUTING", "first")],
+    userChain: false,
+  }
+}
 
 function filterTable(
   vxlan: Vxlan | null,
@@ -62,6 +76,12 @@ function filterTable(
   if (egress) {
     chains.set("OVL-FORWARD", forwardRules(egress))
     hooks.push(jump("FORWARD", "OVL-FORWARD", "first"))
+    if (egress.published.length > 0) {
+      chains.set("OVL-OUTPUT", [
+        `-o ${EGRESS_BRIDGE_NAME} -p icmp -m icmp --icmp-type 5 ${comment("no way past this host")} -j DROP`,
+      ])
+      hooks.push(jump("OUTPUT", "OVL-OUTPUT", "first"))
+    }
     if (hasDockerUser) hooks.push(jump(DOCKER_USER_CHAIN, "OVL-FORWARD", "first"))
     if (egress.guarded.length > 0) {
       const guard = egress.guarded.map((device) => `-i ${device} ${comment("forwards for workloads only")} -j DROP`)
@@ -75,12 +95,33 @@ function filterTable(
 function natTable(egress: EgressRules | null): WantedTable {
   if (egress === null) return NOTHING
   // Only what has a workload's address is translated, so never the outer packets of the overlay.
-  const rule = `-s ${egress.subnet} ! -o ${EGRESS_BRIDGE_NAME} ${comment("source NAT")} -j MASQUERADE`
-  return {
-    chains: new Map([["OVL-POSTROUTING", [rule]]]),
-    hooks: [jump("POSTROUTING", "OVL-POSTROUTING", "first")],
-    userChain: false,
+  const out = `-s ${egress.subnet} ! -o ${EGRESS_BRIDGE_NAME} ${comment("source NAT")} -j MASQUERADE`
+  const hooks = [jump("POSTROUTING", "OVL-POSTROUTING", "first")]
+  const chains = new Map([["OVL-POSTROUTING", [out, ...returnRules(egress)]]])
+  if (egress.published.length > 0) {
+    chains.set("OVL-PORTS", egress.published.map(publishRule))
+    for (const chain of ["PREROUTING", "OUTPUT"])
+      hooks.push(jump(chain, "OVL-PORTS", "first", "-m addrtype --dst-type LOCAL "))
   }
+  return { chains, hooks, userChain: false }
+}
+
+/** From outside, a workload sees who asks. Where its answer would not come back this way, it sees the bridge's address. */
+function returnRules(egress: EgressRules): string[] {
+  if (egress.published.length === 0) return []
+  const to = `-o ${EGRESS_BRIDGE_NAME}`
+  return [
+    `-s 127.0.0.0/8 ${to} ${comment("from this host to a published port")} -j MASQUERADE`,
+    `-s ${egress.subnet} ${to} -m conntrack --ctstate DNAT ${comment("from a neighbour to a published port")} -j MASQUERADE`,
+  ]
+}
+
+function publishRule({ protocol, address, hostPort, port, count, to }: PublishedPort): string {
+  const where = address === null ? "" : `-d ${address}/32 `
+  const [hostLast, last] = [hostPort + count - 1, port + count - 1]
+  const asked = count === 1 ? String(hostPort) : `${hostPort}:${hostLast}`
+  const given = count === 1 ? `${to}:${port}` : port === hostPort ? to : `${to}:${port}-${last}/${hostPort}`
+  return `${where}-p ${protocol} -m ${protocol} --dport ${asked} ${comment("published")} -j DNAT --to-destination ${given}`
 }
 
 function inputRules(vxlan: Vxlan | null, egress: EgressRules | null): string[] {
@@ -111,6 +152,7 @@ function forwardRules(egress: EgressRules): string[] {
     `! -s ${egress.subnet} ${from} ${comment("no foreign source")} -j DROP`,
     `${from} -j ${USER_CHAIN}`,
     `${to} -j ${USER_CHAIN}`,
+    ...(egress.published.length === 0 ? [] : [`${to} -m conntrack --ctstate DNAT ${comment("published")} -j ACCEPT`]),
     `${from} ${to} ${comment("workloads are apart")} -j DROP`,
     `${to} -m conntrack --ctstate RELATED,ESTABLISHED ${comment("answers")} -j ACCEPT`,
     `${to} ${comment("nothing from outside")} -j DROP`,
@@ -122,8 +164,8 @@ function udpTo(port: number): string {
   return `-p udp -m udp --dport ${port}`
 }
 
-function jump(chain: string, target: string, at: "first" | "last"): Hook {
-  return { chain, rule: `-m comment --comment "ovl: overlay networks" -j ${target}`, at }
+function jump(chain: string, target: string, at: "first" | "last", condition = ""): Hook {
+  return { chain, rule: `${condition}-m comment --comment "ovl: overlay networks" -j ${target}`, at }
 }
 
 function comment(text: string): string {

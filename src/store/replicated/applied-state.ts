@@ -68,7 +68,8 @@ export class AppliedState {
   /** Applies entries from the front, up to the first one that is too much for memory. Throws where one cannot be read. */
   apply(entries: readonly Entry[], onConfChange: OnConfChange): Effect[] {
     const effects: Effect[] = []
-    const machine = (this.#machine ??= new Machine(this.overlay.tables, this.#options))
+    this.#machine ??= new Machine(this.overlay.tables, this.#options)
+    const machine = this.#machine
     for (const entry of entries) {
       assert(entry.index === this.applied.index + 1, `entry ${entry.index} comes after ${this.applied.index}`)
       let applied: Applied | null = null

@@ -46,6 +46,7 @@ export class RaftConsensus implements Consensus {
   #closed = false
   #whenSettled: (() => void) | null = null
   #isScheduled = false
+  #hasMessages = false
   #cancelTick: (() => void) | null = null
   send: (messages: readonly Message[]) => void = () => {}
   fetch: (offer: SnapshotOffer) => void = () => this.driver.snapshotFetched(null)
@@ -137,6 +138,17 @@ export class RaftConsensus implements Consensus {
         else resolve()
       })
       if (!isOver) this.processSoon()
+    })
+  }
+
+  /** Does what messages ask for, when all of those are in that came along with this one: somebody waits for the answer. */
+  processMessages(): void {
+    if (this.#hasMessages) return
+    this.#hasMessages = true
+    queueMicrotask(() => {
+      this.#hasMessages = false
+      this.driver.process()
+      this.#tickLater()
     })
   }
 

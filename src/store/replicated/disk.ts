@@ -8,6 +8,8 @@ import { asOvlError, type OvlError } from "../../base/errors.ts"
 import {
   COMMIT_INLINE_MAX_BYTES,
   COMMIT_INLINE_MAX_MS,
+  COMMIT_INLINE_PAUSE_MAX_ROUNDS,
+  COMMIT_INLINE_PAUSE_MIN_ROUNDS,
   RAFT_TAIL_MAX_BYTES,
   RAFT_TAIL_MAX_ENTRIES,
 } from "../../base/limits.ts"
@@ -48,8 +50,9 @@ export class BackendDisk implements RaftDisk {
   #isStarted: boolean
   #confState: ConfState = NO_MEMBERS
   #members: Members = NOBODY
-  /** How long a commit takes of late. */
-  #commitMs = 0
+  /** So many rounds, that could be written on the spot, are not, as the last one that was took too long; and then next time. */
+  #pause = 0
+  #nextPause = COMMIT_INLINE_PAUSE_MIN_ROUNDS
   /** Rounds that were written since the start, and how long that took altogether. */
   commits = 0
   totalCommitMs = 0
@@ -142,7 +145,6 @@ export class BackendDisk implements RaftDisk {
     const end = (error: OvlError | null): void => {
       this.#isWriting = false
       const tookMs = this.#clock.monotonic() - begun
-      this.#commitMs += (tookMs - this.#commitMs) / 8
       this.commits++
       this.totalCommitMs += tookMs
       if (error === null) this.#written(round, numbers)
@@ -167,17 +169,30 @@ export class BackendDisk implements RaftDisk {
   /** Whether somebody waits for no more than a small commit, and the disk is quick enough to wait for it here and now. */
   #isQuick({ urgent, heavy, install, entries }: DiskRound): boolean {
     if (!urgent || heavy || install || this.#backend.isBusy) return false
-    if (this.#commitMs > COMMIT_INLINE_MAX_MS) return false
-    return entries.every(({ data }) => data.length <= COMMIT_INLINE_MAX_BYTES)
+    if (!entries.every(({ data }) => data.length <= COMMIT_INLINE_MAX_BYTES)) return false
+    if (this.#pause === 0) return true
+    this.#pause--
+    return false
   }
 
   #putNow(round: DiskRound, numbers: Numbers): OvlError | null {
+    const begun = this.#clock.monotonic()
     try {
       this.#backend.commitNow((tables) => this.#put(tables, round, numbers))
       return null
     } catch (thrown) {
       return asOvlError(thrown, "write to the store")
+    } finally {
+      this.#tookOnTheSpot(this.#clock.monotonic() - begun)
     }
+  }
+
+  /** A slow disk is tried ever more seldom: what else this server has to do waits meanwhile. */
+  #tookOnTheSpot(ms: number): void {
+    const isSlow = ms > COMMIT_INLINE_MAX_MS
+    if (isSlow) this.#pause = this.#nextPause
+    const next = isSlow ? this.#nextPause * 2 : this.#nextPause / 2
+    this.#nextPause = Math.max(COMMIT_INLINE_PAUSE_MIN_ROUNDS, Math.min(next, COMMIT_INLINE_PAUSE_MAX_ROUNDS))
   }
 
   #putAll(tables: CommitTables, round: DiskRound, numbers: Numbers, pause: () => Promise<void>): void | Promise<void> {

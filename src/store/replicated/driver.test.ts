@@ -3,14 +3,19 @@ import { expect, test } from "bun:test"
 import { OvlError } from "../../base/errors.ts"
 import { silentLog } from "../../base/log.ts"
 import { systemClock } from "../../linux/system.ts"
+import { confChangeProposal } from "../../raft/confchange/change.ts"
 import { type Message, message } from "../../raft/message.ts"
+import type { Entry } from "../../raft/types.ts"
+import type { Backend } from "../backend.ts"
 import { type Sized, transactionCommand } from "../command.ts"
 import { memoryBackend } from "../memory-backend.ts"
 import type { Operation } from "../port.ts"
 import { BackendDisk } from "./disk.ts"
 import { Driver } from "./driver.ts"
 import type { DiskRound } from "./port.ts"
-import { firstRound } from "./rounds.ts"
+import { memberChange } from "./member-changes.ts"
+import { membersText } from "./raft-rows.ts"
+import { diskRound, firstRound } from "./rounds.ts"
 
 type Done = (error: OvlError | null) => void
 
@@ -44,6 +49,7 @@ const nodeId = (id: number): string => `${id.toString(16).padStart(12, "0")}${"0
 
 interface Bench {
   driver: Driver
+  backend: Backend
   disk: HeldDisk
   /** Types of the messages that were sent, each once a call. */
   sent: () => string
@@ -52,9 +58,13 @@ interface Bench {
   propose: (operation: Operation) => void
 }
 
-async function bench(voters: number[]): Promise<Bench> {
-  const disk = new HeldDisk(memoryBackend(), systemClock)
+/** `before`: what the disk has beside the very first round. */
+async function bench(voters: number[], before: Partial<DiskRound> = {}): Promise<Bench> {
+  const backend = memoryBackend()
+  const disk = new HeldDisk(backend, systemClock)
   disk.write({ ...firstRound(1, nodeId(1)), confState: conf(voters), members: named(voters) }, () => {})
+  await disk.release()
+  disk.write(diskRound(before), () => {})
   await disk.release()
   let messages: Message[] = []
   const told: string[] = []
@@ -87,7 +97,7 @@ async function bench(voters: number[]): Promise<Bench> {
     driver.process()
   }
   const keys = (): string => driver.state.tables.entries.pageKeys("", null, 99).join(" ")
-  return { driver, disk, sent, told, keys, propose }
+  return { driver, backend, disk, sent, told, keys, propose }
 }
 
 const conf = (voters: number[]) => ({ voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false })
@@ -237,4 +247,60 @@ test("what is applied reaches the disk with a later write, and once more after a
   await at.disk.release()
   expect(at.disk.tables.entries.get("a")).toBeDefined()
   expect(at.disk.load().applied.index).toBe(at.driver.applied.index)
+})
+
+test("a leader that is given a whole state does not know what became of what it took", async () => {
+  const at = await bench([1, 2, 3])
+  await leadThree(at)
+  at.propose(put("a"))
+  while (at.disk.held) await at.disk.release()
+  const confState = conf([1, 2, 3])
+  const data = new TextEncoder().encode(membersText(confState, named([1, 2, 3])))
+  const snapshot = { index: 9, term: 3, confState, data }
+  at.driver.receive(message("MsgSnap", 1, { from: 2, term: 3, snapshot }))
+  at.driver.snapshotFetched(await at.backend.stage())
+  at.driver.process()
+  while (at.disk.held) await at.disk.release()
+  expect([at.driver.applied.index, at.told]).toEqual([9, ["put outcome_unknown"]])
+})
+
+const entries = (types: Entry["type"][]): Entry[] =>
+  types.map((type, i) => {
+    const change = memberChange("addNode", 2, nodeId(2))
+    const data = type === "EntryNormal" ? new Uint8Array() : confChangeProposal(change, type).data
+    return { term: 1, index: 2 + i, type, data }
+  })
+
+test("a lone server takes for decided what its disk has, up to a change of the members", async () => {
+  const normal = "EntryNormal"
+  const change = "EntryConfChangeV2"
+  const committed = async (types: Entry["type"][], voters = [1]): Promise<number> =>
+    (await bench(voters, { entries: entries(types) })).driver.raft.log.committed
+  expect(await committed([normal, normal, normal])).toBe(4)
+  expect(await committed([normal, change, normal])).toBe(3)
+  expect(await committed([normal, normal, normal], [1, 2, 3])).toBe(1)
+})
+
+test("what is applied is decided, whatever the commit index on the disk says", async () => {
+  const applied = { index: 3, term: 1 }
+  const { driver } = await bench([1, 2, 3], {
+    entries: entries(["EntryNormal", "EntryNormal", "EntryNormal"]),
+    applied,
+  })
+  expect(driver.raft.log.committed).toBe(3)
+})
+
+test("who goes on alone does so in a later term, with every entry decided", async () => {
+  const at = await bench([1, 2, 3], { entries: entries(["EntryNormal", "EntryNormal"]) })
+  const before = at.driver.raft.term
+  let settled: unknown = "not yet"
+  at.driver.recoverAlone((error) => {
+    settled = error
+  })
+  at.driver.process()
+  const { hardState, confState, members } = at.disk.held!.round
+  expect(hardState).toEqual({ term: before + 1, vote: 0, commit: 3 })
+  expect([confState?.voters, [...members!.removed]]).toEqual([[1], [2, 3]])
+  while (at.disk.held) await at.disk.release()
+  expect([settled, at.driver.isAlone]).toEqual([null, true])
 })

@@ -12,6 +12,7 @@ import {
   RAFT_FULL_RETRY_TICKS,
   RAFT_LAZY_APPLY_TICKS,
   RAFT_OVERLAY_MAX_BYTES,
+  RAFT_OVERLAY_MAX_ENTRIES,
   RAFT_OVERLAY_MAX_ROWS,
   RAFT_PROPOSAL_TIMEOUT_TICKS,
   RAFT_ROUND_MAX_BYTES,
@@ -77,6 +78,8 @@ export class Driver {
   #isProcessing = false
   #tick = 0
   #appliedAt = 0
+  /** What is only in memory is wanted on the disk, as soon as it may be. */
+  #flushesNow = false
   #membersChanged = false
   /** The disk is full: no round before this tick. */
   #retryAt = 0
@@ -253,7 +256,7 @@ export class Driver {
 
   /** Writes out what is only in memory, as far as it is decided. */
   flush(): void {
-    this.#appliedAt = Number.NEGATIVE_INFINITY
+    this.#flushesNow = true
   }
 
   /** Whether anything depends on the passing of time. */
@@ -361,7 +364,7 @@ export class Driver {
 
   #publish(effects: Effect[]): void {
     if (effects.length === 0) return
-    this.#appliedAt = Math.max(this.#appliedAt, this.#tick)
+    this.#appliedAt = this.#tick
     const batch: Applied[] = []
     for (const { applied } of effects) if (applied) batch.push(applied)
     if (batch.length > 0) this.#ports.onApplied(batch)
@@ -406,8 +409,10 @@ export class Driver {
       return null
     }
     this.#gathering = new Gathering()
-    const urgent = this.isAlone && gathered.entries.length <= 1 && !flushes && compactTo === 0
+    const urgent = gathered.entries.length <= 1 && !flushes && compactTo === 0
     const { entries, hardState, messages } = gathered
+    // What could not be written before goes first, as it was.
+    if (flushes && !this.#state.isFrozen) this.#flushesNow = false
     const flush = flushes ? this.#state.freeze() : {}
     const more = heavy ? this.#heavy(heavy) : {}
     const round = diskRound({ entries, hardState, compactTo, urgent, ...flush, ...more })
@@ -421,11 +426,15 @@ export class Driver {
     return { heavy, applied: { index: entry.index, term: entry.term } }
   }
 
+  /** A log of which much is applied in memory only takes long to be read after a crash, and cannot be cut. */
   #isFlushDue(): boolean {
-    const { overlay, isAhead } = this.#state
+    const { overlay, isAhead, applied, durable } = this.#state
     if (!isAhead) return false
-    const large = overlay.rows >= RAFT_OVERLAY_MAX_ROWS || overlay.bytes >= RAFT_OVERLAY_MAX_BYTES
-    return large || this.#tick - this.#appliedAt >= RAFT_LAZY_APPLY_TICKS
+    const large =
+      overlay.rows >= RAFT_OVERLAY_MAX_ROWS ||
+      overlay.bytes >= RAFT_OVERLAY_MAX_BYTES ||
+      applied.index - durable.index >= RAFT_OVERLAY_MAX_ENTRIES
+    return large || this.#flushesNow || this.#tick - this.#appliedAt >= RAFT_LAZY_APPLY_TICKS
   }
 
   #flushRound(): Writing {

@@ -36,7 +36,7 @@ export class Exchange implements ReplicationTransport {
 
   receive(message: Message): void {
     this.#driver.receive(message)
-    this.#consensus.processSoon()
+    this.#consensus.processMessages()
   }
 
   setSend(send: (messages: readonly Message[]) => void): void {
