@@ -30,10 +30,13 @@ import { replicatedFollowers } from "./bench/replicated/followers.ts"
 import { replicatedGet } from "./bench/replicated/get.ts"
 import { replicatedPut } from "./bench/replicated/put.ts"
 import { describeHost, textTable, thisHost, writeReadme } from "./bench/report.ts"
+import { scaleHost } from "./bench/scale/host.ts"
+import { scaleJoin } from "./bench/scale/join.ts"
 import { throughput } from "./bench/throughput.ts"
 
 const ROOT = resolve(import.meta.dir, "..")
 const OVERLAY = [attach, peers, throughput, firstPing, lab, daemon, dns]
+const SCALE = [scaleHost, scaleJoin]
 const STORE = [kvPut, kvGet, kvLatency, kvWatchers, kvMillion]
 const REPLICATED = [
   replicatedPut,
@@ -45,7 +48,7 @@ const REPLICATED = [
   replicatedFollowers,
   replicatedDark,
 ]
-const BENCHMARKS: Benchmark[] = [...OVERLAY, ...STORE, ...REPLICATED]
+const BENCHMARKS: Benchmark[] = [...OVERLAY, ...SCALE, ...STORE, ...REPLICATED]
 
 const USAGE = `usage: bench.ts [NAME...] [--json] [--profile] [--long] [--write-readme]
   --json          one JSON document on stdout

@@ -159,7 +159,7 @@ const DRIVER: readonly Mutant[] = [
   ),
   mutant(
     "who was alone takes for decided what is behind a change of the members",
-    "store/replicated/driver.ts",
+    "store/replicated/core-storage.ts",
     "if (isConfChange(entry)) return at\n",
     "if (entry.index < 0) return at\n",
   ),

@@ -8,6 +8,7 @@ import {
   type EgressState,
   HOST_NAMESPACE,
   hiddenNamespace,
+  mark,
   type NamespacePath,
   type ObservedInterface,
   type PortState,
@@ -24,6 +25,8 @@ export interface ReconcilerOptions {
   catalog: Catalog
   projection: Projection
   repairs: Repairs
+  /** The owner of a namespace has given an endpoint's interface another name. */
+  onRenamed: (endpointId: string, before: string, after: string) => void
 }
 
 /** Which workloads' ends are looked at, by endpoint id. */
@@ -73,10 +76,21 @@ export class Reconciler {
 
   #observeEnds(ports: ReadonlyMap<string, PortState>, farEnds: FarEnds): ObservedEnds {
     const seen: ObservedEnds = new Map()
-    for (const [id, { workload }] of ports)
-      if (farEnds === "all" || farEnds.has(id))
-        seen.set(id, this.#o.kernel.observeInterface(workload.netns, workload.ifname))
+    for (const [id, port] of ports) if (farEnds === "all" || farEnds.has(id)) seen.set(id, this.#observeEnd(id, port))
     return seen
+  }
+
+  /** One that its owner has renamed goes by its new name from now on, in `port` too. */
+  #observeEnd(id: string, port: PortState): ObservedInterface | null {
+    const { kernel, onRenamed } = this.#o
+    const { netns, ifname, mac } = port.workload
+    const observed = kernel.observeInterface(netns, ifname)
+    if (observed?.alias === mark(id) || observed?.mac === mac) return observed
+    const renamed = kernel.observeMarked(netns, mark(id), mac)
+    if (renamed === null) return observed
+    port.workload = { ...port.workload, ifname: renamed.name }
+    onRenamed(id, ifname, renamed.name)
+    return renamed
   }
 
   /** Carries a repair out; the `ports` in `ns` then forward at once. */

@@ -15,6 +15,7 @@ import type { NetworkView } from "../model/network.ts"
 import type { Problem } from "../model/node.ts"
 import { desiredEgress, localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
 import { chooseEgressAddress } from "../overlay/egress.ts"
+import { DataPlaneGuards } from "./dataplane-guards.ts"
 import { Reconciler } from "./dataplane-reconcile.ts"
 import { type Repair, Repairs } from "./dataplane-repairs.ts"
 import { Rules } from "./dataplane-rules.ts"
@@ -34,6 +35,8 @@ export interface DataPlaneOptions {
   onRepair: (repair: Repair) => void
   /** Called after each look at all that the kernel holds, and one at a part that found something wrong there. */
   onReconciled: () => void
+  /** The owner of a namespace has given an endpoint's interface another name. */
+  onRenamed: (endpointId: string, before: string, after: string) => void
   /** Called when new endpoints are in the kernel. */
   onAttached: () => void
 }
@@ -44,8 +47,12 @@ export class DataPlane {
   readonly #repairs: Repairs
   readonly #reconciler: Reconciler
   readonly #rules: Rules
+  readonly #guards: DataPlaneGuards
   readonly #expected = new Expected()
   #lastReconcile: string | null = null
+  /** What `namespaces` answers. */
+  #namespaces: ReadonlySet<NamespacePath> = new Set()
+  #namespacesMayDiffer = true
   #conflicts: Problem[] = []
   /** What the last reconcile found that there should be; where it could not all be made, the rules still guard it. */
   #wanted = { networks: false, egress: false }
@@ -56,7 +63,8 @@ export class DataPlane {
     const { kernel, catalog, nodeId } = options
     this.#projection = new Projection(catalog, nodeId)
     this.#repairs = new Repairs(options)
-    this.#reconciler = new Reconciler({ kernel, catalog, projection: this.#projection, repairs: this.#repairs })
+    this.#reconciler = new Reconciler({ ...options, projection: this.#projection, repairs: this.#repairs })
+    this.#guards = new DataPlaneGuards({ ...options, repairs: this.#repairs })
     this.#rules = new Rules({ kernel, catalog, nodeId, egressAddress: () => this.egressAddress() })
   }
 
@@ -81,8 +89,17 @@ export class DataPlane {
     return programmed ? { netns: programmed.netns, bridge: BRIDGE_NAME, vxlan: VXLAN_NAME } : null
   }
 
-  /** Where something of ovl's stands beside the host's own namespace. */
-  namespaces(): Set<NamespacePath> {
+  /** Where something of ovl's stands beside the host's own namespace; the same set until that changes. */
+  namespaces(): ReadonlySet<NamespacePath> {
+    if (this.#namespacesMayDiffer) {
+      const now = this.#listNamespaces()
+      if (now.symmetricDifference(this.#namespaces).size > 0) this.#namespaces = now
+      this.#namespacesMayDiffer = false
+    }
+    return this.#namespaces
+  }
+
+  #listNamespaces(): Set<NamespacePath> {
     const paths = new Set([...this.#projection.networks.values()].map((network) => network.netns))
     for (const { netns } of this.#o.catalog.endpointsOfNode(this.#o.nodeId)) if (netns !== null) paths.add(netns)
     return paths
@@ -90,6 +107,7 @@ export class DataPlane {
 
   close(): void {
     this.#cancelTimer()
+    this.#guards.close()
   }
 
   /** The address of this node's egress bridge: the one it has, or the one it will get. Errors: egress_subnet_taken. */
@@ -118,6 +136,7 @@ export class DataPlane {
   /** Looks at all that the kernel holds and repairs by difference. Never throws: what went wrong is in `health`. */
   reconcile(): void {
     const { catalog, kernel, clock } = this.#o
+    this.#namespacesMayDiffer = true
     this.#cancelTimer()
     this.#repairs.forgetProblems()
     const view = this.#view(() => true)
@@ -149,6 +168,7 @@ export class DataPlane {
    * Costs what is there, not what there is. Never throws.
    */
   check(namespaces: ReadonlySet<NamespacePath>, rules: boolean): void {
+    this.#namespacesMayDiffer = true
     // Before the catalog is known nothing is known to be wrong.
     if (this.#lastReconcile === null) return
     const { catalog, nodeId } = this.#o
@@ -176,10 +196,12 @@ export class DataPlane {
 
   /** Follows one batch of changes, which the catalog holds already. */
   follow(batch: ChangeBatch): void {
+    if (batch.changes.length > 0) this.#namespacesMayDiffer = true
     if (batch.snapshot || this.#projection.needsReconcile(batch.changes)) return this.reconcile()
     try {
       const operations = this.#projection.step(batch.changes)
       if (operations.length > 0) this.#o.kernel.apply(operations, "best-effort")
+      this.#guards.follow(operations)
       this.#rules.ensure(this.#hasNetworks, this.#hasEgress)
     } catch (error) {
       this.#o.log.error("cannot follow a change", { revision: batch.revision, why: asOvlError(error).message })
@@ -201,12 +223,13 @@ export class DataPlane {
         catalog,
         nodeId,
         projection: this.#projection,
-        absent: this.#othersUnderWay(endpoints),
+        absent: () => this.#othersUnderWay(endpoints),
         kernel,
         egressAddress: () => this.egressAddress(),
       })
-      kernel.apply(plan.operations, "all-or-nothing")
+      this.#guards.carryOut(plan)
       plan.note()
+      this.#namespacesMayDiffer = true
       this.#expected.made(endpoints)
       this.#o.onAttached()
     } catch (error) {
@@ -258,15 +281,18 @@ export class DataPlane {
 
   #reconcileNetwork(id: string, view: Viewpoint, farEnds: "all" | ReadonlySet<string>): void {
     this.#attempt(`network ${id.slice(0, 10)}`, () => this.#reconciler.network(id, view, farEnds))
+    if (!this.#gentle) this.#guards.network(id, view)
   }
 
   #reconcileEgress(desired: EgressState | null, farEnds: "all" | ReadonlySet<string>): void {
     this.#attempt("egress bridge", () => this.#reconciler.egress(desired, farEnds))
+    if (!this.#gentle) this.#guards.egress(desired)
     const facts = this.#o.kernel.hostFacts()
     this.#conflicts = desired === null ? [] : egressConflicts(facts, desired.address)
   }
 
   #repairRules(networks: boolean, egress: boolean): void {
+    this.#guards.lookAtHost()
     const lines = this.#attempt("firewall", () => this.#rules.repair(networks, egress)) ?? []
     if (lines.length === 0) return
     const finding = { object: "iptables rules", expected: "as ovl made them", found: `not so: ${lines.join("; ")}` }

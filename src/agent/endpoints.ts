@@ -7,20 +7,24 @@ import { asOvlError, OvlError } from "../base/errors.ts"
 import { PROGRAMMED_WAIT_MS, WITHDRAWAL_OF_UNKNOWN_DELAY_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
+import type { Clock } from "../base/clock.ts"
 import type { Kernel } from "../kernel/port.ts"
 import { readListeners } from "../linux/listeners.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
-import type { AttachSpec, Egress, EndpointRecord } from "../model/endpoint.ts"
+import { type AttachSpec, type Egress, type EndpointRecord, isOfWorkload } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { PortMapping } from "../model/port-mapping.ts"
 import { nextEgressAddress } from "../overlay/egress.ts"
 import type { Cluster, EndpointSpec } from "../registry/port.ts"
+import { BridgeRoom } from "./bridge-room.ts"
+import type { Place } from "./connections.ts"
 import type { DataPlane } from "./dataplane.ts"
 import type { EventBus } from "./events.ts"
-import { chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
+import { type ChosenNamespace, chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
 import { PublishedPorts } from "./published-ports.ts"
+import { RemovalQueue } from "./removal-queue.ts"
 import type { Replica } from "./replica.ts"
 import type { Withdrawals } from "./withdrawals.ts"
 
@@ -32,6 +36,7 @@ export interface EndpointsOptions {
   withdrawals: Withdrawals
   nodeId: string
   events: EventBus
+  clock: Clock
   random: Random
   log: Log
 }
@@ -54,9 +59,15 @@ export class Endpoints {
   #lastEgress: string | null = null
   /** One attach after another in the same namespace: they choose interface names there. */
   readonly #queues = new Map<string, Promise<unknown>>()
+  readonly #removals: RemovalQueue
+  /** Endpoints whose new interface name the cluster is just told. */
+  readonly #renaming = new Set<string>()
+  readonly #room: BridgeRoom
 
   constructor(options: EndpointsOptions) {
     this.#o = options
+    this.#room = new BridgeRoom(options.replica.catalog, () => this.#own())
+    this.#removals = new RemovalQueue(options.clock, (endpoints) => this.#removeTogether(endpoints))
     this.#ports = new PublishedPorts({
       endpoints: () => this.#own(),
       listeners: readListeners,
@@ -127,26 +138,46 @@ export class Endpoints {
   /** An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, and those of the cluster. */
   attach(spec: AttachSpec): Promise<EndpointRecord> {
     const namespace = resolveNamespace(spec, this.#o.kernel)
+    const workload = spec.name ?? `e${randomHex(this.#o.random, 8)}`
+    return this.#attachIn(namespace, { workload, origin: "attach" }, spec)
+  }
+
+  /** One more interface for a workload of this node. Errors: already_connected (conflict), and those of `attach`. */
+  async attachTo(place: Place, spec: Omit<AttachSpec, "netns" | "pid" | "name">): Promise<EndpointRecord> {
+    const network = this.resolveNetworks([spec.network])[0]!
+    const { workload, netns } = place
+    if (this.#own().some((each) => isOfWorkload(each, workload) && each.networkId === network.id))
+      throw new OvlError("already_connected", `workload ${workload}: on network ${network.name} already`, {
+        kind: "conflict",
+        hint: "`ovl endpoint ls` lists who is on which network",
+      })
+    return this.#attachIn(resolveNamespace({ ...spec, netns }, this.#o.kernel), place, spec)
+  }
+
+  #attachIn(
+    namespace: ChosenNamespace,
+    { workload, origin }: Pick<Place, "workload" | "origin">,
+    spec: AttachSpec,
+  ): Promise<EndpointRecord> {
     return this.#inTurn(namespace.id, async () => {
       const network = this.resolveNetworks([spec.network])[0]!
       const seen = this.#o.kernel.observeWorkload(namespace.path)
       if (!seen) throw new OvlError("netns_not_found", `no namespace ${namespace.path}`, { kind: "not_found" })
       const ifname =
         spec.ifname === undefined ? nextIfname(seen.interfaces) : chooseIfname(spec.ifname, seen.interfaces)
-      const workload = spec.name ?? `e${randomHex(this.#o.random, 8)}`
-      const wantsEgress = !network.internal && (spec.egress === true || !seen.defaultRoute)
+      const wantsEgress = !network.internal && (spec.egress ?? !seen.defaultRoute)
       const endpoint: EndpointSpec = {
         networkId: network.id,
         nodeId: this.#o.nodeId,
         workload,
-        name: this.#hasEndpointHere(workload, namespace.id) ? `${workload}.${network.name}` : workload,
+        name: this.#isNameInUse(workload, namespace.id) ? `${workload}.${network.name}` : workload,
         ip: spec.ip ?? null,
         ip6: spec.ip6 ?? null,
         mac: spec.mac ?? null,
         ifname,
         netns: namespace.path,
         netnsId: namespace.id,
-        origin: "attach",
+        origin,
         egress: null,
       }
       const egressName = nextIfname([...seen.interfaces, ifname])
@@ -183,6 +214,26 @@ export class Endpoints {
     await this.#remove(own)
   }
 
+  /**
+   * One of a workload's endpoints goes while the workload lives on: its egress, and with it the default route, passes to
+   * the next of its networks that has any.
+   */
+  async give(endpoint: EndpointRecord): Promise<void> {
+    await this.#remove([endpoint])
+    if (endpoint.egress === null) return
+    const others = this.#own().filter((each) => isOfWorkload(each, endpoint.workload))
+    const heir = others.find((each) => this.#catalog.networks.get(each.networkId)?.internal === false)
+    if (!heir || others.some((each) => each.egress !== null)) return
+    await this.#updateEgress([{ id: heir.id, egress: this.#promiseEgress(endpoint.egress.ifname) }])
+    const changed = this.#catalog.endpoints.get(heir.id)
+    try {
+      if (changed) this.#o.dataplane.attach([changed])
+    } catch (error) {
+      this.#o.log.warn("cannot pass egress on at once", { why: asOvlError(error).message })
+      this.#o.dataplane.reconcile()
+    }
+  }
+
   /** Withdraws all endpoints of a workload of this node; none is no error. */
   async removeOfWorkload(workload: string): Promise<void> {
     const folded = foldName(workload)
@@ -213,14 +264,37 @@ export class Endpoints {
     const gateway = this.#o.dataplane.egressAddress().split("/")[0]
     const moved = withEgress.filter((each) => each.egress?.gateway !== gateway)
     if (moved.length === 0) return
-    const updates = moved.map(({ id, egress }) => ({ id, egress: this.#promiseEgress(egress!.ifname) }))
+    await this.#updateEgress(moved.map(({ id, egress }) => ({ id, egress: this.#promiseEgress(egress!.ifname) })))
+    this.#o.dataplane.reconcile()
+  }
+
+  async #updateEgress(updates: { id: string; egress: Egress }[]): Promise<void> {
     try {
       const { revision } = await this.#o.cluster.updateEndpoints(updates)
       await this.#o.replica.waitFor(revision)
     } finally {
       for (const { egress } of updates) this.#promised.delete(egress.ip)
     }
-    this.#o.dataplane.reconcile()
+  }
+
+  /** An interface is called otherwise by now: so it is from now on in the cluster too. Never throws. */
+  async noteRenamed(id: string, before: string, after: string): Promise<void> {
+    const endpoint = this.#catalog.endpoints.get(id)
+    if (!endpoint || this.#renaming.has(id)) return
+    const { name, egress } = endpoint
+    const change = endpoint.ifname === before ? { ifname: after } : { egress: egress && { ...egress, ifname: after } }
+    this.#renaming.add(id)
+    try {
+      const { revision } = await this.#o.cluster.updateEndpoints([{ id, ...change }])
+      await this.#o.replica.waitFor(revision)
+      const message = `interface ${before} of endpoint ${name} is called ${after} by now`
+      this.#o.events.emit("endpoint_renamed", message, { endpoint: name, before, after })
+    } catch (error) {
+      // The next look at the interface tells it again.
+      this.#o.log.warn("cannot tell an interface's new name yet", { endpoint: name, why: asOvlError(error).message })
+    } finally {
+      this.#renaming.delete(id)
+    }
   }
 
   /** Withdraws everything this node has. */
@@ -238,9 +312,10 @@ export class Endpoints {
     return this.#catalog.endpointsOfNode(this.#o.nodeId)
   }
 
-  #hasEndpointHere(workload: string, netnsId: string): boolean {
+  /** By an endpoint of the same namespace, which is the same workload's. */
+  #isNameInUse(workload: string, netnsId: string): boolean {
     const folded = foldName(workload)
-    return this.#own().some((each) => foldName(each.workload) === folded && each.netnsId === netnsId)
+    return this.#own().some((each) => foldName(each.name) === folded && each.netnsId === netnsId)
   }
 
   async #create(specs: EndpointSpec[], egress: { index: number; ifname: string } | null): Promise<EndpointRecord[]> {
@@ -249,15 +324,19 @@ export class Endpoints {
     const release = await replica.hold([...new Set(specs.map((spec) => spec.networkId))])
     // A name may wait there for being free again.
     if (withdrawals.size > 0) await withdrawals.tell()
-    const promise = egress ? this.#promiseEgress(egress.ifname) : null
-    const wanted = specs.map((spec, index) => ({
-      ...spec,
-      id: randomHex(random, 64),
-      egress: index === egress?.index ? promise : null,
-    }))
+    let promise: Egress | null = null
+    let room: { release: () => void } | null = null
     try {
+      promise = egress ? this.#promiseEgress(egress.ifname) : null
+      const wanted = specs.map((spec, index) => ({
+        ...spec,
+        id: randomHex(random, 64),
+        egress: index === egress?.index ? promise : null,
+      }))
+      room = this.#room.take(wanted)
       return await this.#createWanted(wanted, promise)
     } finally {
+      room?.release()
       if (promise) this.#promised.delete(promise.ip)
       release()
     }
@@ -338,23 +417,30 @@ export class Endpoints {
     return { ifname, ip, gateway: bridge.split("/")[0] ?? "" }
   }
 
-  /** Works without a server too: what is this node's own goes at once, and the cluster hears of it later. */
+  /** Together with what others give up at the same time. */
   async #remove(endpoints: EndpointRecord[]): Promise<void> {
     if (endpoints.length === 0) return
-    const { cluster, replica, events, log } = this.#o
+    await this.#removals.add(endpoints)
+    const revision = this.#catalog.revision
+    // One that was withdrawn without a server is gone from here only.
+    if (!endpoints.some((each) => this.#o.withdrawals.has(each.id))) await this.#awaitOthers(endpoints, revision)
+    for (const each of endpoints)
+      this.#o.events.emit("endpoint_gone", `endpoint ${each.name} is gone`, { endpoint: each.name, ip: each.ip })
+  }
+
+  /** Works without a server too: what is this node's own goes at once, and the cluster hears of it later. */
+  async #removeTogether(endpoints: EndpointRecord[]): Promise<void> {
+    const { cluster, replica, log } = this.#o
     const ids = endpoints.map((each) => each.id)
     try {
       const { revision } = await cluster.removeEndpoints(ids)
       await replica.waitFor(revision)
-      await this.#awaitOthers(endpoints, revision)
     } catch (error) {
       const { kind, message } = asOvlError(error)
       if (kind !== "unavailable") throw error
       log.warn("the servers are told later of what is gone here", { why: message })
       this.#withdraw(ids)
     }
-    for (const each of endpoints)
-      events.emit("endpoint_gone", `endpoint ${each.name} is gone`, { endpoint: each.name, ip: each.ip })
   }
 
   #inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {

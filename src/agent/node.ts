@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
 import { SERVER_CALL_BUDGET_MS } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
-import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
+import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Problem, StatusView } from "../model/node.ts"
@@ -11,6 +11,7 @@ import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster, ClusterInfo } from "../registry/port.ts"
 import { checkServerMayGo } from "../registry/raft-view.ts"
 import type { Store } from "../store/port.ts"
+import type { Connections } from "./connections.ts"
 import type { DataPlane } from "./dataplane.ts"
 import type { Endpoints } from "./endpoints.ts"
 import type { EventBus } from "./events.ts"
@@ -38,6 +39,7 @@ export interface NodeParts {
   vtepProblems: () => Problem[]
   endpoints: Endpoints
   workloads: WorkloadManager
+  connections: Connections
   events: EventBus
   clock: Clock
   /** What `leave` does last: the kernel is emptied, the identity forgotten, the daemon ended. */
@@ -100,6 +102,14 @@ export class Node implements LocalNode {
 
   detach(reference: string): Promise<void> {
     return this.#p.endpoints.detach(reference)
+  }
+
+  connect(network: string, spec: ConnectSpec): Promise<EndpointRecord> {
+    return this.#p.connections.connect(network, spec)
+  }
+
+  disconnect(network: string, workload: string): Promise<void> {
+    return this.#p.connections.disconnect(network, workload)
   }
 
   run(spec: RunSpec): Promise<{ workload: WorkloadView; enter: EnterSpec }> {

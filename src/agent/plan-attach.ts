@@ -2,13 +2,30 @@
 import { assert } from "../base/assert.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog } from "../model/catalog.ts"
-import type { EgressState, NetworkState } from "../model/dataplane.ts"
+import {
+  type EgressState,
+  type GuardPort,
+  type GuardState,
+  HOST_NAMESPACE,
+  type NamespacePath,
+  type NetworkState,
+} from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
 import { isOnLoopback } from "../model/port-mapping.ts"
-import { desiredNetwork, egressBase, egressPort, networkBase, overlayPort, publishedPorts } from "../overlay/desired.ts"
+import {
+  desiredNetwork,
+  egressBase,
+  egressGuard,
+  guardPort,
+  networkGuard,
+  egressPort,
+  networkBase,
+  overlayPort,
+  publishedPorts,
+} from "../overlay/desired.ts"
 import { planEgress, planNetwork } from "../overlay/plan.ts"
-import { addEndpoint, switchLoopback } from "../overlay/steps.ts"
+import { addEgressPort, addEndpoint, switchLoopback } from "../overlay/steps.ts"
 import type { Projection } from "./projection.ts"
 
 export interface AttachTask {
@@ -16,26 +33,36 @@ export interface AttachTask {
   catalog: Catalog
   nodeId: string
   projection: Projection
-  /** Other own endpoints whose attach is under way. */
-  absent: ReadonlySet<string>
+  /** Other own endpoints whose attach is under way; asked only where a network is begun. */
+  absent: () => ReadonlySet<string>
   kernel: Kernel
   egressAddress: () => string
 }
 
 export interface AttachPlan {
   operations: Operation[]
+  /** Bridges that are new, and what their ports that were wanted already may send. */
+  guards: Map<NamespacePath, GuardState>
+  /** Ports to be let through, by the namespace of their bridge. */
+  ports: [NamespacePath, GuardPort][]
   /** To be called when the operations are done: the projection then holds the ports. */
   note: () => void
 }
 
-/** First what the endpoints are the first to need, then both ports of each in order, so that their namespace is visited once. */
+/**
+ * First what the endpoints are the first to need, then both ports of each in order, so that their namespace is visited
+ * once; of one that has its overlay port already, the egress port only.
+ */
 export function planAttach(task: AttachTask): AttachPlan {
   const operations: Operation[] = []
   const notes: (() => void)[] = []
+  const guards: AttachPlan["guards"] = new Map()
+  const ports: AttachPlan["ports"] = []
   for (const networkId of new Set(task.endpoints.map((endpoint) => endpoint.networkId))) {
     if (task.projection.networks.has(networkId)) continue
     const state = beginNetwork(task, networkId)
     operations.push(...planNetwork(state, task.kernel.observeNetwork(state.netns)))
+    guards.set(state.netns, networkGuard(task.catalog, state))
     notes.push(() => task.projection.noteNetwork(state))
   }
   const egressMtu = task.catalog.nodes.get(task.nodeId)?.underlayMtu ?? 0
@@ -44,6 +71,7 @@ export function planAttach(task: AttachTask): AttachPlan {
     const base = egressBase(task.egressAddress(), egressMtu, facts)
     const state: EgressState = { ...base, loopback: publishesOnLoopback(task), ports: new Map() }
     operations.push(...planEgress(state, task.kernel.observeEgress(), facts))
+    guards.set(HOST_NAMESPACE, egressGuard(state))
     notes.push(() => task.projection.noteEgress(state))
   } else if (task.endpoints.some((endpoint) => endpoint.ports?.some(isOnLoopback))) {
     operations.push(switchLoopback(true))
@@ -52,8 +80,12 @@ export function planAttach(task: AttachTask): AttachPlan {
     const network = networkOf(task, endpoint)
     const { netns } = network
     const port = overlayPort(endpoint, network)
-    const egress = egressPort(endpoint, egressMtu)
-    operations.push(...addEndpoint(netns, port, egress))
+    const egress = egressPort(endpoint, egressMtu, (endpoint.ports && task.kernel.hostFacts().bridgesFiltered) ?? false)
+    const isHere = task.projection.networks.get(endpoint.networkId)?.ports.has(endpoint.id)
+    if (!isHere) ports.push([netns, guardPort(port)])
+    if (egress) ports.push([HOST_NAMESPACE, guardPort(egress)])
+    if (!isHere) operations.push(...addEndpoint(netns, port, egress))
+    else if (egress !== null) operations.push(...addEgressPort(egress))
     notes.push(() => task.projection.notePorts(endpoint, port.device, egress?.device ?? null))
   }
   const [first] = task.endpoints
@@ -63,7 +95,7 @@ export function planAttach(task: AttachTask): AttachPlan {
   const note = () => {
     for (const each of notes) each()
   }
-  return { operations, note }
+  return { operations, guards, ports, note }
 }
 
 function publishesOnLoopback({ catalog, nodeId }: AttachTask): boolean {
@@ -72,7 +104,7 @@ function publishesOnLoopback({ catalog, nodeId }: AttachTask): boolean {
 
 /** The network as it is to be before these endpoints come. */
 function beginNetwork(task: AttachTask, networkId: string): NetworkState {
-  const state = desiredNetwork(task.catalog, { nodeId: task.nodeId, absent: task.absent }, networkId)
+  const state = desiredNetwork(task.catalog, { nodeId: task.nodeId, absent: task.absent() }, networkId)
   assert(state !== null, "a network with an endpoint here is wanted here")
   const ports = new Map(state.ports)
   for (const endpoint of task.endpoints) ports.delete(endpoint.id)

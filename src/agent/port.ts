@@ -5,7 +5,7 @@
 import type { OvlError } from "../base/errors.ts"
 import type { Measure } from "../base/measures.ts"
 import type { Catalog } from "../model/catalog.ts"
-import type { AttachSpec, EndpointRecord } from "../model/endpoint.ts"
+import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
@@ -76,6 +76,9 @@ export interface LocalNode {
   attach(spec: AttachSpec): Promise<EndpointRecord>
   /** By endpoint or workload name or id; only this node's. */
   detach(reference: string): Promise<void>
+  /** A workload of this node gets an interface on one more network, or loses one. */
+  connect(network: string, spec: ConnectSpec): Promise<EndpointRecord>
+  disconnect(network: string, workload: string): Promise<void>
   /** Makes the workload's namespace and endpoints; with `detach` and a command, starts it too. */
   run(spec: RunSpec): Promise<{ workload: WorkloadView; enter: EnterSpec }>
   /** A foreground `ovl run` says which process it started, and how it ended. */

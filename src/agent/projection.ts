@@ -16,6 +16,7 @@ import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
 import { networkMtu } from "../model/views.ts"
 import { peerOf } from "../overlay/desired.ts"
+import { orderRemovals } from "../overlay/removal-order.ts"
 import { changeFlood, changePeer, removeEgress, removeEgressPort, removeNetwork, removePort } from "../overlay/steps.ts"
 
 interface ProgrammedNetwork {
@@ -124,7 +125,8 @@ export class Projection {
     const endpoints = changes.filter((change) => change.type === "endpoint")
     const operations: Operation[] = []
     // What goes makes room for what comes: an address may pass from one endpoint to another in one revision.
-    for (const change of endpoints) if (!change.value) operations.push(...this.#endpointGone(change.id))
+    const gone = endpoints.flatMap((change) => (change.value ? [] : this.#endpointGone(change.id)))
+    operations.push(...orderRemovals(gone))
     for (const change of endpoints) if (change.value) operations.push(...this.#endpointChanged(change.value))
     if (changes.some((change) => change.type === "node")) {
       this.noteNodes()

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
 import { silentLog } from "../base/log.ts"
 import type { ChangeBatch } from "../model/catalog.ts"
+import { endpointRecord, NODE_1, networkRecord } from "../overlay/fixture.ts"
 import type { Cluster } from "../registry/port.ts"
 import { Replica } from "./replica.ts"
 
@@ -97,4 +98,27 @@ test("closing ends the waits and the stream", async () => {
   expect(waiting).rejects.toMatchObject({ code: "daemon_stopping" })
   follows[0]?.send(batch(10, true))
   expect(seen).toEqual([])
+})
+
+test("what was kept on disk may not know of a network that an own endpoint is on: it has not caught up before that is known", async () => {
+  const clock = new HandClock()
+  const { cluster, follows } = stream()
+  const replica = new Replica({ cluster, clock, log: silentLog, onBatch: () => {}, nodeId: NODE_1 })
+  let caughtUp = false
+  void replica.synced.then(() => {
+    caughtUp = true
+  })
+  const changes = ["red", "green"].map((id) => ({ type: "network" as const, id, value: networkRecord(id, 256) }))
+  replica.restore({ revision: 3, epoch: 0, networks: ["red"], changes })
+  replica.start()
+  const opening = (networks: string[]) => ({ ...batch(replica.catalog.revision), opening: { head: 5, networks } })
+  follows[0]?.send(opening(["red"]))
+  const own = endpointRecord(1, "green", NODE_1, "10.65.10.2/24")
+  follows[0]?.send({ ...batch(5), changes: [{ type: "endpoint", id: own.id, value: own }] })
+  await Bun.sleep(0)
+  expect(caughtUp).toBe(false)
+  clock.turn(0)
+  follows[1]?.send(opening(["red", "green"]))
+  await Bun.sleep(0)
+  expect([caughtUp, replica.covers("green"), follows.length]).toEqual([true, true, 2])
 })

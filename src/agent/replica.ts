@@ -75,6 +75,8 @@ export class Replica {
   #covered: Set<string> | null
   /** Networks that attaches under way need. */
   readonly #held = new Map<string, number>()
+  /** Networks that the stream was asked for; null: all. */
+  #asked: Set<string> | null = null
   #head = 0
   /** In which life of the cluster the catalog was true, and which one the stream was asked for. */
   #epoch: number | null = null
@@ -177,6 +179,7 @@ export class Replica {
   #follow(): void {
     this.#cancelRetry = null
     const interest = this.#interest()
+    this.#asked = interest ? new Set(interest.networks) : null
     this.#epochAsked = this.#options.epoch?.() ?? 0
     const sameLife = this.#epoch === null || this.#epoch === this.#epochAsked
     const complete = interest !== undefined || this.#covered === null
@@ -224,9 +227,22 @@ export class Replica {
     if (opening && !batch.snapshot) this.catalog.amend(batch.changes)
     this.catalog.apply(batch)
     this.#options.onBatch(batch, "cluster")
-    if (this.catalog.revision >= this.#head) this.#synced.resolve()
+    const misses = this.#misses()
+    if (!misses && this.catalog.revision >= this.#head) this.#synced.resolve()
     for (const waiter of [...this.#waiters]) if (waiter.isDone()) this.#settle(waiter)
     if (opening || batch.changes.some((change) => change.type === "endpoint" && !change.value)) this.#narrowSoon()
+    if (misses) this.#cancelRetry ??= this.#options.clock.after(0, () => this.#followAnew())
+  }
+
+  /**
+   * An endpoint of this node turned up on a network that the stream does not bring: it was made just before a restart, and
+   * what was kept on disk is older. Until that network is known, nothing may be concluded from what is missing in it.
+   */
+  #misses(): boolean {
+    if (this.#covered === null || this.#asked === null) return false
+    const { catalog } = this
+    const own = catalog.endpointsOfNode(this.#options.nodeId ?? "")
+    return own.some(({ networkId: id }) => catalog.networks.has(id) && !this.covers(id) && !this.#asked!.has(id))
   }
 
   /** The cluster may turn out to be in another life than it was asked in: then what is known says nothing of it. */

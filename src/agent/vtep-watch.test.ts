@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test"
-import { ManualClock } from "../../test/contract/store-clock.ts"
+import { ManualClock } from "../base/manual-clock.ts"
 import { VTEP_RETRY_MS, VTEP_SETTLE_MS } from "../base/limits.ts"
 import { silentLog } from "../base/log.ts"
 import type { HostFacts } from "../model/dataplane.ts"

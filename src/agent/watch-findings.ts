@@ -45,7 +45,7 @@ export function findingsOf(operations: readonly Operation[], seen: Seen): Findin
   const findings: Finding[] = []
   for (const operation of operations) {
     const own = "name" in operation ? placeOf(operation.ns, operation.name) : null
-    const isMaking = operation.op.endsWith("-add") && operation.op !== "addr-add"
+    const isMaking = operation.op.endsWith("-add") && !ADDS_TO.has(operation.op)
     if (operation.op !== "netns-add" && made.has(operation.ns)) continue
     if (operation.op === "veth-add" && made.has(operation.peer.ns)) continue
     if (!isMaking && own !== null && made.has(own)) continue
@@ -89,9 +89,13 @@ function findingOf(o: Operation, link: SeenLink | undefined, seen: Seen): Findin
     case "link-set":
       return { object: linkIn(o.ns, o.name), ...changeOf(o, link) }
     case "port-set": {
-      const { learning, flood, isolated } = o
+      const { learning, flood, isolated, hairpin } = o
       const found = link?.flags ? flagsText({ ...link.flags }) : "other flags"
-      return { object: `port ${o.name} in ${where(o.ns)}`, expected: flagsText({ learning, flood, isolated }), found }
+      return {
+        object: `port ${o.name} in ${where(o.ns)}`,
+        expected: flagsText({ learning, flood, isolated, ...(hairpin ? { hairpin } : {}) }),
+        found,
+      }
     }
     case "addr-add":
       return { object: linkIn(o.ns, o.name), expected: o.address, found: link?.addresses?.join(" ") || "no address" }
@@ -111,6 +115,11 @@ function findingOf(o: Operation, link: SeenLink | undefined, seen: Seen): Findin
       const expected = o.op === "fdb-del" ? NOTHING : rowText(o.dst)
       return { object: `FDB row ${o.mac} of ${o.name} in ${where(o.ns)}`, expected, found: fdbFound(o, seen) }
     }
+    case "flood-add":
+    case "flood-del": {
+      const [expected, found] = o.op === "flood-add" ? ["flooded", "left out"] : ["left out", "flooded"]
+      return { object: `VTEP ${o.dst} of ${o.name} in ${where(o.ns)}`, expected, found }
+    }
     case "neigh-replace":
     case "neigh-del": {
       const expected = o.op === "neigh-del" ? NOTHING : o.mac
@@ -123,8 +132,12 @@ function findingOf(o: Operation, link: SeenLink | undefined, seen: Seen): Findin
   }
 }
 
+/** These add to an object; the others that end so make one. */
+const ADDS_TO: ReadonlySet<string> = new Set(["addr-add", "flood-add"])
+
 function changeOf(o: LinkSet, link: SeenLink | undefined): Pick<Finding, "expected" | "found"> {
   const keys = (["up", "mac", "mtu", "master", "alias"] as const).filter((key) => o[key] !== undefined)
+  if (keys.length === 0) return { expected: "no IPv6 address of its own making", found: "IPv6 not as ovl made it" }
   const text = (key: (typeof keys)[number], value: unknown) =>
     key === "up" ? (value ? "up" : "down") : `${key} ${value ?? "none"}`
   return {

@@ -1,6 +1,6 @@
 /** The watch over a kernel in memory: whatever others do to what is ovl's is set right within 2 s, and said. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
-import { ManualClock } from "../../test/contract/store-clock.ts"
+import { ManualClock } from "../base/manual-clock.ts"
 import { RECONCILE_INTERVAL_MS } from "../base/limits.ts"
 import { silentLog } from "../base/log.ts"
 import { FakeKernel } from "../kernel/fake.ts"
@@ -55,6 +55,7 @@ beforeEach(() => {
     log: silentLog,
     onRepair: (repair) => tellRepair(repair, bus),
     onReconciled: () => {},
+    onRenamed: () => {},
     onAttached: () => {},
   })
   watch = new Watch({
@@ -287,6 +288,7 @@ test("before the catalog is known nothing is taken for wrong", () => {
     log: silentLog,
     onRepair: () => {},
     onReconciled: () => {},
+    onRenamed: () => {},
     onAttached: () => {},
   })
   const before = world()

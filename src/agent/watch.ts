@@ -98,6 +98,7 @@ export class Watch {
   /** What happened in a namespace before it was followed was not told: it is looked at once. */
   #follow(watch: KernelWatch, now: number): void {
     const namespaces = this.#o.namespaces()
+    if (namespaces === this.#followed) return
     const added = [...namespaces.difference(this.#followed)]
     if (added.length === 0 && namespaces.size === this.#followed.size) return
     watch.follow(namespaces)

@@ -33,6 +33,8 @@ export const NETWORKS_PER_WORKLOAD_MAX = 32
 export const PORT_MAPPINGS_PER_WORKLOAD_MAX = 64
 export const PORTS_PER_MAPPING_MAX = 1_024
 export const PORT_MAX = 65_535
+/** Ports that are gone are taken out of the guard of their bridge after so long, together. */
+export const GUARD_FLUSH_MS = 500
 
 /** One request body on the API, less what Consul's own limits say for its paths. */
 export const API_BODY_MAX_BYTES = 1_048_576
@@ -92,9 +94,8 @@ export const COMMIT_BATCH_MAX_COMMANDS = 256
 /** One command alone is committed on the spot where it is no larger and commits have not taken longer of late. */
 export const COMMIT_INLINE_MAX_BYTES = 65_536
 export const COMMIT_INLINE_MAX_MS = 2
-/** After one that took longer, so many are not tried on the spot: twice as many each time, up to the bound. */
-export const COMMIT_INLINE_PAUSE_MIN_ROUNDS = 8
-export const COMMIT_INLINE_PAUSE_MAX_ROUNDS = 1_024
+/** On a slow disk one of so many is committed on the spot all the same, to see whether it still is slow. */
+export const COMMIT_INLINE_PROBE_ROUNDS = 64
 /** Commands waiting for the next commit before new ones are refused as busy. */
 export const COMMIT_QUEUE_MAX_COMMANDS = 8_192
 
@@ -125,6 +126,8 @@ export const CATALOG_CACHE_PAUSE_FACTOR = 20
 /** Endpoints taken away here that the cluster has not confirmed yet, and how soon it is told of them again. */
 export const WITHDRAWALS_MAX = 16_384
 export const WITHDRAWALS_RETRY_MS = 1_000
+/** Between two calls that remove endpoints: what else is to go gathers meanwhile. */
+export const REMOVALS_GATHER_MS = 3
 /** An attach of which nobody knows whether it was carried out is taken back when no server can be at it any more. */
 export const WITHDRAWAL_OF_UNKNOWN_DELAY_MS = 6_000
 /** All that a client waits for servers in one call: the way to one, and its answer. */
@@ -325,13 +328,20 @@ export const VTEP_SETTLE_MS = 300
 export const VTEP_RETRY_MS = 1_000
 /** Repairs told one by one when one look finds many; the rest is a number. */
 export const REPAIRS_TOLD_MAX = 20
+/** Paths remembered as those of network namespaces. */
+export const IDENTIFIED_NAMESPACES_MAX = 4_096
+/** Links of the host that are asked for one by one; if more are wanted, all are listed. */
+export const HOST_LINKS_ASKED_MAX = 64
 /** How long making a vxlan device waits for one that the kernel is just destroying. */
-export const VNI_RELEASE_WAIT_MS = 100
+export const VNI_RELEASE_WAIT_MS = 500
+export const VNI_RELEASE_STEP_MS = 20
 /** Namespaces looked into for the owner of a VNI that is taken. */
 export const NAMESPACE_SEARCH_MAX = 4_096
 
 /** Frames that may wait for the reader of a packet socket: some 5,000 of full size. */
 export const PACKET_BUFFER_BYTES = 8_388_608
+/** Ports of one Linux bridge: BR_MAX_PORTS without the number 0, which is none's (net/bridge/br_private.h, br_if.c). */
+export const BRIDGE_PORTS_MAX = 1_023
 /** Interfaces named ethN in one namespace. */
 export const INTERFACES_PER_NAMESPACE_MAX = 1_024
 /** Linux PID_MAX_LIMIT on 64 bits (include/linux/threads.h). */
@@ -402,6 +412,8 @@ export const LAB_HTTP_MAX_BYTES = 1_048_576
 /** Room that must be free where the LMDB addon (3.5 MB) is unpacked. */
 export const UNPACK_MIN_BYTES = 8_388_608
 
+/** Names of one `ovl detach` or `ovl rm` that are asked for at a time: they go together. */
+export const NAMES_AT_ONCE_MAX = 128
 /** `ovl kv import`: what it reads, and the keys and values of one transaction: as base64 far below TXN_BODY_MAX_BYTES. */
 export const KV_IMPORT_MAX_BYTES = 536_870_912
 export const KV_IMPORT_BATCH_MAX_BYTES = 4_194_304

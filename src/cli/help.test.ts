@@ -20,7 +20,7 @@ Run a node
   token      create, ls, rm - join tokens
 
 Networks
-  network    create, ls, inspect, rm - isolated layer-2 segments; subnets may be the same in several
+  network    create, ls, inspect, rm, connect, disconnect - isolated layer-2 segments
   endpoint   ls, inspect - interfaces of workloads on networks, on every node
 
 Workloads on this node

@@ -13,7 +13,7 @@ import { durationText } from "./values.ts"
 const NOUNS: Record<string, string> = {
   lab: "two hosts, two networks, four workloads on this machine",
   token: "join tokens",
-  network: "isolated layer-2 segments; subnets may be the same in several",
+  network: "isolated layer-2 segments",
   endpoint: "interfaces of workloads on networks, on every node",
   node: "the hosts of the cluster",
   raft: "the servers that keep the store, and who leads",

@@ -8,10 +8,10 @@ import { positionalsBeforeCommand, splitLine, tablesOf } from "./words.ts"
 /** The list of section 3 of the contract, verb by verb. */
 const BUILT = `serve, join, leave, down, status, node ls, node inspect, node rm,
 raft ls, raft transfer, raft rm, raft recover, token create, token ls, token rm,
-network create, network ls, network inspect, network rm, run, exec, ps, logs, stop, rm, attach, detach,
+network create, network ls, network inspect, network rm, network connect, network disconnect, run, exec, ps, logs, stop, rm, attach, detach,
 endpoint ls, endpoint inspect, version, kv get, kv put, kv del, kv ls, kv watch, kv export, kv import,
 snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down`
-const LATER = `network prune, network connect, network disconnect,
+const LATER = `network prune,
 ping, trace, capture, doctor, events, metrics, graph, completion`
 
 function names(list: string): string[] {
@@ -51,6 +51,7 @@ const OPTIONS: Record<string, string> = {
   logs: "follow",
   rm: "force",
   attach: "network netns pid name ifname ip egress",
+  "network connect": "ip ip6 mac ifname egress",
   "endpoint ls": "network",
   "kv get": "raw detailed recurse keys separator base64",
   "kv put": "flags cas modify-index acquire release session base64",

@@ -25,6 +25,8 @@ import { labUp } from "./commands/lab/up.ts"
 import { labVerify } from "./commands/lab/verify.ts"
 import { leave } from "./commands/leave.ts"
 import { logs } from "./commands/logs.ts"
+import { networkConnect } from "./commands/network/connect.ts"
+import { networkDisconnect } from "./commands/network/disconnect.ts"
 import { networkCreate } from "./commands/network/create.ts"
 import { networkInspect } from "./commands/network/inspect.ts"
 import { networkLs } from "./commands/network/ls.ts"
@@ -58,7 +60,16 @@ import { type GivenOption, isOption, takeOption } from "./words.ts"
 export const COMMANDS: readonly Command[] = [
   ...[labUp, labVerify, labExec, labLs, labDown],
   ...[serve, join, leave, down, tokenCreate, tokenLs, tokenRm],
-  ...[networkCreate, networkLs, networkInspect, networkRm, endpointLs, endpointInspect],
+  ...[
+    networkCreate,
+    networkLs,
+    networkInspect,
+    networkRm,
+    networkConnect,
+    networkDisconnect,
+    endpointLs,
+    endpointInspect,
+  ],
   ...[run, exec, ps, logs, stop, rm, attach, detach],
   ...[kvGet, kvPut, kvDel, kvLs, kvWatch, kvExport, kvImport],
   ...[snapshotSave, snapshotRestore, snapshotInspect],

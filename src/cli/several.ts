@@ -3,19 +3,33 @@ import { asOvlError, type OvlError } from "../base/errors.ts"
 import type { Context } from "./context.ts"
 
 /**
- * Calls `act` for each name in turn and prints the names that are done, as docker does; with `--json`, one document.
- * Resolves to the exit status.
+ * Calls `act` for each name and prints the names that are done, as docker does, in the order in which they were given;
+ * with `--json`, one document. So many are under way at a time: one unless the order does not matter. Resolves to the
+ * exit status.
  */
 export async function forEachName(
   context: Pick<Context, "settings" | "report" | "line" | "document">,
   names: readonly string[],
   act: (name: string) => Promise<void>,
+  atOnce = 1,
 ): Promise<number> {
   const done: string[] = []
   const failed: { name: string; error: OvlError }[] = []
-  for (const name of names) {
+  // A name that is given twice is asked for twice, one after the other.
+  const width = new Set(names).size === names.length ? atOnce : 1
+  const answers: Promise<void>[] = []
+  const startUpTo = (end: number) => {
+    while (answers.length < Math.min(end, names.length)) {
+      const name = names[answers.length]!
+      const answer = (async () => act(name))()
+      answer.catch(() => {})
+      answers.push(answer)
+    }
+  }
+  for (const [place, name] of names.entries()) {
+    startUpTo(place + width)
     try {
-      await act(name)
+      await answers[place]
       done.push(name)
       if (!context.settings.json) context.line(name)
     } catch (thrown) {

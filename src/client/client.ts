@@ -2,7 +2,7 @@
  * The API as functions: one for each route, typed by the model, throwing the daemon's own errors. It is what the command
  * line is made of, so it loads nothing that is slow to load.
  */
-import type { AttachSpec, EndpointView } from "../model/endpoint.ts"
+import type { AttachSpec, ConnectSpec, EndpointView } from "../model/endpoint.ts"
 import type { NetworkSpec, NetworkView } from "../model/network.ts"
 import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
@@ -60,6 +60,16 @@ export class Client {
 
   detach(reference: string): Promise<void> {
     return this.#delete(`/api/v1/endpoints/${encode(reference)}`)
+  }
+
+  /** Puts a workload of the daemon's node on one more network. */
+  connect(network: string, spec: ConnectSpec): Promise<EndpointView> {
+    return this.#post(`/api/v1/networks/${encode(network)}/connect`, spec)
+  }
+
+  disconnect(network: string, workload: string): Promise<void> {
+    const target = `/api/v1/networks/${encode(network)}/disconnect`
+    return this.#done({ method: "POST", target, body: { workload } })
   }
 
   nodes(): Promise<NodeView[]> {

@@ -1,5 +1,6 @@
 /** The agent's parts, tied together: each batch of changes goes to the kernel first, then to the names, then is reported. */
 import { join } from "node:path"
+import { Connections } from "../agent/connections.ts"
 import { DataPlane } from "../agent/dataplane.ts"
 import { Endpoints } from "../agent/endpoints.ts"
 import { EventBus } from "../agent/events.ts"
@@ -45,6 +46,7 @@ export interface Agent {
   watch: Watch
   endpoints: Endpoints
   workloads: WorkloadManager
+  connections: Connections
   events: EventBus
   /**
    * To be called before the replica is started: a client restores its data plane from what it knew when it ended. False
@@ -90,6 +92,7 @@ export function assembleAgent(options: AgentOptions): Agent {
       if (catalog.revision > 0) endpoints.freeWhatIsGone(false).catch(failed)
       names.check()
     },
+    onRenamed: (id, before, after) => void endpoints.noteRenamed(id, before, after),
     onAttached: () => names.networksChanged(),
   })
   const names = new NameServers({
@@ -111,6 +114,7 @@ export function assembleAgent(options: AgentOptions): Agent {
     withdrawals,
     nodeId,
     events,
+    clock: systemClock,
     random: systemRandom,
     log,
   })
@@ -126,6 +130,9 @@ export function assembleAgent(options: AgentOptions): Agent {
     random: systemRandom,
     log,
   })
+
+  const nodeName = (id: string) => catalog.nodes.get(id)?.name ?? id
+  const connections = new Connections({ catalog, nodeId, nodeName, endpoints, workloads })
 
   function onBatch(batch: ChangeBatch, source: BatchSource): void {
     if (source === "disk") dataplane.restore()
@@ -194,6 +201,7 @@ export function assembleAgent(options: AgentOptions): Agent {
     watch,
     endpoints,
     workloads,
+    connections,
     events,
     restore,
     synced: replica.synced,

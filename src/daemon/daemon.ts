@@ -26,15 +26,17 @@ import { canonicalIp } from "../model/address.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
 import { raiseOpenFiles } from "../linux/limits.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
+import { familyOf } from "../model/address.ts"
 import type { Cluster } from "../registry/port.ts"
 import { remoteCluster } from "../registry/rpc-remote.ts"
-import { formatAddress, parseAddress } from "../transport/address.ts"
+import { type HostPort, parseAddress } from "../transport/address.ts"
 import { readyLine } from "./announce.ts"
 import { type Agent, assembleAgent } from "./assemble.ts"
 import { listen } from "../agent/names-listener.ts"
 import { clusterIdentity, credentialsOf } from "./credentials.ts"
 import { forgetNode } from "./take-down.ts"
 import { checkPorts } from "./ports.ts"
+import { SelfReport } from "./self-report.ts"
 import { openServer, type Server } from "./server.ts"
 import { Undo } from "./undo.ts"
 
@@ -141,7 +143,11 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   const named = options.servers.map(withPeerPort)
   const onFailure = () => end(STORE_FAILED_STATUS)
   const server =
-    embedded && (await openServer({ identity, embedded, bind, dataDir, named, log, onFailure, stopped }, undo))
+    embedded &&
+    (await openServer(
+      { identity, embedded, bind: everywhereFor(vtep.address, bind), dataDir, named, log, onFailure, stopped },
+      undo,
+    ))
   if (server) await Promise.race([server.admitted(), stopped])
   const link = server ? null : openLink(identity, options)
   const way = server ? wayOfServer(server) : wayOfClient(link!)
@@ -172,10 +178,11 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
       }),
     )
   }
-  const watched = watchVtep({ agent, node, kernel, identity, options, link, address: vtep.address })
+  const self = new SelfReport({ node, identity, dataDir, peerPort: bind.port, address: vtep.address })
+  const watched = watchVtep({ agent, self, kernel, link, options, address: vtep.address })
   vtepWatch = watched
   undo.add(() => watched.close())
-  await firstSync(agent, node, vtep.address, options)
+  await firstSync(agent, node, self, log)
   undo.add(keepAlive(node, log))
   if (http) {
     const tls = http.loopback ? undefined : { cert: identity.certPem, key: identity.keyPem }
@@ -186,6 +193,11 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   undo.add(() => socket.close())
   notifyReady()
   options.out(await readyLine(node, identity, process.stdout.isTTY === true))
+}
+
+/** `0.0.0.0` is what the default means by "everywhere"; nodes with IPv6 addresses are nowhere in it. */
+function everywhereFor(address: string, bind: HostPort): HostPort {
+  return bind.host === "0.0.0.0" && familyOf(address) === 6 ? { ...bind, host: "::" } : bind
 }
 
 /** The way to the cluster: on a server its own store, on a client a connection to a server. */
@@ -224,15 +236,14 @@ function openLink(identity: Identity, { servers: named, dataDir, log }: DaemonOp
  * Follows the cluster, and frees what is gone here. A client whose servers are all away starts all the same after
  * FIRST_SYNC_WAIT_MS: its data plane stays as it is, and the rest is done when a server answers.
  */
-async function firstSync(agent: Agent, node: Node, address: string, options: DaemonOptions): Promise<void> {
-  const { log } = options
+async function firstSync(agent: Agent, node: Node, self: SelfReport, log: Log): Promise<void> {
   const restored = agent.restore()
   // What has ended or lost its namespace is gone, whether or not there is somebody to tell.
   const resumed = restored ? resume(agent) : null
   agent.replica.start()
   const settle = agent.synced.then(async () => {
     await node.cluster.heartbeat(node.id)
-    await reportFacts(node, address, options)
+    await self.tell()
     if (resumed) await resumed.then(() => agent.endpoints.freeWhatIsGone(true))
     else await resume(agent)
     await agent.endpoints.renumberEgress()
@@ -249,41 +260,21 @@ async function resume(agent: Agent): Promise<void> {
   await agent.workloads.resume()
 }
 
-/** What has changed about this node since the cluster last heard of it. */
-async function reportFacts(node: Node, address: string, options: DaemonOptions): Promise<void> {
-  const known = node.catalog.nodes.get(node.id)
-  if (!known) return
-  const port = node.role === "server" ? parseAddress(options.bind).port : null
-  const facts = {
-    address,
-    peerAddress: port === null ? null : formatAddress({ host: address, port }),
-    version: VERSION,
-    bootId: bootId(),
-  }
-  const changed = (Object.keys(facts) as (keyof typeof facts)[]).some((key) => known[key] !== facts[key])
-  if (changed) await node.waitFor((await node.cluster.updateNode(node.id, facts)).revision)
-}
-
-/** This node's address, from now on: what becomes of it is told to the cluster and written down for the next start. */
+/** This node's address, from now on: what becomes of it is told to the cluster. */
 function watchVtep(parts: {
   agent: Agent
-  node: Node
+  self: SelfReport
   kernel: LinuxKernel
-  identity: Identity
-  options: DaemonOptions
   /** A client's way to the servers. */
   link: ServerLink | null
+  options: DaemonOptions
   address: string
 }): VtepWatch {
-  const { agent, node, kernel, identity, options, link, address } = parts
-  const { log, dataDir } = options
+  const { agent, self, kernel, link, options, address } = parts
+  const { log } = options
   const advertise = options.advertise && (canonicalIp(options.advertise) ?? options.advertise)
-  const report = async (now: string) => {
-    await reportFacts(node, now, options)
-    identity.address = now
-    saveIdentity(dataDir, identity)
-  }
   const onRenumbered = () => link?.renew()
+  const report = (now: string) => self.moveTo(now)
   const watch = new VtepWatch({ kernel, advertise, address, clock: systemClock, log, onRenumbered, report })
   agent.watch.onHost(() => watch.look())
   watch.look()

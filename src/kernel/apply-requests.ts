@@ -75,8 +75,8 @@ export function request(
     case "link-del":
       return link.del(batch, o.name)
     case "port-set": {
-      const { learning, flood, isolated } = o
-      return link.setPort(batch, index, { learning, flood, isolated })
+      const { learning, flood, isolated, hairpin = false } = o
+      return link.setPort(batch, index, { learning, flood, isolated, hairpin })
     }
     case "addr-add":
       return addr.replace(batch, { index, address: o.address, nodad: o.address.includes(":") })

@@ -206,8 +206,8 @@ export class FakeWorld {
         return this.changeLink(link, operation)
       case "port-set": {
         if (link.master === null) throw new LinuxError(renderOperation(operation), EOPNOTSUPP)
-        const { learning, flood, isolated } = operation
-        link.flags = { learning, flood, isolated }
+        const { learning, flood, isolated, hairpin } = operation
+        link.flags = { learning, flood, isolated, ...(hairpin ? { hairpin } : {}) }
         return
       }
       case "addr-add":

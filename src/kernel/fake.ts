@@ -6,6 +6,8 @@ import {
   EGRESS_BRIDGE_NAME,
   EGRESS_MARK,
   type FirewallState,
+  type GuardPort,
+  type GuardState,
   HOST_NAMESPACE,
   isEgressPort,
   type HostFacts,
@@ -47,6 +49,7 @@ export class FakeKernel implements Kernel {
   readonly performed: Operation[] = []
   /** An operation for which this says true is refused. */
   refuse: (operation: Operation) => boolean = () => false
+  private readonly guards = new Map<NamespacePath, GuardState>()
   private rules: FirewallState = NO_RULES
   watching: FakeWatch | null = null
 
@@ -102,6 +105,12 @@ export class FakeKernel implements Kernel {
     const found = this.world.namespaces.get(netns)?.links.get(ifname)
     if (!found) return null
     return { ...observedLink(found), addresses: [...found.addresses], routes: [...found.routes] }
+  }
+
+  observeMarked(netns: NamespacePath, alias: string, mac: string): ObservedInterface | null {
+    const links = [...(this.world.namespaces.get(netns)?.links.values() ?? [])]
+    const found = links.find((one) => one.alias === alias && one.mac === mac)
+    return found ? this.observeInterface(netns, found.name) : null
   }
 
   observeWorkload(netns: NamespacePath): ObservedWorkload | null {
@@ -218,6 +227,28 @@ export class FakeKernel implements Kernel {
     return true
   }
 
+  guardMatches(ns: NamespacePath, state: GuardState): boolean {
+    return (
+      this.world.namespaces.has(ns) && JSON.stringify(sorted(state)) === JSON.stringify(this.guards.get(ns) ?? null)
+    )
+  }
+
+  applyGuard(ns: NamespacePath, state: GuardState | null): void {
+    this.world.namespaceAt(ns)
+    if (state === null) this.guards.delete(ns)
+    else this.guards.set(ns, sorted(state))
+  }
+
+  changeGuard(ns: NamespacePath, gone: readonly GuardPort[], added: readonly GuardPort[]): void {
+    if (gone.length + added.length === 0) return
+    const state = this.guards.get(ns)
+    const names = state?.ports.map(({ device }) => device) ?? []
+    if (!state || gone.some(({ device }) => !names.includes(device)))
+      throw new OvlError("guard_refused", "table bridge ovl: not there")
+    const kept = state.ports.filter(({ device }) => !gone.some((port) => port.device === device))
+    this.guards.set(ns, sorted({ ...state, ports: [...kept, ...added] }))
+  }
+
   /** Somebody else carries this out. Throws where a kernel would refuse. */
   disturb(operation: Operation): void {
     this.world.perform(operation)
@@ -248,6 +279,7 @@ export class FakeKernel implements Kernel {
     for (const { name } of this.hostLinks()) this.world.deleteLink(HOST_NAMESPACE, name)
     this.world.restoreSysctls()
     this.rules = NO_RULES
+    this.guards.clear()
     return [...namespaces, ...links, ...sysctls]
   }
 
@@ -298,4 +330,8 @@ function portsOf(namespace: FakeNamespace, except: readonly string[]): ObservedP
       flags: link.master === null ? null : link.flags,
       staticMacs: [...link.staticMacs],
     }))
+}
+
+function sorted(state: GuardState): GuardState {
+  return { ...state, ports: state.ports.toSorted((a, b) => (a.device < b.device ? -1 : 1)) }
 }

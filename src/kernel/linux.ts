@@ -1,9 +1,12 @@
 /** The kernel port over this machine's kernel: netlink, namespaces, /proc/sys and iptables. */
 import { OvlError } from "../base/errors.ts"
+import { IDENTIFIED_NAMESPACES_MAX } from "../base/limits.ts"
+import { isErrno } from "../linux/errno.ts"
 import {
   deleteNamespace,
   isNamespace,
   listNamespaces,
+  type NamespaceId,
   namespaceId,
   releaseNamespaceDirectory,
 } from "../linux/namespaces.ts"
@@ -11,6 +14,8 @@ import {
   EGRESS_BRIDGE_NAME,
   EGRESS_MARK,
   type FirewallState,
+  type GuardPort,
+  type GuardState,
   type HostFacts,
   HOST_NAMESPACE,
   isEgressPort,
@@ -33,6 +38,7 @@ import {
   listFirewall,
   removeFirewall,
 } from "./firewall/firewall.ts"
+import { changeGuard, guardIsAs, removeGuard, writeGuard } from "./firewall/guard.ts"
 import { deleteTogether } from "./link-group.ts"
 import { isHiddenName, NamespaceSockets } from "./namespace-sockets.ts"
 import { readEgress, readHostFacts, readInterface, readNetwork, readPathMtu, readWorkload } from "./observe.ts"
@@ -50,6 +56,8 @@ export class LinuxKernel implements Kernel {
   private readonly sockets: NamespaceSockets
   private readonly remembered: Remembered
   private watching: LinuxWatch | null = null
+  /** Paths that were found to be network namespaces, and which. */
+  private readonly identified = new Map<NamespacePath, string>()
 
   /** Acts on the namespace that this thread is in. Errors: `not_permitted` without root, when something is changed. */
   constructor(options: LinuxKernelOptions) {
@@ -79,14 +87,28 @@ export class LinuxKernel implements Kernel {
     return this.sockets.with(netns, ({ socket }) => readInterface(socket, ifname))
   }
 
+  observeMarked(netns: NamespacePath, alias: string, mac: string): ObservedInterface | null {
+    return this.sockets.with(netns, ({ socket }) => {
+      const found = link.list(socket).find((one) => one.alias === alias && one.mac === mac)
+      return found ? readInterface(socket, found.name) : null
+    })
+  }
+
   observeWorkload(netns: NamespacePath): ObservedWorkload | null {
     return this.sockets.with(netns, ({ socket }) => readWorkload(socket))
   }
 
   identify(netns: NamespacePath): string | null {
-    if (netns !== HOST_NAMESPACE && !isNamespace(netns)) return null
-    const { dev, ino } = netns === HOST_NAMESPACE ? namespaceId() : namespaceId(netns)
-    return `${dev}:${ino}`
+    if (netns === HOST_NAMESPACE) return idText(namespaceId())
+    const known = this.identified.get(netns)
+    const id = tryIdText(netns)
+    // What was a namespace under this very number is one still.
+    if (id !== null && id === known) return id
+    this.identified.delete(netns)
+    if (id === null || !isNamespace(netns)) return null
+    if (this.identified.size >= IDENTIFIED_NAMESPACES_MAX) this.identified.clear()
+    this.identified.set(netns, id)
+    return id
   }
 
   listHidden(): HiddenNamespace[] {
@@ -137,8 +159,24 @@ export class LinuxKernel implements Kernel {
     return wrote
   }
 
+  guardMatches(ns: NamespacePath, state: GuardState): boolean {
+    return guardIsAs(ns, state)
+  }
+
+  applyGuard(ns: NamespacePath, state: GuardState | null): void {
+    this.watching?.wroteGuard(ns)
+    if (state === null) removeGuard(ns)
+    else writeGuard(ns, state)
+  }
+
+  changeGuard(ns: NamespacePath, gone: readonly GuardPort[], added: readonly GuardPort[]): void {
+    this.watching?.wroteGuard(ns)
+    changeGuard(ns, gone, added)
+  }
+
   purge(): string[] {
     const removed: string[] = []
+    if (removeGuard(HOST_NAMESPACE)) removed.push("nf_tables bridge ovl")
     for (const { netns } of this.listHidden()) {
       this.removeHidden(netns)
       removed.push(`namespace ${netns}`)
@@ -206,5 +244,18 @@ export class LinuxKernel implements Kernel {
   close(): void {
     this.watching?.close()
     this.sockets.close()
+  }
+}
+
+function idText({ dev, ino }: NamespaceId): string {
+  return `${dev}:${ino}`
+}
+
+function tryIdText(path: NamespacePath): string | null {
+  try {
+    return idText(namespaceId(path))
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ESRCH", "EACCES")) return null
+    throw error
   }
 }

@@ -21,6 +21,7 @@ import {
   VXLAN_NAME,
 } from "../model/dataplane.ts"
 import { addr, type FdbEntry, fdb, type Link, link, type NetlinkSocket, neigh, route } from "../netlink/index.ts"
+import { HOST_LINKS_ASKED_MAX } from "../base/limits.ts"
 import { readSysctl } from "./sysctl.ts"
 
 /** RTPROT_KERNEL (include/uapi/linux/rtnetlink.h): routes that come with addresses. */
@@ -56,8 +57,8 @@ function observedLink(one: Link, nameOf: NameOf): ObservedLink {
 
 function flagsOf(one: Link): PortFlags | null {
   if (one.port === null) return null
-  const { learning, flood, isolated } = one.port
-  return { learning, flood, isolated }
+  const { learning, flood, isolated, hairpin } = one.port
+  return { learning, flood, isolated, ...(hairpin ? { hairpin } : {}) }
 }
 
 /** With prefix length. */
@@ -195,25 +196,31 @@ export function readWorkload(socket: NetlinkSocket): ObservedWorkload {
 
 /** Facts of the host's own namespace. `remembered`: the sysctl keys that ovl has changed. */
 export function readHostFacts(socket: NetlinkSocket, remembered: readonly string[]): HostFacts {
-  const links = link.list(socket)
+  const addresses = addr.list(socket)
+  const unicast = route.list(socket, { family: 4 }).filter((one) => one.type === "unicast")
+  const links = linksByIndex(socket, new Set([...addresses, ...unicast].flatMap(({ index }) => index ?? [])))
   const nameOf = namesOf(links)
-  const routes = route
-    .list(socket, { family: 4 })
-    .filter((one) => one.type === "unicast")
-    .map((one) => ({ dst: one.dst, via: one.via, device: nameOf(one.index) }))
+  const routes = unicast.map((one) => ({ dst: one.dst, via: one.via, device: nameOf(one.index) }))
   const asked = new Set(routes.map((one) => one.device).filter((device) => device !== null))
-  if (links.some((one) => one.name === EGRESS_BRIDGE_NAME)) asked.add(EGRESS_BRIDGE_NAME)
+  if (link.indexOf(socket, EGRESS_BRIDGE_NAME) !== null) asked.add(EGRESS_BRIDGE_NAME)
   return {
     links: links.map(({ name, mtu, up }) => ({ name, mtu, up })),
-    addresses: addr.list(socket).map((one) => ({
+    addresses: addresses.map((one) => ({
       device: nameOf(one.index) ?? "",
       address: `${one.address}/${one.prefixLength}`,
     })),
     routes,
     forwarding: readSysctl("net.ipv4.ip_forward") === "1",
+    bridgesFiltered: readSysctl("net.bridge.bridge-nf-call-iptables") === "1",
     forwardingDevices: [...asked].filter((device) => readSysctl(forwardingKeyOf(device)) === "1").sort(),
     switchedDevices: remembered.flatMap((key) => switchedDevice(key) ?? []).sort(),
   }
+}
+
+/** Asked for one by one where they are few: beside them stand the ports of all workloads, which are nobody's concern here. */
+function linksByIndex(socket: NetlinkSocket, indexes: ReadonlySet<number>): Link[] {
+  if (indexes.size > HOST_LINKS_ASKED_MAX) return link.list(socket).filter(({ index }) => indexes.has(index))
+  return [...indexes].sort((a, b) => a - b).flatMap((index) => link.get(socket, index) ?? [])
 }
 
 /**

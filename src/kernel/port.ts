@@ -5,6 +5,8 @@
  */
 import type {
   FirewallState,
+  GuardPort,
+  GuardState,
   HostFacts,
   NamespacePath,
   ObservedEgress,
@@ -70,6 +72,8 @@ export interface Kernel {
   observeEgress(): ObservedEgress | null
   /** One interface of a workload; null where the namespace or the interface is gone. */
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null
+  /** As `observeInterface`, for one with this alias and MAC, whatever it is called by now. */
+  observeMarked(netns: NamespacePath, alias: string, mac: string): ObservedInterface | null
   /** What a workload's namespace has of its own; null where it is gone. */
   observeWorkload(netns: NamespacePath): ObservedWorkload | null
   /** What makes the namespace at this path itself and no other, while it lives; null where there is none. */
@@ -91,6 +95,12 @@ export interface Kernel {
   firewallDifference(state: FirewallState): string[]
   /** Makes the host's rules as wanted, one atomic change a table; writes nothing where they are. True if it wrote. Errors: no_iptables, iptables_failed. */
   applyFirewall(state: FirewallState): boolean
+  /** True if what may come from a bridge's ports is exactly as wanted; false too where the namespace is gone. */
+  guardMatches(ns: NamespacePath, state: GuardState): boolean
+  /** Makes it so in one step; null: nothing is guarded there any more. Errors: guard_refused. */
+  applyGuard(ns: NamespacePath, state: GuardState | null): void
+  /** Ports that are gone and ports that come, where there is a guard already. Throws where there is none, or not so. */
+  changeGuard(ns: NamespacePath, gone: readonly GuardPort[], added: readonly GuardPort[]): void
   /** Removes everything that carries our mark; idempotent, needs no daemon and no catalog. Returns what it removed, a line each. */
   purge(): string[]
   inventory(): Inventory

@@ -10,14 +10,14 @@ import { HOST_NAMESPACE, type NamespacePath } from "../model/dataplane.ts"
 import type { Remembered } from "./remembered.ts"
 
 /** `net.ipv4.conf.eth0/100.forwarding` is /proc/sys/net/ipv4/conf/eth0.100/forwarding, as sysctl(8) has it. */
-function pathOf(key: string): string {
+export function sysctlPath(key: string): string {
   return `/proc/sys/${key.replace(/[./]/g, (separator) => (separator === "." ? "/" : "."))}`
 }
 
 /** The value, or null where the kernel has no such key (a device that is gone, IPv6 compiled out). */
 export function readSysctl(key: string): string | null {
   try {
-    return readFileSync(pathOf(key), "utf8").trim()
+    return readFileSync(sysctlPath(key), "utf8").trim()
   } catch (error) {
     if (isErrno(error, "ENOENT")) return null
     throw error
@@ -40,7 +40,7 @@ export function writeSysctl(ns: NamespacePath, key: string, value: string, remem
       facts.sysctls[key] ??= before
     })
     try {
-      writeFileSync(pathOf(key), value)
+      writeFileSync(sysctlPath(key), value)
     } catch (error) {
       throw new OvlError("sysctl_failed", `sysctl -w ${key}=${value}: ${(error as Error).message}`, {
         hint: "/proc/sys must be writable: in a container, run it privileged",
@@ -65,7 +65,7 @@ export function restoreSysctls(remembered: Remembered): string[] {
     if (hostForwards && key.endsWith(".forwarding")) continue
     const now = readSysctl(key)
     if (now === null || now === value) continue
-    writeFileSync(pathOf(key), value)
+    writeFileSync(sysctlPath(key), value)
     restored.push(`sysctl ${key}=${value}`)
   }
   remembered.change((facts) => {

@@ -4,7 +4,7 @@
  * or re-address it, and there is no moving that could be interrupted.
  */
 import { OvlError } from "../base/errors.ts"
-import { VNI_RELEASE_WAIT_MS } from "../base/limits.ts"
+import { VNI_RELEASE_STEP_MS, VNI_RELEASE_WAIT_MS } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
 import type { Operation } from "../model/operation.ts"
 import { link } from "../netlink/index.ts"
@@ -52,22 +52,27 @@ function create(sockets: NamespaceSockets, hidden: OpenNamespace, operation: Vxl
   link.set(hidden.socket, name, { alias })
 }
 
-function createAgain(sockets: NamespaceSockets, hidden: OpenNamespace, operation: VxlanAdd): void {
+/** Where nobody is found who has the VNI, it is waited for, in steps: most likely the kernel is just taking it apart. */
+function createAgain(
+  sockets: NamespaceSockets,
+  hidden: OpenNamespace,
+  operation: VxlanAdd,
+  waitMs = VNI_RELEASE_WAIT_MS,
+): void {
   try {
     create(sockets, hidden, operation)
   } catch (error) {
-    throw isErrno(error, "EEXIST") ? vniTaken(operation, null) : error
+    if (!isErrno(error, "EEXIST")) throw error
+    if (waitMs <= 0) throw vniTaken(operation, null)
+    Bun.sleepSync(VNI_RELEASE_STEP_MS)
+    createAgain(sockets, hidden, operation, waitMs - VNI_RELEASE_STEP_MS)
   }
 }
 
-/**
- * Removes a stale device of ours that has the VNI, or says who has it. Where nobody is found, it is most likely in a
- * namespace that the kernel is just taking apart, so that is waited for, briefly.
- */
+/** Removes a stale device of ours that has the VNI, or says who has it. */
 function clearTheWay(sockets: NamespaceSockets, operation: VxlanAdd): void {
   const { vni, port } = operation
   const owner = findVniOwner(sockets.host, vni, port)
   if (owner?.ours) return removeOwner(owner)
   if (owner !== null) throw vniTaken(operation, owner)
-  Bun.sleepSync(VNI_RELEASE_WAIT_MS)
 }

@@ -3,6 +3,7 @@
  * the host's namespace has for them; they keep no namespace alive, as a socket inside would. What came in just after a
  * write of our own, in the namespace written to, is taken for its echo.
  */
+import { closeSync, openSync, readSync } from "node:fs"
 import { isErrno } from "../linux/errno.ts"
 import { close } from "../linux/libc.ts"
 import { namespaceId, openNamespace, withNamespace } from "../linux/namespaces.ts"
@@ -13,7 +14,7 @@ import { saveRules, usesNfTables } from "./firewall/iptables.ts"
 import { isHiddenPath, type NamespaceSockets } from "./namespace-sockets.ts"
 import type { KernelWatch, Touched } from "./port.ts"
 import { LOOPBACK_KEY } from "./observe.ts"
-import { readSysctl } from "./sysctl.ts"
+import { readSysctl, sysctlPath } from "./sysctl.ts"
 
 /** Of a device that comes to be in a hidden namespace. */
 const HIDDEN_SYSCTL = "net.ipv6.conf.default.disable_ipv6"
@@ -22,7 +23,11 @@ const HOST_SYSCTLS = [
   `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.forwarding`,
   `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`,
   LOOPBACK_KEY,
+  "net.bridge.bridge-nf-call-iptables",
 ]
+
+/** More than a switch says. */
+const SYSCTL_TEXT_BYTES = 16
 
 interface Followed {
   /** The host's number for it; null where nothing is at its path, or it has no number. */
@@ -31,6 +36,8 @@ interface Followed {
   /** Index of its vxlan device; undefined: to be asked for. */
   vxlan: number | null | undefined
   sysctls: string
+  /** HIDDEN_SYSCTL of a hidden namespace, open; null elsewhere. It keeps nothing alive. */
+  sysctlFd: number | null
 }
 
 export class LinuxWatch implements KernelWatch {
@@ -59,7 +66,7 @@ export class LinuxWatch implements KernelWatch {
 
   follow(namespaces: ReadonlySet<NamespacePath>): void {
     let changed = false
-    for (const path of this.followed.keys()) if (!namespaces.has(path)) changed = this.followed.delete(path)
+    for (const path of this.followed.keys()) if (!namespaces.has(path)) changed = this.drop(path)
     for (const path of namespaces) {
       if (path === HOST_NAMESPACE || this.followed.has(path)) continue
       this.followed.set(path, this.look(path))
@@ -78,6 +85,7 @@ export class LinuxWatch implements KernelWatch {
     let rules: Touched["rules"] = null
     const rulesLost = this.rules?.read(({ nsid: number }) => {
       if (this.isHost(number)) rules = this.writingRules ? "us" : "others"
+      else for (const path of this.byNumber.get(number!) ?? []) (ours.has(path) ? byUs : byOthers).add(path)
     })
     this.wrote_ = this.writing
     this.writing = new Set()
@@ -90,8 +98,9 @@ export class LinuxWatch implements KernelWatch {
     for (const [path, before] of this.followed) {
       const inode = inodeOf(path)
       const same = inode === before.inode
-      if (same && (inode === null || before.sysctls === sysctlsOf(path))) continue
+      if (same && (inode === null || before.sysctls === sysctlsIn(before.sysctlFd))) continue
       byOthers.add(path)
+      this.drop(path)
       this.followed.set(path, this.look(path))
     }
     const sysctls = this.readHostSysctls()
@@ -110,6 +119,12 @@ export class LinuxWatch implements KernelWatch {
     }
   }
 
+  /** The guard of a bridge's ports. */
+  wroteGuard(ns: NamespacePath): void {
+    if (ns === HOST_NAMESPACE) this.writingRules = true
+    else this.writing.add(ns)
+  }
+
   wroteRules(): void {
     this.writingRules = true
     if (this.rules === null) this.rulesText = rulesText()
@@ -120,8 +135,14 @@ export class LinuxWatch implements KernelWatch {
     this.closed = true
     this.route.close()
     this.rules?.close()
-    this.followed.clear()
+    for (const path of this.followed.keys()) this.drop(path)
     this.byNumber.clear()
+  }
+
+  private drop(path: NamespacePath): boolean {
+    const fd = this.followed.get(path)?.sysctlFd ?? null
+    if (fd !== null) closeSync(fd)
+    return this.followed.delete(path)
   }
 
   private isHost(number: number | null): boolean {
@@ -147,7 +168,8 @@ export class LinuxWatch implements KernelWatch {
   private look(path: NamespacePath): Followed {
     const inode = inodeOf(path)
     const number = inode === null ? null : this.numberOf(path, true)
-    return { nsid: number, inode, vxlan: undefined, sysctls: inode === null ? "" : sysctlsOf(path) }
+    const sysctlFd = inode === null ? null : openSysctl(path)
+    return { nsid: number, inode, vxlan: undefined, sysctls: sysctlsIn(sysctlFd), sysctlFd }
   }
 
   private number(): void {
@@ -211,9 +233,31 @@ function rulesText(): string {
   }
 }
 
-function sysctlsOf(path: NamespacePath): string {
-  if (!isHiddenPath(path)) return ""
-  return withNamespace(path, () => readSysctl(HIDDEN_SYSCTL)) ?? ""
+/**
+ * Opened once and read again and again: looking a path up below /proc/sys/net in one namespace after another takes the
+ * kernel a hundred times as long as the reading.
+ */
+function openSysctl(path: NamespacePath): number | null {
+  if (!isHiddenPath(path)) return null
+  try {
+    return withNamespace(path, () => openSync(sysctlPath(HIDDEN_SYSCTL), "r"))
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ESRCH", "EINVAL", "ENOTTY")) return null
+    throw error
+  }
+}
+
+const sysctlText = Buffer.alloc(SYSCTL_TEXT_BYTES)
+
+function sysctlsIn(fd: number | null): string {
+  if (fd === null) return ""
+  try {
+    return sysctlText.toString("latin1", 0, readSync(fd, sysctlText, 0, SYSCTL_TEXT_BYTES, 0))
+  } catch (error) {
+    // The namespace is gone.
+    if (isErrno(error, "ENOENT", "EINVAL", "EIO")) return ""
+    throw error
+  }
 }
 
 /** Null where nothing is pinned. */

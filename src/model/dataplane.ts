@@ -140,6 +140,20 @@ export interface EgressState {
   forwarding: readonly string[]
 }
 
+/** A port and what may come from it. */
+export interface GuardPort {
+  device: string
+  mac: string
+  /** Without prefix length, of both families. */
+  addresses: readonly string[]
+}
+
+export type GuardState =
+  /** A hidden namespace: all ports but vxlan1 are workloads'. */
+  | { place: "overlay"; gateways: readonly string[]; allowSpoof: boolean; ports: readonly GuardPort[] }
+  /** The host's namespace, where bridges are others' too: only ports that are listed are looked at. */
+  | { place: "egress"; ports: readonly GuardPort[] }
+
 /** A port of the node, or several in a row, and the address on the egress bridge that it leads to. */
 export interface PublishedPort extends PortMapping {
   to: string
@@ -179,6 +193,14 @@ export interface PortFlags {
   /** Unknown unicast leaves by this port. */
   flood: boolean
   isolated: boolean
+  /** What came in by this port may leave by it. Left out: it may not. */
+  hairpin?: boolean
+}
+
+export function sameFlags(a: PortFlags | null, b: PortFlags): boolean {
+  if (a === null) return false
+  const same = a.learning === b.learning && a.flood === b.flood && a.isolated === b.isolated
+  return same && (a.hairpin ?? false) === (b.hairpin ?? false)
 }
 
 export interface ObservedPort extends ObservedLink {
@@ -274,6 +296,7 @@ export interface PathMtu {
 
 /** Facts of the host's own namespace that decide what is wanted. */
 export interface HostFacts {
+  /** Those that have an address or an IPv4 route. */
   links: { name: string; mtu: number; up: boolean }[]
   /** With prefix length. */
   addresses: { device: string; address: string }[]
@@ -285,4 +308,6 @@ export interface HostFacts {
   forwardingDevices: string[]
   /** Devices whose forwarding ovl has switched on: the remembered ones. */
   switchedDevices: string[]
+  /** The host's rules see what passes between two ports of a bridge too: net.bridge.bridge-nf-call-iptables. */
+  bridgesFiltered?: boolean
 }

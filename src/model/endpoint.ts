@@ -3,7 +3,7 @@
  * `EndpointView` is the contract's JSON (references by name).
  */
 import { z } from "zod"
-import { nameSchema } from "./names.ts"
+import { foldName, nameSchema } from "./names.ts"
 import { portMappingSchema } from "./port-mapping.ts"
 
 export const egressSchema = z.object({ ifname: z.string(), ip: z.string(), gateway: z.string() })
@@ -53,6 +53,17 @@ export const attachSpecSchema = z.strictObject({
   egress: z.boolean().optional(),
 })
 export type AttachSpec = z.infer<typeof attachSpecSchema>
+
+/** What `POST /api/v1/networks/{ref}/connect` takes: one more interface for a workload that lives. */
+export const connectSpecSchema = attachSpecSchema
+  .omit({ network: true, name: true, netns: true, pid: true })
+  .extend({ workload: nameSchema })
+export type ConnectSpec = z.infer<typeof connectSpecSchema>
+
+/** Whether it is an endpoint of the workload with this name. */
+export function isOfWorkload(endpoint: Pick<EndpointRecord, "workload">, workload: string): boolean {
+  return foldName(endpoint.workload) === foldName(workload)
+}
 
 /** The addresses of an endpoint with their prefix lengths, IPv4 first. */
 export function addressesOf({ ip, ip6 }: Pick<EndpointRecord, "ip" | "ip6">): string[] {

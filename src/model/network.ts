@@ -22,6 +22,7 @@ export const networkSpecSchema = z.strictObject({
   internal: z.boolean().optional(),
   secure: z.boolean().optional(),
   multicast: z.boolean().optional(),
+  allowSpoof: z.boolean().optional(),
   tenant: z.string().optional(),
   driver: z.string().optional(),
   labels: labelsSchema.optional(),
@@ -40,6 +41,8 @@ export const networkRecordSchema = z.object({
   internal: z.boolean(),
   secure: z.boolean(),
   multicast: z.boolean(),
+  /** Endpoints may send under other MACs and addresses than their own. Older records do not have it. */
+  allowSpoof: z.boolean().optional(),
   labels: labelsSchema,
   created: z.string(),
 })
@@ -57,6 +60,7 @@ export const networkViewSchema = z.object({
   secure: z.boolean(),
   internal: z.boolean(),
   multicast: z.boolean(),
+  allowSpoof: z.boolean(),
   labels: z.record(z.string(), z.string()),
   created: z.string(),
   endpoints: z.array(endpointViewSchema),

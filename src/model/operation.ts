@@ -102,7 +102,7 @@ type IpOperation = Exclude<Operation, BridgeOperation | { op: "netns-add" | "net
 
 function renderBridge(o: BridgeOperation): string {
   if (o.op === "port-set") {
-    const flags = `learning ${onOff(o.learning)} flood ${onOff(o.flood)} isolated ${onOff(o.isolated)}`
+    const flags = `learning ${onOff(o.learning)} flood ${onOff(o.flood)} isolated ${onOff(o.isolated)}${o.hairpin ? " hairpin on" : ""}`
     return `link set dev ${o.name} ${flags}`
   }
   if (!("mac" in o)) {

@@ -51,6 +51,7 @@ export function networkView(catalog: Catalog, network: NetworkRecord, local: Net
     secure: network.secure,
     internal: network.internal,
     multicast: network.multicast,
+    allowSpoof: network.allowSpoof ?? false,
     labels: network.labels,
     created: network.created,
     endpoints,

@@ -72,6 +72,9 @@ const KINDS: ReadonlyMap<number, NoticeKind> = new Map([
   [80, "sysctl"],
 ])
 
+/** Of nf_tables: elements of sets, which come and go with what they stand for, and the end of each transaction. */
+const QUIET_RULES: ReadonlySet<number> = new Set([12, 14, 15])
+
 /** `struct sockaddr_nl` */
 const SOCKADDR_NL_BYTES = 12
 /** The header and a little more: the rest of a notification is not looked at. */
@@ -143,7 +146,7 @@ export class Notices {
     const at = slot * SLOT_BYTES
     const type = this.view.getUint16(at + 4, true)
     let kind = this.family === NETLINK_NETFILTER ? "rules" : KINDS.get(type & ~3)
-    if (kind === undefined) return
+    if (kind === undefined || (kind === "rules" && QUIET_RULES.has(type & 0xff))) return
     // Both kinds of rows have the same messages, told apart by the family.
     if (kind === "neigh" && this.view.getUint8(at + NLMSG_HEADER_BYTES) === AF_BRIDGE) kind = "fdb"
     const nsid = this.headers.controlInt(slot, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID)

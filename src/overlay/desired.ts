@@ -16,6 +16,8 @@ import {
   type EgressState,
   egressDevice,
   type FirewallState,
+  type GuardPort,
+  type GuardState,
   type HostFacts,
   hiddenNamespace,
   type NetworkState,
@@ -29,7 +31,13 @@ import type { NetworkRecord } from "../model/network.ts"
 import { isOnLoopback } from "../model/port-mapping.ts"
 import { networkMtu } from "../model/views.ts"
 import { forwardingDevices, guardedDevices } from "./egress.ts"
-import { EGRESS_PORT_FLAGS, isIpv6Text, MULTICAST_PORT_FLAGS, OVERLAY_PORT_FLAGS } from "./steps.ts"
+import {
+  EGRESS_PORT_FLAGS,
+  isIpv6Text,
+  MULTICAST_PORT_FLAGS,
+  OVERLAY_PORT_FLAGS,
+  PUBLISHED_PORT_FLAGS,
+} from "./steps.ts"
 
 /** Whose view it is. `absent` names local endpoints whose workload namespace is gone: no port is wanted for them. */
 export interface Viewpoint {
@@ -38,6 +46,25 @@ export interface Viewpoint {
 }
 
 const NONE: ReadonlySet<string> = new Set()
+
+/** What may come from the ports of a network. */
+export function networkGuard(
+  catalog: Catalog,
+  state: Pick<NetworkState, "networkId" | "bridge" | "ports">,
+): GuardState {
+  const allowSpoof = catalog.networks.get(state.networkId)?.allowSpoof ?? false
+  const ports = [...state.ports.values()].map(guardPort)
+  return { place: "overlay", gateways: state.bridge.addresses.map(bareIp), allowSpoof, ports }
+}
+
+/** What may come from the ports of the egress bridge. */
+export function egressGuard({ ports }: Pick<EgressState, "ports">): GuardState {
+  return { place: "egress", ports: [...ports.values()].map(guardPort) }
+}
+
+export function guardPort({ device, workload }: PortState): GuardPort {
+  return { device, mac: workload.mac, addresses: workload.addresses.map(bareIp) }
+}
 
 /** The ids of the networks that have an endpoint on this node. */
 export function localNetworkIds(catalog: Catalog, view: Viewpoint): Set<string> {
@@ -156,8 +183,11 @@ function placeInSubnet(address: string): bigint | number {
   return value & ((1n << hostBits) - 1n)
 }
 
-/** The egress port of a local endpoint, which must have one: MAC 02:42 and the address, and the default route. */
-export function egressPort(endpoint: EndpointRecord, mtu: number): PortState | null {
+/**
+ * The egress port of a local endpoint, which must have one: MAC 02:42 and the address, and the default route.
+ * `bridgesFiltered` is that of HostFacts.
+ */
+export function egressPort(endpoint: EndpointRecord, mtu: number, bridgesFiltered: boolean): PortState | null {
   const { egress } = endpoint
   if (egress === null) return null
   const address = parseInterfaceAddress(egress.ip)
@@ -166,7 +196,7 @@ export function egressPort(endpoint: EndpointRecord, mtu: number): PortState | n
     device: egressDevice(endpoint.id),
     index: EGRESS_PORT_INDEX_BASE + address.address - subnetOf(address).address,
     mac: vethMac(`egress/${endpoint.id}`),
-    flags: EGRESS_PORT_FLAGS,
+    flags: bridgesFiltered && endpoint.ports?.length ? PUBLISHED_PORT_FLAGS : EGRESS_PORT_FLAGS,
     workload: {
       netns: endpoint.netns ?? "",
       ifname: egress.ifname,
@@ -193,7 +223,7 @@ export function desiredEgress(
   const ports = new Map<string, PortState>()
   for (const endpoint of catalog.endpoints.values()) {
     if (!isLocalPort(endpoint, view)) continue
-    const port = egressPort(endpoint, node.underlayMtu)
+    const port = egressPort(endpoint, node.underlayMtu, facts.bridgesFiltered ?? false)
     if (port) ports.set(endpoint.id, port)
   }
   if (ports.size === 0) return null

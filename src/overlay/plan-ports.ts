@@ -5,8 +5,8 @@ import {
   type NamespacePath,
   type ObservedInterface,
   type ObservedPort,
-  type PortFlags,
   type PortState,
+  sameFlags,
 } from "../model/dataplane.ts"
 import type { LinkChange, Operation } from "../model/operation.ts"
 import { enableIpv6, isIpv6Text } from "./steps.ts"
@@ -77,10 +77,6 @@ function repairPort(place: PortPlace, wanted: PortState, observed: ObservedPort)
     operations.push({ op: "fdb-replace", ns, name, mac: wanted.workload.mac, dst: null })
   }
   return operations
-}
-
-function sameFlags(a: PortFlags | null, b: PortFlags): boolean {
-  return a !== null && a.learning === b.learning && a.flood === b.flood && a.isolated === b.isolated
 }
 
 /**

@@ -26,6 +26,12 @@ export const MULTICAST_PORT_FLAGS: PortFlags = { learning: false, flood: true, i
 /** As a workload's port, and it cannot reach the other ports of the egress bridge. */
 export const EGRESS_PORT_FLAGS: PortFlags = { learning: false, flood: false, isolated: true }
 /**
+ * Where the host's rules see what passes between ports, they also turn round what a neighbour, or the workload itself,
+ * sends to a published port while it is still on the bridge: it then goes from port to port. The same rules keep all
+ * else from doing so.
+ */
+export const PUBLISHED_PORT_FLAGS: PortFlags = { learning: false, flood: false, isolated: false, hairpin: true }
+/**
  * What is no local endpoint's leaves by vxlan1, the only port that unknown unicast is sent to. There a row leads to the
  * VTEP; without one the frame is dropped, and ARP is answered from the neighbour rows.
  */

@@ -20,11 +20,11 @@ import {
 import { ipv4OfMac, macInvalid, macOfIpv4, macOfIpv6 } from "../model/mac.ts"
 import { DEFAULT_TENANT, endpointName, foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
-import type { NodeRecord } from "../model/node.ts"
 import { mappingsOverlap, type PortMapping, portTaken } from "../model/port-mapping.ts"
 import type { Compare, Operation, Store } from "../store/port.ts"
 import { decode, entriesBelow, put, read, readVersioned } from "./codec.ts"
 import type { Decision } from "./decisions.ts"
+import { addressTaken, familyMissing, macTaken, nameTaken, tooManyNetworks } from "./endpoint-refusals.ts"
 import { endpointRecord, hasListedMac, type WorkloadName } from "./endpoint-removal.ts"
 import * as keys from "./keys.ts"
 import { networkNotFound } from "./networks.ts"
@@ -273,39 +273,4 @@ export class EndpointCreation {
 
 function withPrefix({ address, pool }: Chosen): string {
   return `${address}/${pool.subnet.prefix}`
-}
-
-function familyMissing(address: string, network: NetworkRecord): OvlError {
-  const why = `network ${network.name} has no IPv${familyOf(address)} subnet`
-  return new OvlError("address_invalid", `address ${address}: ${why}`, {
-    kind: "invalid",
-    hint: `choose one in ${network.subnets.map(({ subnet }) => subnet).join(" or ")}`,
-  })
-}
-
-function addressTaken(address: string, network: NetworkRecord, owner: string): OvlError {
-  return new OvlError("address_taken", `address ${address}: in use by ${owner} on network ${network.name}`, {
-    kind: "conflict",
-    hint: "leave the address out to get the next free one",
-  })
-}
-
-function macTaken(mac: string, network: NetworkRecord, owner: string): OvlError {
-  return new OvlError("mac_taken", `MAC ${mac}: in use by ${owner} on network ${network.name}`, {
-    kind: "conflict",
-    hint: "leave the MAC out to get one that follows from the address",
-  })
-}
-
-function nameTaken(name: string, store: Store, nodeId: string): OvlError {
-  const node = read<NodeRecord>(store, keys.nodeKey(nodeId))
-  return new OvlError("name_taken", `workload ${name}: the name is taken on node ${node?.name ?? nodeId}`, {
-    kind: "conflict",
-    hint: "names are unique in the cluster without regard to case; choose another",
-  })
-}
-
-function tooManyNetworks(workload: string): OvlError {
-  const why = `is on ${NETWORKS_PER_WORKLOAD_MAX} networks already`
-  return new OvlError("too_many_networks", `workload ${workload}: ${why}`, { kind: "conflict" })
 }

@@ -99,10 +99,11 @@ function updated(endpoint: EndpointRecord, update: EndpointUpdate): EndpointReco
   const {
     state = endpoint.state,
     egress = endpoint.egress,
+    ifname = endpoint.ifname,
     netns = endpoint.netns,
     netnsId = endpoint.netnsId,
   } = update
-  return { ...endpoint, state, egress, netns, netnsId }
+  return { ...endpoint, state, egress, ifname, netns, netnsId }
 }
 
 /** Those that are gone already are no error. More than ENDPOINTS_PER_CALL_MAX go in several commits. */

@@ -72,6 +72,7 @@ function decideNetwork(store: Store, spec: NetworkSpec, id: string, created: str
     internal: spec.internal ?? false,
     secure: false,
     multicast: spec.multicast ?? false,
+    ...(spec.allowSpoof ? { allowSpoof: true } : {}),
     labels: spec.labels ?? {},
     created,
   }
@@ -149,7 +150,9 @@ function decideRemoval(store: Store, id: string, force: boolean): Decision<"remo
   const { value: network, modRevision } = readVersioned<NetworkRecord>(store, keys.networkKey(id))
   if (!network) throw networkNotFound(id)
   const page = store.range(keys.addressesPrefix(id), { limit: ENDPOINTS_PER_CALL_MAX })
-  const endpoints = page.entries.map((entry) => endpointRecord(store, decode<string>(entry)))
+  // An endpoint has an address in each of the network's subnets.
+  const ids = new Set(page.entries.map((entry) => decode<string>(entry)))
+  const endpoints = [...ids].map((endpointId) => endpointRecord(store, endpointId))
   if (endpoints.length > 0 && !force) throw networkInUse(store, network, endpoints, page.more)
   const emptied = removal(store, endpoints, page.more ? [] : [id])
   const compare: Compare[] = [{ key: keys.networkKey(id), modRevision }, ...emptied.compare]

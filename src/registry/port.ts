@@ -37,6 +37,7 @@ export interface EndpointUpdate {
   id: string
   state?: EndpointRecord["state"]
   egress?: Egress | null
+  ifname?: string
   netns?: string | null
   netnsId?: string | null
 }

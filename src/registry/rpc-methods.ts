@@ -57,6 +57,7 @@ const endpointUpdateSchema = z.strictObject({
   id,
   state: endpointStateSchema.optional(),
   egress: egressSchema.nullable().optional(),
+  ifname: text.optional(),
   netns: text.nullable().optional(),
   netnsId: text.nullable().optional(),
 })

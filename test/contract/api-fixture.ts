@@ -250,6 +250,24 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
       if (!found) throw new OvlError("endpoint_not_found", `endpoint ${reference}: not found`, { kind: "not_found" })
       await waitFor((await cluster.removeEndpoints([found.id])).revision)
     },
+    async connect(reference, { workload }) {
+      const network = catalog.findNetwork(reference)
+      if (!network) throw networkNotFound(reference)
+      const first = [...catalog.endpointsOfWorkload(workload)][0]
+      if (!first) throw new OvlError("workload_not_found", `no workload ${workload}`, { kind: "not_found" })
+      const { nodeId, netns, netnsId, origin } = first
+      const name = `${workload}.${network.name}`
+      const place = { nodeId, workload, name, netns, netnsId, origin, ifname: "eth1", egress: null }
+      const wish = { ...place, networkId: network.id, ip: null, mac: null }
+      const { endpoints, revision } = await cluster.createEndpoints([wish])
+      await waitFor(revision)
+      return endpoints[0]!
+    },
+    async disconnect(reference, workload) {
+      const found = catalog.findEndpoint(`${workload}.${reference}`)
+      if (!found) throw new OvlError("not_connected", `${workload}: not on ${reference}`, { kind: "not_found" })
+      await waitFor((await cluster.removeEndpoints([found.id])).revision)
+    },
     async run(spec: RunSpec) {
       const name = spec.name ?? "unnamed"
       const view: WorkloadView = {

@@ -156,6 +156,14 @@ function networksContract(harness: () => Harness): void {
     expect(await outcome(cluster.removeNetwork(network.id, { force: false }))).toMatch(
       /^conflict network_in_use: network red: has endpoints: w\d+ on swarm-0\d, w\d+ on swarm-0\d, w\d+ on swarm-0\d, \.\.\.$/,
     )
+    const { network: six } = await cluster.createNetwork({
+      name: "six",
+      subnets: [{ subnet: "10.64.0.0/16" }, { subnet: "fd00::/64" }],
+    })
+    const many = Array.from({ length: 250 }, (_, n) => endpointSpec(six.id, node, `s${n}`))
+    await cluster.createEndpoints(many.slice(0, 200))
+    await cluster.createEndpoints(many.slice(200))
+    await cluster.removeNetwork(six.id, { force: true })
     await cluster.removeNetwork(network.id, { force: true })
     expect(store.range("ovl/endpoints/").entries.length).toBe(1)
     expect(await outcome(cluster.removeNetwork(network.id, { force: true }))).toMatch(/^not_found network_not_found/)
@@ -228,6 +236,9 @@ function endpointsContract(harness: () => Harness): void {
     }
     expect(await create("a")).toBe("10.65.10.2/29 fd00:65:10::2/64 02:42:0a:41:0a:02")
     expect(await create("b", { ip: "FD00:65:10:0::9" })).toBe("10.65.10.3/29 fd00:65:10::9/64 02:42:0a:41:0a:03")
+    expect(await outcome(cluster.removeNetwork(network.id, { force: false }))).toMatch(
+      /^conflict network_in_use: network both: has endpoints: a on swarm-0\d, b on swarm-0\d$/,
+    )
     expect(await create("c", { ip: "10.65.10.6", ip6: "fd00:65:10:0:dead::1" })).toBe(
       "10.65.10.6/29 fd00:65:10:0:dead::1/64 02:42:0a:41:0a:06",
     )

@@ -11,7 +11,11 @@ kernelContract("fake", () => {
     addWorkload: (path) => world.addNamespace(path),
     removeWorkload: (path) => world.deleteNamespace(path),
     addForeignVxlan: (name, vni) =>
-      world.addLink(HOST_NAMESPACE, { name, kind: "vxlan", vxlan: { vni, local: "192.168.1.51", port: 4789, proxy: false } }),
+      world.addLink(HOST_NAMESPACE, {
+        name,
+        kind: "vxlan",
+        vxlan: { vni, local: "192.168.1.51", port: 4789, proxy: false },
+      }),
     disturb: (operation) => kernel.disturb(operation),
     flushRules: () => kernel.flushRules(),
     snapshot: () =>

@@ -476,7 +476,7 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
         expect([...watch.glance().byOthers]).toContain(W1)
         watch.read()
         harness.disturb({ op: "link-set", ns: W1, name: "lo", up: true })
-        expect([...watch.read().byOthers]).toEqual([W1])
+        expect([...watch.read().byOthers]).toContain(W1)
       })
 
       test("is silent when it is closed", () => {

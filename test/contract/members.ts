@@ -15,7 +15,7 @@ import { Exchange } from "../../src/store/replicated/exchange.ts"
 import { MemberReplication } from "../../src/store/replicated/member.ts"
 import { openMember } from "../../src/store/replicated/open.ts"
 import { MEMBER_TABLE_NAMES, TABLE_NAMES } from "../../src/store/tables.ts"
-import { ManualClock } from "./store-clock.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
 
 export const idOf = (number: number): string => String(number).repeat(64)
 

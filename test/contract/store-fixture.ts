@@ -1,7 +1,7 @@
 /** What the parts of the store's contract share: a store that is opened anew for each test, and short ways to use it. */
 import { OvlError } from "../../src/base/errors.ts"
 import type { Entry, Operation, Store, TransactionResult, Watch, WatchBatch } from "../../src/store/port.ts"
-import { ManualClock } from "./store-clock.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
 
 /** One place where stores are opened; `open` again, after a close, gives what is kept. */
 export interface StoreHarness {

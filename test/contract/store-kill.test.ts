@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { silentLog } from "../../src/base/log.ts"
 import { openLoneStore } from "../../src/store/embedded.ts"
 import type { Store } from "../../src/store/port.ts"
-import { ManualClock } from "./store-clock.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
 
 const ROUNDS = 6
 let dir = ""

@@ -9,7 +9,7 @@ import { silentLog } from "../../src/base/log.ts"
 import { openLoneStore } from "../../src/store/embedded.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import type { Store } from "../../src/store/port.ts"
-import { ManualClock } from "./store-clock.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
 import { settled, show } from "./store-fixture.ts"
 import { LEASES, PREFIXES, type Step, StoreModel, steps } from "./store-model.ts"
 

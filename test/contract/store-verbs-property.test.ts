@@ -8,7 +8,7 @@ import { silentLog } from "../../src/base/log.ts"
 import { openLoneStore } from "../../src/store/embedded.ts"
 import { openMemoryStore } from "../../src/store/memory.ts"
 import type { KvResult, Store } from "../../src/store/port.ts"
-import { ManualClock } from "./store-clock.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
 import { settled } from "./store-fixture.ts"
 import { full, IDS, PREFIXES, sorted, type VerbStep, VerbsModel, verbSteps } from "./store-verbs-model.ts"
 

@@ -112,7 +112,13 @@ function live({ endpoints, attach, detach, dieAfter }: Life): void {
   const catalog = catalogWith(endpoints)
   const options = { kernel, catalog, nodeId: NODE_1, clock: systemClock, log: silentLog }
   const nothing = () => {}
-  const dataplane = new DataPlane({ ...options, onRepair: nothing, onReconciled: nothing, onAttached: nothing })
+  const dataplane = new DataPlane({
+    ...options,
+    onRepair: nothing,
+    onReconciled: nothing,
+    onRenamed: nothing,
+    onAttached: nothing,
+  })
   const arm = () => {
     done = 0
     left = dieAfter ?? Number.POSITIVE_INFINITY

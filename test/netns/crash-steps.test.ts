@@ -18,13 +18,13 @@ const STEPS_MAX = 400
 /** All that there is, without what differs from one making to the next: numbers, timers, peers' indexes. */
 const LOOK = `
 set -e
-clean() { sed -E 's/^[0-9]+: //; s/@if[0-9]+/@/; s/link-netnsid [0-9-]+//g; s/[a-z_]+_timer +[0-9.]+//g; s/qlen [0-9]+//; s/ (port_no|port_id|designated_port|root_port) [0-9a-fx]+//g; s/if[0-9]+/if/g'; }
+clean() { sed -E 's/^[0-9]+: //; s/@if[0-9]+/@/; s/link-netnsid [0-9-]+//g; s/[a-z_]+_timer +[0-9.]+//g; s/qlen [0-9]+//; s/ state (UP|UNKNOWN|DOWN|LOWERLAYERDOWN)//; s/,LOWER_UP|NO-CARRIER,//g; s/ (port_no|port_id|designated_port|root_port) [0-9a-fx]+//g; s/if[0-9]+/if/g'; }
 for ns in host $(ls /run/netns); do
   at=""; [ $ns = host ] || at="-n $ns"
   echo "== $ns"
   ip $at -d -o link | clean | sort
-  ip $at -o addr | clean | sed 's/valid_lft.*//' | sort
-  ip $at route show table all | sort
+  ip $at -o addr | grep -v fe80 | clean | sed 's/valid_lft.*//' | sort
+  ip $at route show table all | grep -v fe80 | sort
   bridge $at fdb show | sort
   ip $at neigh show nud permanent | sort
 done

@@ -47,7 +47,7 @@ describeAsRoot("a node's address", () => {
     two.machine.sh("ip addr show dev eth0 | grep -q 192.168.1.62 || ip addr add 192.168.1.62/24 dev eth0")
     two.machine.sh("ip route replace default via 192.168.1.1")
     await until(
-      () => fdbRows(one, hidden).some((row) => row.includes("dst 192.168.1.62")),
+      () => fdbRows(one, hidden).some((row) => row.includes("192.168.1.62")),
       () => `the rows lead to the new address: ${fdbRows(one, hidden)} ${two.daemon?.stderr}`,
     )
     const local = () => links(two, hidden).find(({ ifname }) => ifname === "vxlan1")?.linkinfo?.info_data?.local

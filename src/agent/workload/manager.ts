@@ -17,6 +17,7 @@ import { NETNS_DIRECTORY } from "../../model/dataplane.ts"
 import { foldName } from "../../model/names.ts"
 import { parsePortMapping } from "../../model/port-mapping.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../model/workload.ts"
+import type { Place } from "../connections.ts"
 import type { Endpoints } from "../endpoints.ts"
 import type { EventBus } from "../events.ts"
 import { rewriteInPlace } from "../files.ts"
@@ -166,6 +167,28 @@ export class WorkloadManager {
       await this.stop(name, { graceMs: 0 })
     }
     this.#forget(record)
+  }
+
+  /** Where a workload of this node lives; null where `run` made none of that name. Errors: workload_exited. */
+  place(name: string): Place | null {
+    const record = this.#records.get(foldName(name))
+    if (!record) return null
+    if (record.status === "exited")
+      throw new OvlError("workload_exited", `workload ${record.name}: it has exited`, { kind: "conflict" })
+    return { workload: record.name, netns: record.netns, origin: "run" }
+  }
+
+  /** It has an interface more, or one less. */
+  networksChanged(name: string): void {
+    const record = this.#records.get(foldName(name))
+    if (!record || record.status === "exited") return
+    const { catalog, runDir } = this.#options
+    const ids = new Set([...catalog.endpointsOfWorkload(record.name)].map((endpoint) => endpoint.networkId))
+    const kept = record.networks.filter(({ id }) => ids.delete(id))
+    const added = [...ids].map((id) => ({ id, name: catalog.networks.get(id)?.name ?? id }))
+    record.networks = [...kept, ...added]
+    saveRecord(runDir, record)
+    if (existsSync(new WorkloadPaths(runDir, record.name).hosts)) this.#writeEtcFiles(record)
   }
 
   logPath(name: string): string {

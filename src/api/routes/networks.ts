@@ -2,8 +2,10 @@
 import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
 import type { Catalog } from "../../model/catalog.ts"
+import { connectSpecSchema, endpointViewSchema } from "../../model/endpoint.ts"
+import { nameSchema } from "../../model/names.ts"
 import { type NetworkRecord, type NetworkView, networkSpecSchema, networkViewSchema } from "../../model/network.ts"
-import { networkView } from "../../model/views.ts"
+import { endpointView, networkView } from "../../model/views.ts"
 import { networkNotFound } from "../../registry/networks.ts"
 import { type Route, route, switchSchema } from "../route.ts"
 
@@ -55,6 +57,28 @@ export const networkRoutes: Route[] = [
     async handle({ node, params, query }) {
       const { revision } = await node.cluster.removeNetwork(find(node, params.ref!).id, { force: query.force })
       await node.waitFor(revision)
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/v1/networks/:ref/connect",
+    summary: "Put a workload of this node on one more network, while it runs",
+    requirement: "full",
+    body: connectSpecSchema,
+    answer: { status: 201, schema: endpointViewSchema },
+    async handle({ node, params, body }) {
+      return endpointView(node.catalog, await node.connect(params.ref!, body))
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/v1/networks/:ref/disconnect",
+    summary: "Take a workload of this node off a network, while it runs",
+    requirement: "full",
+    body: z.strictObject({ workload: nameSchema }),
+    answer: { status: 204 },
+    async handle({ node, params, body }) {
+      await node.disconnect(params.ref!, body.workload)
     },
   }),
 ]

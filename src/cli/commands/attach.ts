@@ -2,14 +2,26 @@ import { resolve } from "node:path"
 import { PID_MAX } from "../../base/limits.ts"
 import type { AttachSpec } from "../../model/endpoint.ts"
 import { defineCommand } from "../command.ts"
+import type { Context } from "../context.ts"
 import { optionMissing, usageError } from "../usage.ts"
+
+/** With `--no-egress` it is none. */
+export const EGRESS_OPTION = {
+  kind: "flag",
+  description: "An egress interface and the default route, even where there is one",
+} as const
+
+/** Left out, the node decides by what the namespace has. */
+export function egressWish({ options, origins }: { options: { egress: boolean }; origins: Context["origins"] }) {
+  return origins.egress === "default" ? undefined : options.egress
+}
 
 export const attach = defineCommand({
   path: ["attach"],
   task: "Workloads on this node",
   summary: "Give an interface on a network to a namespace that somebody else made",
   details:
-    "It becomes the first free ethN unless --ifname names it. A namespace that has a default route keeps it, and gets no egress interface, unless --egress asks for one. Prints the endpoint's name, with which `ovl detach` takes it away.",
+    "It becomes the first free ethN unless --ifname names it. A namespace that has a default route keeps it, and gets no egress interface, unless --egress asks for one; --no-egress asks for none in any case. Prints the endpoint's name, with which `ovl detach` takes it away.",
   examples: [
     {
       what: "A namespace of ip netns",
@@ -40,7 +52,7 @@ export const attach = defineCommand({
     ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)", holds: "address" },
     ip6: { kind: "text", value: "ADDR", description: "IPv6 address beside an IPv4 one", holds: "ipv6" },
     mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)", holds: "mac" },
-    egress: { kind: "flag", description: "An egress interface and the default route, even where there is one" },
+    egress: EGRESS_OPTION,
   },
   async run(context) {
     const { options } = context
@@ -64,8 +76,7 @@ export const attach = defineCommand({
       ip: options.ip,
       ip6: options.ip6,
       mac: options.mac,
-      // Left out, the node decides by what the namespace has.
-      egress: options.egress || undefined,
+      egress: egressWish(context),
     }
     const endpoint = await (await context.client()).attach(spec)
     context.answer(endpoint, () => `${endpoint.name}\n`)

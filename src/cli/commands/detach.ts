@@ -1,3 +1,4 @@
+import { NAMES_AT_ONCE_MAX } from "../../base/limits.ts"
 import { defineCommand } from "../command.ts"
 import { forEachName } from "../several.ts"
 
@@ -15,6 +16,6 @@ export const detach = defineCommand({
   options: {},
   async run(context) {
     const client = await context.client()
-    return forEachName(context, context.arguments.names, (name) => client.detach(name))
+    return forEachName(context, context.arguments.names, (name) => client.detach(name), NAMES_AT_ONCE_MAX)
   },
 })

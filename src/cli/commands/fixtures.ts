@@ -35,6 +35,7 @@ export const RED: NetworkView = {
   secure: false,
   internal: false,
   multicast: false,
+  allowSpoof: false,
   labels: {},
   created: "2026-03-01T10:00:00Z",
   endpoints: [ENDPOINT],
@@ -71,7 +72,7 @@ export const WORKLOAD: WorkloadView = {
   status: "running",
   exitCode: null,
   networks: ["red", "green"],
-  ports: [],
+  ports: [{ protocol: "tcp", address: null, hostPort: 8080, port: 80, count: 1 }],
   created: "2026-03-01T11:57:00Z",
 }
 

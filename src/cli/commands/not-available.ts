@@ -3,8 +3,6 @@ import { type Command, defineCommand } from "../command.ts"
 
 const VERBS: readonly (readonly [string, string])[] = [
   ["network prune", "Remove networks without endpoints"],
-  ["network connect", "Put a running workload on one more network"],
-  ["network disconnect", "Take a running workload off a network"],
   ["ping", "Ping from one workload to another"],
   ["trace", "Follow the way from one workload to another, hop by hop"],
   ["capture", "Capture frames of a network or an endpoint"],

@@ -1,7 +1,8 @@
-import { showPortMapping } from "../../model/port-text.ts"
 import type { WorkloadView } from "../../model/workload.ts"
 import { defineCommand } from "../command.ts"
 import { ago, shortId, table } from "../render/text.ts"
+
+type ShowPort = (mapping: WorkloadView["ports"][number]) => string
 
 export const ps = defineCommand({
   path: ["ps"],
@@ -15,21 +16,23 @@ export const ps = defineCommand({
   arguments: {},
   async run(context) {
     const workloads = await (await context.client()).workloads()
+    const { showPortMapping } = await import("../../model/port-text.ts")
     context.answer(workloads, () => {
       if (context.settings.quiet) return workloads.map((workload) => `${workload.name}\n`).join("")
-      return workloadTable(workloads, context.now())
+      return workloadTable(workloads, context.now(), showPortMapping)
     })
     return 0
   },
 })
 
-export function workloadTable(workloads: readonly WorkloadView[], nowMs: number): string {
+/** `showPort` is not imported above, as the start of every other verb would load it too. */
+function workloadTable(workloads: readonly WorkloadView[], nowMs: number, showPort: ShowPort): string {
   return table(
     [
       { title: "WORKLOAD ID", text: (workload) => shortId(workload.id) },
       { title: "NAME", text: (workload) => workload.name },
       { title: "NETWORKS", text: (workload) => workload.networks.join(",") },
-      { title: "PORTS", text: portsText },
+      { title: "PORTS", text: ({ ports }) => ports.map(showPort).join(", ") || "-" },
       { title: "STATUS", text: statusText },
       { title: "PID", text: (workload) => (workload.pid === null ? "-" : String(workload.pid)) },
       { title: "CREATED", text: (workload) => ago(workload.created, nowMs) },
@@ -37,10 +40,6 @@ export function workloadTable(workloads: readonly WorkloadView[], nowMs: number)
     ],
     workloads,
   )
-}
-
-function portsText({ ports }: WorkloadView): string {
-  return ports.length === 0 ? "-" : ports.map(showPortMapping).join(", ")
 }
 
 function statusText({ status, exitCode }: WorkloadView): string {

@@ -1,3 +1,4 @@
+import { NAMES_AT_ONCE_MAX } from "../../base/limits.ts"
 import { defineCommand } from "../command.ts"
 import { forEachName } from "../several.ts"
 
@@ -17,6 +18,7 @@ export const rm = defineCommand({
   async run(context) {
     const client = await context.client()
     const { force } = context.options
-    return forEachName(context, context.arguments.names, (name) => client.removeWorkload(name, { force }))
+    const remove = (name: string) => client.removeWorkload(name, { force })
+    return forEachName(context, context.arguments.names, remove, NAMES_AT_ONCE_MAX)
   },
 })

@@ -107,7 +107,7 @@ export const run = defineCommand({
       ip: options.ip,
       ip6: options.ip6,
       mac: options.mac,
-      publish: options.publish,
+      publish: options.publish.length === 0 ? undefined : options.publish,
       env: options.env,
       command,
       detach: options.detach,

@@ -65,12 +65,12 @@ test.each([
 })
 
 test("ps, with a command that would meddle with the terminal", async () => {
-  const ended = { ...WORKLOAD, name: "job", pid: null, status: "exited", exitCode: 3, command: [] }
+  const ended = { ...WORKLOAD, name: "job", pid: null, status: "exited", exitCode: 3, command: [], ports: [] }
   const client = { workloads: () => [WORKLOAD, ended] }
   expect((await ovl(["ps"], { client })).stdout).toBe(
     [
-      "WORKLOAD ID    NAME   NETWORKS    PORTS                   STATUS       PID    CREATED         COMMAND",
-      "249690033b4f   web    red,green   0.0.0.0:8080->80/tcp   running        4242   3 minutes ago   sh -c echo a\\nb\\x1b[31m",
+      "WORKLOAD ID    NAME   NETWORKS    PORTS                  STATUS       PID    CREATED         COMMAND",
+      "249690033b4f   web    red,green   0.0.0.0:8080->80/tcp   running      4242   3 minutes ago   sh -c echo a\\nb\\x1b[31m",
       "249690033b4f   job    red,green   -                      exited (3)   -      3 minutes ago   -",
       "",
     ].join("\n"),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import type { FirewallState } from "../../model/dataplane.ts"
+import { parsePortMapping } from "../../model/port-mapping.ts"
 import { changeText } from "./change.ts"
 import { memberChains } from "./members.ts"
 import { wantedTables } from "./rules.ts"
@@ -22,6 +23,11 @@ function change(state: FirewallState, saved: string): string[] {
 describe("the text for iptables-restore", () => {
   test("from nothing", () => {
     expect(change(STATE, "")).toEqual([
+      "*raw",
+      ":OVL-PREROUTING - [0:0]",
+      '-A OVL-PREROUTING -d 127.0.0.0/8 ! -i lo -m comment --comment "ovl: 127.0.0.1 is for this host alone" -j DROP',
+      `-I PREROUTING ${OURS} OVL-PREROUTING`,
+      "COMMIT",
       "*filter",
       ":OVL-INPUT - [0:0]",
       ":OVL-VXLAN - [0:0]",
@@ -55,6 +61,28 @@ describe("the text for iptables-restore", () => {
       '-A OVL-POSTROUTING -s 172.18.0.0/16 ! -o ovl_gwbridge -m comment --comment "ovl: source NAT" -j MASQUERADE',
       `-I POSTROUTING ${OURS} OVL-POSTROUTING`,
       "COMMIT",
+    ])
+  })
+
+  test("published ports", () => {
+    const ports = ["127.0.0.1:8080:80", "9000:9000/udp", "7000-7009:7000-7009", "6000-6009:1000-1009/udp"]
+    const published = ports.map((text) => ({ ...parsePortMapping(text), to: "172.18.0.2" }))
+    const before = change(STATE, "")
+    const more = change({ ...STATE, egress: { ...STATE.egress!, published } }, "").filter((l) => !before.includes(l))
+    expect(more).toEqual([
+      ":OVL-OUTPUT - [0:0]",
+      '-A OVL-FORWARD -o ovl_gwbridge -m conntrack --ctstate DNAT -m comment --comment "ovl: published" -j ACCEPT',
+      '-A OVL-OUTPUT -o ovl_gwbridge -p icmp -m icmp --icmp-type 5 -m comment --comment "ovl: no way past this host" -j DROP',
+      `-I OUTPUT ${OURS} OVL-OUTPUT`,
+      ":OVL-PORTS - [0:0]",
+      '-A OVL-POSTROUTING -s 127.0.0.0/8 -o ovl_gwbridge -m comment --comment "ovl: from this host to a published port" -j MASQUERADE',
+      '-A OVL-POSTROUTING -s 172.18.0.0/16 -o ovl_gwbridge -m conntrack --ctstate DNAT -m comment --comment "ovl: from a neighbour to a published port" -j MASQUERADE',
+      '-A OVL-PORTS -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -m comment --comment "ovl: published" -j DNAT --to-destination 172.18.0.2:80',
+      '-A OVL-PORTS -p udp -m udp --dport 9000 -m comment --comment "ovl: published" -j DNAT --to-destination 172.18.0.2:9000',
+      '-A OVL-PORTS -p tcp -m tcp --dport 7000:7009 -m comment --comment "ovl: published" -j DNAT --to-destination 172.18.0.2',
+      '-A OVL-PORTS -p udp -m udp --dport 6000:6009 -m comment --comment "ovl: published" -j DNAT --to-destination 172.18.0.2:1000-1009/6000',
+      `-I PREROUTING -m addrtype --dst-type LOCAL ${OURS} OVL-PORTS`,
+      `-I OUTPUT -m addrtype --dst-type LOCAL ${OURS} OVL-PORTS`,
     ])
   })
 

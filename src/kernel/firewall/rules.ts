@@ -55,7 +55,7 @@ type EgressRules = NonNullable<FirewallState["egress"]>
  */
 function rawTable(egress: EgressRules | null): WantedTable {
   if (egress === null) return NOTHING
-  const rule = `-d 127.0.0.0/8 ! -i lo ${comment("127.0.0.1 is this host's own")} -j DROP`
+  const rule = `-d 127.0.0.0/8 ! -i lo ${comment("127.0.0.1 is for this host alone")} -j DROP`
   return {
     chains: new Map([["OVL-PREROUTING", [rule]]]),
     hooks: [jump("PREROUTING", "OVL-PREROUTING", "first")],

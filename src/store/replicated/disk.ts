@@ -8,8 +8,7 @@ import { asOvlError, type OvlError } from "../../base/errors.ts"
 import {
   COMMIT_INLINE_MAX_BYTES,
   COMMIT_INLINE_MAX_MS,
-  COMMIT_INLINE_PAUSE_MAX_ROUNDS,
-  COMMIT_INLINE_PAUSE_MIN_ROUNDS,
+  COMMIT_INLINE_PROBE_ROUNDS,
   RAFT_TAIL_MAX_BYTES,
   RAFT_TAIL_MAX_ENTRIES,
 } from "../../base/limits.ts"
@@ -50,9 +49,9 @@ export class BackendDisk implements RaftDisk {
   #isStarted: boolean
   #confState: ConfState = NO_MEMBERS
   #members: Members = NOBODY
-  /** So many rounds, that could be written on the spot, are not, as the last one that was took too long; and then next time. */
-  #pause = 0
-  #nextPause = COMMIT_INLINE_PAUSE_MIN_ROUNDS
+  /** How long a commit on the spot takes of late, and how many were not tried since the last one. */
+  #onTheSpotMs = 0
+  #notOnTheSpot = 0
   /** Rounds that were written since the start, and how long that took altogether. */
   commits = 0
   totalCommitMs = 0
@@ -170,9 +169,8 @@ export class BackendDisk implements RaftDisk {
   #isQuick({ urgent, heavy, install, entries }: DiskRound): boolean {
     if (!urgent || heavy || install || this.#backend.isBusy) return false
     if (!entries.every(({ data }) => data.length <= COMMIT_INLINE_MAX_BYTES)) return false
-    if (this.#pause === 0) return true
-    this.#pause--
-    return false
+    if (this.#onTheSpotMs <= COMMIT_INLINE_MAX_MS) return true
+    return ++this.#notOnTheSpot >= COMMIT_INLINE_PROBE_ROUNDS
   }
 
   #putNow(round: DiskRound, numbers: Numbers): OvlError | null {
@@ -187,12 +185,10 @@ export class BackendDisk implements RaftDisk {
     }
   }
 
-  /** A slow disk is tried ever more seldom: what else this server has to do waits meanwhile. */
+  /** A single hiccup proves nothing, however long it was. */
   #tookOnTheSpot(ms: number): void {
-    const isSlow = ms > COMMIT_INLINE_MAX_MS
-    if (isSlow) this.#pause = this.#nextPause
-    const next = isSlow ? this.#nextPause * 2 : this.#nextPause / 2
-    this.#nextPause = Math.max(COMMIT_INLINE_PAUSE_MIN_ROUNDS, Math.min(next, COMMIT_INLINE_PAUSE_MAX_ROUNDS))
+    this.#onTheSpotMs += (Math.min(ms, 4 * COMMIT_INLINE_MAX_MS) - this.#onTheSpotMs) / 8
+    this.#notOnTheSpot = 0
   }
 
   #putAll(tables: CommitTables, round: DiskRound, numbers: Numbers, pause: () => Promise<void>): void | Promise<void> {

@@ -6,19 +6,9 @@
  */
 import { assert } from "../../base/assert.ts"
 import { asOvlError, type OvlError } from "../../base/errors.ts"
-import {
-  COMMIT_BATCH_MAX_BYTES,
-  COMMIT_BATCH_MAX_COMMANDS,
-  RAFT_FULL_RETRY_TICKS,
-  RAFT_LAZY_APPLY_TICKS,
-  RAFT_OVERLAY_MAX_BYTES,
-  RAFT_OVERLAY_MAX_ENTRIES,
-  RAFT_OVERLAY_MAX_ROWS,
-  RAFT_PROPOSAL_TIMEOUT_TICKS,
-  RAFT_ROUND_MAX_BYTES,
-} from "../../base/limits.ts"
+import { COMMIT_BATCH_MAX_BYTES, RAFT_FULL_RETRY_TICKS, RAFT_PROPOSAL_TIMEOUT_TICKS } from "../../base/limits.ts"
 import { raftIdOf } from "../../model/node.ts"
-import { type ConfChange, isConfChange } from "../../raft/confchange/change.ts"
+import type { ConfChange } from "../../raft/confchange/change.ts"
 import { raftConfig } from "../../raft/config.ts"
 import type { Storage } from "../../raft/log/storage.ts"
 import type { Message } from "../../raft/message.ts"
@@ -34,29 +24,23 @@ import { AppliedState, type Effect } from "./applied-state.ts"
 import { Barriers } from "./barriers.ts"
 import { dataOutdated } from "./bytes.ts"
 import { compactionTo } from "./compaction.ts"
-import { type EntryFate, Fates, notLeader, outcomeUnknown } from "./fates.ts"
+import { type Fates, notLeader, outcomeUnknown } from "./fates.ts"
 import { newDriverCounters } from "./counters.ts"
-import { confChangeOf, membersAfter } from "./member-changes.ts"
+import { Contacts } from "./contacts.ts"
+import { coreStorage } from "./core-storage.ts"
+import { confChangeOf, isOnlyMember, membersAfter } from "./member-changes.ts"
 import type { DiskRound, DriverOptions, DriverPorts, Fate, Members, RaftDisk, RoleChange } from "./port.ts"
-import { ProposalQueue, type Waiting } from "./proposal-queue.ts"
-import { membersOfText, membersText } from "./raft-rows.ts"
-import { diskRound, Gathering, onlyVoter } from "./rounds.ts"
+import { Proposals } from "./proposals.ts"
+import { membersText } from "./raft-rows.ts"
+import { aloneRound, diskRound, Gathering, installRound, withoutMessages, type Writing } from "./rounds.ts"
+import { Flushing } from "./flushing.ts"
+import { IncomingState } from "./incoming-state.ts"
 import { KeptStates } from "./kept-states.ts"
 
 /** Committed entries on their way to the state, and what the core is told when they are there. */
 interface Chunk {
   entries: readonly Entry[]
   after: readonly Message[]
-}
-
-/** A round that is being written. */
-interface Writing {
-  round: DiskRound
-  messages: readonly Message[]
-  snapshot: Snapshot | undefined
-  heavy: Entry | undefined
-  /** It makes this member the only one. */
-  recovers: boolean
 }
 
 export class Driver {
@@ -66,8 +50,7 @@ export class Driver {
   readonly #ports: DriverPorts
   readonly #disk: RaftDisk
   readonly #state: AppliedState
-  readonly #queue = new ProposalQueue()
-  readonly #fates = new Fates()
+  readonly #proposals = new Proposals()
   readonly #barriers: Barriers
   readonly #kept = new KeptStates()
   #node: RaftNode
@@ -77,9 +60,7 @@ export class Driver {
   #effectOfHeavy: Applied | null = null
   #isProcessing = false
   #tick = 0
-  #appliedAt = 0
-  /** What is only in memory is wanted on the disk, as soon as it may be. */
-  #flushesNow = false
+  readonly #flushing = new Flushing()
   #membersChanged = false
   /** The disk is full: no round before this tick. */
   #retryAt = 0
@@ -87,15 +68,12 @@ export class Driver {
   #role: RoleChange = { leader: false, lead: NONE, term: 0 }
   /** Who led when anybody last did. */
   #lastLead: NodeId = NONE
-  #offer: Message | null = null
-  #stage: Stage | null = null
+  readonly #incoming: IncomingState
   #campaignAt = Number.POSITIVE_INFINITY
   #recovery: ((error: OvlError | null) => void) | null = null
   #failure: OvlError | null = null
   #isClosed = false
-  /** When each member was last heard from, on the ports' clock. */
-  readonly #heard = new Map<NodeId, number>()
-  #leaderHeard: number | null = null
+  readonly #contacts: Contacts
 
   /** On what the disk holds; `start` begins. Throws `data_corrupt`, `log_too_new`. */
   constructor(ports: DriverPorts, { self, machine = {} }: DriverOptions) {
@@ -103,6 +81,8 @@ export class Driver {
     this.#ports = ports
     this.#disk = ports.disk
     this.#state = new AppliedState(ports.disk, ports.disk.load(), machine)
+    this.#incoming = new IncomingState((offer) => ports.fetch(offer))
+    this.#contacts = new Contacts(() => ports.monotonic())
     this.#node = this.#makeNode()
     // Numbers of reads must not come again, not even in the next life of this process: answers may be late.
     const firstRead = (1 + ports.random(2 ** 30)) * 2 ** 20
@@ -131,19 +111,22 @@ export class Driver {
     return this.#failure
   }
 
+  get #fates(): Fates {
+    return this.#proposals.fates
+  }
+
   get role(): RoleChange {
     return this.#role
   }
 
   /** Nobody else's word is needed, now or for the state that is applied. */
   get isAlone(): boolean {
-    const { voters, votersOutgoing, learners } = this.#state.confState
-    return voters.length === 1 && voters[0] === this.self && votersOutgoing.length + learners.length === 0
+    return isOnlyMember(this.#state.confState, this.self)
   }
 
   /** Nothing that was taken is undecided, and nothing is being written. */
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#fates.size === 0 && this.#writing === null
+    return this.#proposals.waiting === 0 && this.#fates.size === 0 && this.#writing === null
   }
 
   start(): void {
@@ -166,11 +149,11 @@ export class Driver {
   /** A message from another member. */
   receive(message: Message): void {
     if (this.#failure || this.#recovery) return
-    this.#hear(message)
+    this.#contacts.hear(message, this.raft.term)
     const last = this.raft.log.lastIndex()
     // A leader says so much to nobody who has not told it that he has it.
     if (message.type === "MsgHeartbeat" && message.commit > last) this.#fail(dataOutdated(last, message.commit))
-    else if (message.type === "MsgSnap" && this.#isWorthFetching(message)) this.#fetch(message)
+    else if (message.type === "MsgSnap" && this.#isWorthFetching(message)) this.#incoming.begin(message)
     else this.#node.step(message)
   }
 
@@ -181,7 +164,7 @@ export class Driver {
     if (refusal) return refusal
     // A lone server leads again as soon as its disk lets it.
     if (this.raft.role !== "leader" && !this.isAlone) return notLeader()
-    return this.#queue.add(proposal, settle)
+    return this.#proposals.add(proposal, settle)
   }
 
   /** The same for a change of membership that `whyNotChange` has nothing against. */
@@ -225,12 +208,12 @@ export class Driver {
 
   /** The pull that `fetch` asked for is over; null: it came to nothing. */
   snapshotFetched(stage: Stage | null): void {
-    const offer = this.#offer
-    this.#offer = null
-    if (stage === null || offer === null || this.#failure || this.#recovery) return stage?.discard()
-    this.#node.step(offer)
-    if (this.raft.log.unstable.snapshot?.index === offer.snapshot?.index) this.#stage = stage
-    else stage.discard()
+    const isWanted = !this.#failure && !this.#recovery
+    this.#incoming.fetched(isWanted ? stage : null, (offer) => {
+      this.#node.step(offer)
+      return this.raft.log.unstable.snapshot?.index === offer.snapshot?.index
+    })
+    if (!isWanted) stage?.discard()
   }
 
   /** The state that a snapshot stands for, for whoever pulls it; undefined where it is not kept any more. */
@@ -240,7 +223,7 @@ export class Driver {
 
   /** When a member, or the leader, was last heard from, on the ports' clock. */
   heardFrom(id: NodeId | "leader"): number | null {
-    return (id === "leader" ? this.#leaderHeard : this.#heard.get(id)) ?? null
+    return this.#contacts.heardFrom(id)
   }
 
   /**
@@ -250,13 +233,13 @@ export class Driver {
   recoverAlone(settle: (error: OvlError | null) => void): void {
     if (this.#failure) return settle(this.#failure)
     this.#recovery = settle
-    this.#queue.failAll(notLeader())
+    this.#proposals.refuse(notLeader())
     this.#gathering = new Gathering()
   }
 
   /** Writes out what is only in memory, as far as it is decided. */
   flush(): void {
-    this.#flushesNow = true
+    this.#flushing.wanted()
   }
 
   /** Whether anything depends on the passing of time. */
@@ -270,8 +253,7 @@ export class Driver {
   /** The end, by wish: answers whoever still waits, and does nothing more. */
   close(error: OvlError): void {
     this.#isClosed = true
-    this.#queue.failAll(error)
-    this.#fates.failAll(error)
+    this.#proposals.failAll(error)
     this.#barriers.failAll(error)
     this.#kept.close()
   }
@@ -295,33 +277,11 @@ export class Driver {
   }
 
   #feed(): void {
-    if (this.#queue.length === 0 || this.#recovery) return
+    if (this.#proposals.waiting === 0 || this.#recovery) return
     const { raft } = this
-    if (raft.role !== "leader") return this.isAlone ? undefined : this.#queue.failAll(notLeader())
-    const room = COMMIT_BATCH_MAX_COMMANDS - this.#gathering.entries.length
-    const batch = this.#queue.take(room, RAFT_ROUND_MAX_BYTES - this.#gathering.bytes)
-    if (batch.length === 0) return
-    const refusal = this.#node.propose(batch.map(({ data }) => ({ type: "EntryNormal", data })))
-    // Handing over, or too much is undecided: later.
-    if (refusal !== undefined) return this.#queue.putBack(batch)
-    this.counters.proposals += batch.length
-    const first = raft.log.lastIndex() - batch.length + 1
-    const { term } = raft
-    for (const [i, waiting] of batch.entries()) {
-      const settle = (fate: EntryFate): void => this.#settle(waiting, fate)
-      this.#fates.add({ term, index: first + i }, this.#tick, settle)
-    }
-  }
-
-  /** What only takes away may have failed because of the company that it had on a full disk: it is tried again. */
-  #settle(waiting: Waiting, fate: EntryFate): void {
-    if ("error" in fate) {
-      if (fate.error.code === "store_full" && !waiting.growing) this.#queue.again(waiting)
-      else waiting.settle(fate)
-      return
-    }
-    assert(fate.applied !== null, "another entry stands in a proposal's place")
-    waiting.settle({ applied: fate.applied })
+    if (raft.role !== "leader") return this.isAlone ? undefined : this.#proposals.refuse(notLeader())
+    // What comes while the disk writes shares the next round, and one append to each of the others.
+    if (!this.#writing) this.counters.proposals += this.#proposals.feed(this.#node, this.#gathering, this.#tick)
   }
 
   #take(ready: Ready): void {
@@ -364,7 +324,7 @@ export class Driver {
 
   #publish(effects: Effect[]): void {
     if (effects.length === 0) return
-    this.#appliedAt = this.#tick
+    this.#flushing.applied(this.#tick)
     const batch: Applied[] = []
     for (const { applied } of effects) if (applied) batch.push(applied)
     if (batch.length > 0) this.#ports.onApplied(batch)
@@ -397,10 +357,14 @@ export class Driver {
   #nextRound(): Writing | null {
     const gathered = this.#gathering
     if (this.#recovery) return this.#recoveryRound()
-    if (gathered.snapshot) return this.#state.isAhead ? this.#flushRound() : this.#installRound(gathered.snapshot)
+    if (gathered.snapshot && this.#state.isAhead) return this.#flushRound()
+    if (gathered.snapshot) {
+      this.#gathering = new Gathering()
+      return installRound(gathered, gathered.snapshot, this.#incoming.stage)
+    }
     const waiting = this.#chunks[0]?.entries[0]
     const heavy = this.#state.isFrozen ? undefined : waiting
-    const flushes = waiting !== undefined || this.#isFlushDue()
+    const flushes = waiting !== undefined || this.#flushing.isDue(this.#state, this.#tick)
     const compactTo = this.#compactTo()
     if (!gathered.mustSync && !flushes && compactTo === 0 && !this.#disk.hasLeftovers) {
       const { messages } = gathered
@@ -412,7 +376,7 @@ export class Driver {
     const urgent = gathered.entries.length <= 1 && !flushes && compactTo === 0
     const { entries, hardState, messages } = gathered
     // What could not be written before goes first, as it was.
-    if (flushes && !this.#state.isFrozen) this.#flushesNow = false
+    if (flushes && !this.#state.isFrozen) this.#flushing.begun()
     const flush = flushes ? this.#state.freeze() : {}
     const more = heavy ? this.#heavy(heavy) : {}
     const round = diskRound({ entries, hardState, compactTo, urgent, ...flush, ...more })
@@ -426,35 +390,12 @@ export class Driver {
     return { heavy, applied: { index: entry.index, term: entry.term } }
   }
 
-  /** A log of which much is applied in memory only takes long to be read after a crash, and cannot be cut. */
-  #isFlushDue(): boolean {
-    const { overlay, isAhead, applied, durable } = this.#state
-    if (!isAhead) return false
-    const large =
-      overlay.rows >= RAFT_OVERLAY_MAX_ROWS ||
-      overlay.bytes >= RAFT_OVERLAY_MAX_BYTES ||
-      applied.index - durable.index >= RAFT_OVERLAY_MAX_ENTRIES
-    return large || this.#flushesNow || this.#tick - this.#appliedAt >= RAFT_LAZY_APPLY_TICKS
-  }
-
   #flushRound(): Writing {
     return withoutMessages(diskRound(this.#state.freeze()))
   }
 
   #compactTo(): number {
     return compactionTo(this.#disk, this.#state.durable.index)
-  }
-
-  #installRound(snapshot: Snapshot): Writing {
-    const { entries, hardState, messages } = this.#gathering
-    this.#gathering = new Gathering()
-    const { members } = membersOfText(new TextDecoder().decode(snapshot.data))
-    const at = { index: snapshot.index, term: snapshot.term }
-    const { confState } = snapshot
-    const install = this.#stage
-    assert(install !== null, "a snapshot is to be installed that was not fetched")
-    const round = diskRound({ install, startsAt: at, entries, hardState, applied: at, confState, members })
-    return { round, messages, snapshot, heavy: undefined, recovers: false }
   }
 
   #written(writing: Writing, error: OvlError | null): void {
@@ -488,7 +429,7 @@ export class Driver {
   }
 
   #installed(snapshot: Snapshot, members: Members): void {
-    this.#stage = null
+    this.#incoming.installed()
     this.counters.snapshotsInstalled++
     this.#state.installed({ index: snapshot.index, term: snapshot.term }, snapshot.confState, members)
     // What was still to be applied is part of the snapshot.
@@ -514,12 +455,8 @@ export class Driver {
    */
   #isFull(error: OvlError): void {
     if (this.#fullFailures++ > 0) this.#retryAt = this.#tick + RAFT_FULL_RETRY_TICKS
-    if (this.isAlone) {
-      for (const settle of this.#fates.takeAbove(this.#disk.lastIndex())) settle({ error })
-      this.#queue.refuseGrowing(error)
-    }
-    this.#stage?.discard()
-    this.#stage = null
+    if (this.isAlone) this.#proposals.takeBack(this.#disk.lastIndex(), error)
+    this.#incoming.discard()
     this.#restart()
   }
 
@@ -543,19 +480,8 @@ export class Driver {
     }
     const heavy = this.#chunks[0]?.entries[0]
     if (this.#state.isFrozen) return this.#flushRound()
-    if (!heavy) return this.#aloneRound()
+    if (!heavy) return { ...withoutMessages(aloneRound(this.self, this.raft.term, disk, this.#state)), recovers: true }
     return withoutMessages(diskRound({ ...this.#state.freeze(), ...this.#heavy(heavy) }), heavy)
-  }
-
-  #aloneRound(): Writing {
-    const { self } = this
-    const { nodes, removed } = this.#state.members
-    const others = [...nodes.keys()].filter((id) => id !== self)
-    const members = { nodes: new Map([[self, nodes.get(self)!]]), removed: new Set([...removed, ...others]) }
-    const term = Math.max(this.raft.term, this.#disk.load().hardState?.term ?? 0) + 1
-    const hardState = { term, vote: NONE, commit: this.#disk.lastIndex() }
-    const round = diskRound({ ...this.#state.freeze(), hardState, confState: onlyVoter(self), members })
-    return { ...withoutMessages(round), recovers: true }
   }
 
   #recovered(): void {
@@ -575,8 +501,7 @@ export class Driver {
     if (this.#failure) return
     this.#failure = error
     this.#ports.log.error("the store has stopped", { error: error.message })
-    this.#queue.failAll(error)
-    this.#fates.failAll(error)
+    this.#proposals.failAll(error)
     this.#barriers.failAll(error)
     this.#recovery?.(error)
     this.#recovery = null
@@ -600,29 +525,19 @@ export class Driver {
     this.#ports.onRole(this.#role)
   }
 
-  #hear(message: Message): void {
-    const now = this.#ports.monotonic()
-    this.#heard.set(message.from, now)
-    const isLeaders = message.type === "MsgApp" || message.type === "MsgHeartbeat" || message.type === "MsgSnap"
-    if (isLeaders && message.term >= this.raft.term) this.#leaderHeard = now
-  }
-
   #isWorthFetching({ term, snapshot }: Message): boolean {
     return snapshot !== undefined && term >= this.raft.term && snapshot.index > this.raft.log.committed
   }
 
-  /** The state comes first, and the message is looked at when it is here. */
-  #fetch(message: Message): void {
-    if (this.#offer !== null || this.#stage !== null) return
-    this.#offer = message
-    this.#ports.fetch({ from: message.from, index: message.snapshot!.index, term: message.snapshot!.term })
+  get #storage(): Storage {
+    return coreStorage(this.self, this.#disk, this.#state, () => this.#snapshot())
   }
 
   #makeNode(): RaftNode {
     const { applied } = this.#state
     return new RaftNode(
       raftConfig(
-        { id: this.self, storage: this.#storage(), random: (below) => this.#ports.random(below) },
+        { id: this.self, storage: this.#storage, random: (below) => this.#ports.random(below) },
         {
           applied: applied.index,
           disableProposalForwarding: true,
@@ -632,54 +547,9 @@ export class Driver {
     )
   }
 
-  /** The disk, as the core sees it. */
-  #storage(): Storage {
-    const disk = this.#disk
-    const state = this.#state
-    return {
-      initialState: () => ({ hardState: this.#initialHardState(), confState: state.confState }),
-      entries: (lo, hi, maxBytes) => disk.entries(lo, hi, maxBytes),
-      term: (index) => disk.term(index),
-      firstIndex: () => disk.firstIndex(),
-      lastIndex: () => disk.lastIndex(),
-      snapshot: () => this.#snapshot(),
-    }
-  }
-
-  /**
-   * The commit index on disk may be behind what was applied, and what is durable on a lone voter is decided: so its reads
-   * need no election. Not beyond a change of the configuration, as what follows that may need others.
-   */
-  #initialHardState(): DurableHardState {
-    const { hardState } = this.#disk.load()
-    if (hardState === undefined) return undefined
-    const decided = this.isAlone ? this.#decidedAlone() : 0
-    return { ...hardState, commit: Math.max(hardState.commit, this.#state.applied.index, decided) }
-  }
-
-  /**
-   * The last entry for which a lone voter needs nobody: a change of the configuration, be it known to be decided or not,
-   * is the last one that is decided by the members before it.
-   */
-  #decidedAlone(): number {
-    const last = this.#disk.lastIndex()
-    for (let at = this.#state.applied.index + 1; at <= last; at++) {
-      const [entry] = this.#disk.entries(at, at + 1, 0) ?? []
-      assert(entry !== undefined, `entry ${at} is not there though it was never applied`)
-      if (isConfChange(entry)) return at
-    }
-    return last
-  }
-
   #snapshot(): Snapshot | undefined {
     const { applied, confState, members } = this.#state
     if (!this.#kept.keep(applied.index, this.#state.overlay, this.#tick)) return undefined
     return { ...applied, confState, data: new TextEncoder().encode(membersText(confState, members)) }
   }
 }
-
-function withoutMessages(round: DiskRound, heavy?: Entry): Writing {
-  return { round, messages: [], snapshot: undefined, heavy, recovers: false }
-}
-
-type DurableHardState = ReturnType<RaftDisk["load"]>["hardState"]

@@ -33,6 +33,11 @@ export function isVoterIn({ voters, votersOutgoing }: ConfState, node: NodeId): 
   return voters.includes(node) || votersOutgoing.includes(node)
 }
 
+/** Nobody else's word is needed. */
+export function isOnlyMember({ voters, votersOutgoing, learners }: ConfState, node: NodeId): boolean {
+  return voters.length === 1 && voters[0] === node && votersOutgoing.length + learners.length === 0
+}
+
 export function isIn(confState: ConfState, node: NodeId): boolean {
   const { learners, learnersNext } = confState
   return isVoterIn(confState, node) || learners.includes(node) || learnersNext.includes(node)

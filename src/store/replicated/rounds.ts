@@ -2,10 +2,13 @@
  * What is to be written next. The core hands out wishes faster than a disk fulfils them: while one round is under way the
  * next one gathers here, so that many wishes share one commit. Messages that attest what is written wait with it.
  */
+import { assert } from "../../base/assert.ts"
 import type { Ready } from "../../raft/node.ts"
 import type { Message } from "../../raft/message.ts"
-import type { ConfState, Entry, HardState, NodeId, Snapshot } from "../../raft/types.ts"
-import type { DiskRound, Members } from "./port.ts"
+import { type ConfState, type Entry, type HardState, type NodeId, NONE, type Snapshot } from "../../raft/types.ts"
+import type { AppliedState } from "./applied-state.ts"
+import type { DiskRound, Members, RaftDisk, Stage } from "./port.ts"
+import { membersOfText } from "./raft-rows.ts"
 
 /** A round in which nothing is written but what `fields` names. */
 export function diskRound(fields: Partial<DiskRound>): DiskRound {
@@ -39,6 +42,41 @@ export function firstRound(self: NodeId, nodeId: string): DiskRound {
     members: { nodes: new Map([[self, nodeId]]), removed: new Set() } satisfies Members,
     urgent: true,
   })
+}
+
+/** Makes this member the only one, in a term above all that it knows, with every entry of its log decided. */
+export function aloneRound(self: NodeId, term: number, disk: RaftDisk, state: AppliedState): DiskRound {
+  const { nodes, removed } = state.members
+  const others = [...nodes.keys()].filter((id) => id !== self)
+  const members = { nodes: new Map([[self, nodes.get(self)!]]), removed: new Set([...removed, ...others]) }
+  const next = Math.max(term, disk.load().hardState?.term ?? 0) + 1
+  const hardState = { term: next, vote: NONE, commit: disk.lastIndex() }
+  return diskRound({ ...state.freeze(), hardState, confState: onlyVoter(self), members })
+}
+
+/** The staged state takes the place of the present one, and the log goes on behind it. */
+export function installRound(gathered: Gathering, snapshot: Snapshot, install: Stage | null): Writing {
+  assert(install !== null, "a snapshot is to be installed that was not fetched")
+  const { entries, hardState, messages } = gathered
+  const { members } = membersOfText(new TextDecoder().decode(snapshot.data))
+  const { index, term, confState } = snapshot
+  const at = { index, term }
+  const round = diskRound({ install, startsAt: at, entries, hardState, applied: at, confState, members })
+  return { round, messages, snapshot, heavy: undefined, recovers: false }
+}
+
+/** A round that is being written. */
+export interface Writing {
+  round: DiskRound
+  messages: readonly Message[]
+  snapshot: Snapshot | undefined
+  heavy: Entry | undefined
+  /** It makes this member the only one. */
+  recovers: boolean
+}
+
+export function withoutMessages(round: DiskRound, heavy?: Entry): Writing {
+  return { round, messages: [], snapshot: undefined, heavy, recovers: false }
 }
 
 export function onlyVoter(self: NodeId): ConfState {

@@ -62,6 +62,10 @@ export const networkCreate = defineCommand({
     tenant: { kind: "text", value: "NAME", description: "Tenant; none but default in this version" },
     secure: { kind: "flag", description: "Encrypt between nodes", unavailable: true },
     multicast: { kind: "flag", description: "Carry multicast and broadcast between nodes too" },
+    "allow-spoof": {
+      kind: "flag",
+      description: "Let endpoints send under other MACs and addresses than their own, as routers and VRRP do",
+    },
   },
   async run(context) {
     const { options } = context
@@ -74,6 +78,7 @@ export const networkCreate = defineCommand({
       mtu: options.mtu,
       internal: options.internal,
       multicast: options.multicast,
+      allowSpoof: options["allow-spoof"] || undefined,
       driver: options.driver,
       labels: labelsOf(options.label),
     }

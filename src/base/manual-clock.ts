@@ -1,5 +1,8 @@
-/** A clock that moves only when it is told to, and fires each timer at its time. */
-import type { Clock } from "../../src/base/clock.ts"
+/**
+ * A clock that moves only when it is told to, and fires each timer at its time. Tests of anything that takes a `Clock`
+ * use it, so that none of them waits and none depends on how busy the machine is. No program imports it.
+ */
+import type { Clock } from "./clock.ts"
 
 interface Timer {
   at: number

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import { ManualClock } from "../../test/contract/store-clock.ts"
-import { Holders } from "./holders.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
+import { Holders } from "../../src/store/holders.ts"
 
 test("time runs for holders on a leader only, and anew from when it leads", () => {
   const clock = new ManualClock()
