@@ -21,6 +21,7 @@ import { kvPut } from "./bench/kv/put.ts"
 import { kvWatchers } from "./bench/kv/watchers.ts"
 import { lab } from "./bench/lab.ts"
 import { peers } from "./bench/peers.ts"
+import { ports } from "./bench/ports.ts"
 import { replicatedAlone } from "./bench/replicated/alone.ts"
 import { replicatedCalm } from "./bench/replicated/calm.ts"
 import { replicatedCatchUp } from "./bench/replicated/catch-up.ts"
@@ -35,7 +36,7 @@ import { scaleJoin } from "./bench/scale/join.ts"
 import { throughput } from "./bench/throughput.ts"
 
 const ROOT = resolve(import.meta.dir, "..")
-const OVERLAY = [attach, peers, throughput, firstPing, lab, daemon, dns]
+const OVERLAY = [attach, peers, throughput, ports, firstPing, lab, daemon, dns]
 const SCALE = [scaleHost, scaleJoin]
 const STORE = [kvPut, kvGet, kvLatency, kvWatchers, kvMillion]
 const REPLICATED = [

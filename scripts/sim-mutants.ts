@@ -10,7 +10,7 @@ import { parseArgs } from "node:util"
 import { inParallel, runWorker } from "./sim/crew.ts"
 import { MUTANTS } from "./sim/mutants.ts"
 
-const SEEDS = 1_000
+const SEEDS = 3_000
 const JOBS = 2
 
 const { values: options, positionals } = parseArgs({

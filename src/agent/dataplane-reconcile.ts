@@ -80,12 +80,14 @@ export class Reconciler {
     return seen
   }
 
-  /** One that its owner has renamed goes by its new name from now on, in `port` too. */
+  /** One that the owner of an attached namespace has renamed goes by its new name from now on, in `port` too. */
   #observeEnd(id: string, port: PortState): ObservedInterface | null {
-    const { kernel, onRenamed } = this.#o
+    const { kernel, catalog, onRenamed } = this.#o
     const { netns, ifname, mac } = port.workload
     const observed = kernel.observeInterface(netns, ifname)
-    if (observed?.alias === mark(id) || observed?.mac === mac) return observed
+    // What `run` made is ovl's own, and is made again under its own name.
+    const isForeign = catalog.endpoints.get(id)?.origin === "attach"
+    if (!isForeign || observed?.alias === mark(id) || observed?.mac === mac) return observed
     const renamed = kernel.observeMarked(netns, mark(id), mac)
     if (renamed === null) return observed
     port.workload = { ...port.workload, ifname: renamed.name }

@@ -1,6 +1,6 @@
 /** A client while every server is dead: its data plane stays, a start restores it from disk, detach works and is told later. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { readFileSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import type { EndpointView } from "../../src/model/endpoint.ts"
 import { TestCluster, type TestNode } from "../support/cluster.ts"
@@ -36,7 +36,8 @@ describeAsRoot("clients whose servers are all dead", () => {
   const cached = () => join(c1.dataDir, "catalog.json")
 
   test("a client keeps on disk what concerns it, readable by root alone, and asks for the rest", async () => {
-    await until(() => readFileSync(cached(), "utf8").includes('"guest"'), "the catalog is on disk")
+    const isThere = () => existsSync(cached()) && readFileSync(cached(), "utf8").includes('"guest"')
+    await until(isThere, "the catalog is on disk")
     expect(readFileSync(cached(), "utf8")).not.toContain('"g1"')
     expect(statSync(cached()).mode & 0o777).toBe(0o600)
     expect(names(c1)).toEqual(["g1", "guest", "w1", "w2"])

@@ -75,6 +75,21 @@ describeAsRoot("published ports", () => {
     expect(fromWorkload(one, "neighbour", "172.18.0.2", 80)).toBe("")
   })
 
+  test("a neighbour reaches it whether or not bridged frames pass the host's rules", async () => {
+    const isolated = (wanted: boolean) => () => {
+      const device = `ovl${one.endpoint("web").id.slice(0, 12)}`
+      return one.machine.run(`ip -d link show ${device}`).includes(wanted ? "isolated on" : "hairpin on")
+    }
+    for (const on of [false, true]) {
+      one.machine.run(`sysctl -qw net.bridge.bridge-nf-call-iptables=${on ? 1 : 0}`)
+      await until(isolated(!on), `bridged frames pass the rules: ${on}`, 15_000)
+      expect(fromWorkload(one, "neighbour", one.address, 8080)).toBe("web to 172.18.0.1")
+      expect(fromWorkload(one, "neighbour", one.address, 8080)).toBe("web to 172.18.0.1")
+      expect(fromWorkload(one, "web", one.address, 8080)).toBe("web to 172.18.0.1")
+      expect(fromWorkload(one, "neighbour", "172.18.0.2", 80)).toBe("")
+    }
+  })
+
   test("a port that somebody has is refused, with exit status 4, and nothing is left behind", () => {
     const refused = (ports: string) => {
       const done = one.try(`run -d --network red --name late ${ports} --json`)

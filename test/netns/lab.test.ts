@@ -1,6 +1,8 @@
 /** The lab on the real kernel: up, proved, broken on purpose, repaired, cut off half-way, and down without a trace. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { basename, join, resolve } from "node:path"
 import type { LabVerify } from "../../src/model/lab.ts"
+import type { NetworkView } from "../../src/model/network.ts"
 import { describeAsRoot } from "../support/netns.ts"
 import { type Done, LabMachine } from "./lab-machine.ts"
 
@@ -39,7 +41,15 @@ function done({ status, stdout, stderr }: Done): string {
 }
 
 async function verify(): Promise<string[]> {
-  const { stdout, stderr } = await machine.ovl("lab", "verify", "--json")
+  return checksOf(await machine.ovl("lab", "verify", "--json"))
+}
+
+/** With harm done while it is at work, and no daemon to repair it. */
+async function verifyBroken(on: string, harm: string, undo: string): Promise<string[]> {
+  return checksOf(await machine.run([process.execPath, join(import.meta.dir, "lab-broken.ts"), on, harm, undo]))
+}
+
+function checksOf({ stdout, stderr }: Done): string[] {
   if (stdout === "") return [stderr]
   const { checks } = JSON.parse(stdout) as LabVerify
   return checks.map(({ name, ok, detail }) => (ok ? `ok ${name}` : `FAILED ${name}: ${detail}`))
@@ -94,9 +104,10 @@ describeAsRoot("the red/green lab", () => {
   })
 })
 
+const FLUSH_RULESET = `${process.execPath} ${resolve(import.meta.dir, "../support/flush-ruleset.ts")}`
+
 /** What to break on a host, how to put it back, and what the proof must then say. */
-const NS = `
-  ns() { ovl network inspect "$1" --json | grep -o 'netns/1-[0-9a-f]*' | cut -d/ -f2; }
+const SHELL = `
   forwards() {
     for i in $(seq 50); do bridge -n "$1" link show dev "$2" | grep -q forwarding && break; sleep 0.1; done
   }
@@ -136,9 +147,11 @@ const BREAKAGES = [
     fails: ["swarm-02: rows of red"],
   },
   {
-    name: "a leak between the networks",
+    // The guard of the ports would drop what comes by a port that is nobody's; the daemon puts it back.
+    name: "a leak between the networks, and no guard",
     on: "swarm-01",
-    harm: `ip -n $(ns red) link add leak0 type veth peer name leak1 netns $(ns green)
+    harm: `for network in red green; do ip netns exec $(ns $network) ${FLUSH_RULESET}; done
+           ip -n $(ns red) link add leak0 type veth peer name leak1 netns $(ns green)
            ip -n $(ns red) link set leak0 master br0 up
            ip -n $(ns green) link set leak1 master br0 up
            forwards $(ns green) leak1`,
@@ -177,23 +190,24 @@ const BREAKAGES = [
 ]
 
 describeAsRoot("the proof notices", () => {
+  /** A word for the shell: the hidden namespace of a network, which no daemon can be asked for while it stands still. */
+  let names: string
+
   beforeAll(async () => {
     machine = await LabMachine.start()
     expect(done(await machine.ovl("lab", "up"))).toBe("done")
+    const { stdout } = await machine.on("swarm-01", "ovl network inspect red green --json")
+    const [red, green] = (JSON.parse(stdout) as NetworkView[]).map(({ local }) => basename(local!.netns))
+    names = `ns() { if [ "$1" = red ]; then echo ${red}; else echo ${green}; fi; }`
   })
   afterAll(async () => await machine.stop())
 
   for (const { name, on, harm, undo, fails } of BREAKAGES) {
     test(name, async () => {
-      let failed: string[] = []
-      const unnoticed = () => fails.filter((check) => !failed.some((line) => line.startsWith(`FAILED ${check}: `)))
-      // The daemon may put it right before the proof comes to it: then once more.
-      for (let attempt = 0; attempt < 3 && unnoticed().length > 0; attempt++) {
-        expect(done(await machine.on(on, `${NS}\n${harm}`))).toBe("done")
-        failed = (await verify()).filter((line) => line.startsWith("FAILED"))
-        await machine.on(on, `${NS}\n${undo}`)
-      }
-      expect({ unnoticed: unnoticed(), failed }).toEqual({ unnoticed: [], failed })
+      const script = (what: string) => `${names}\n${SHELL}\n${what}`
+      const failed = (await verifyBroken(on, script(harm), script(undo))).filter((line) => !line.startsWith("ok "))
+      const unnoticed = fails.filter((check) => !failed.some((line) => line.startsWith(`FAILED ${check}: `)))
+      expect({ unnoticed, failed }).toEqual({ unnoticed: [], failed })
     })
   }
 

@@ -262,6 +262,7 @@ describeAsRoot("names", () => {
       "-c",
       "while sleep 0.1; do getent hosts far; done",
     ])
+    const far = address(two, "far")
     await one.stop("SIGKILL")
     expect(await from("web", "far", "A", { timeoutMs: 300 })).toBe("silence")
     // As a version without a name server has left them: /etc/hosts is older than the daemon, the resolvers are the host's.
@@ -269,10 +270,10 @@ describeAsRoot("names", () => {
     writeFileSync(file("hosts"), "10.65.10.99\tfar\n")
     writeFileSync(file("resolv.conf"), "nameserver 127.0.0.1\n")
     await one.resume()
-    await until(() => resolves("web", "far") === address(two, "far"), "names are back")
+    await until(() => resolves("web", "far") === far, "names are back")
     const logged = () => one.ovl("logs old").trim().split("\n").at(-1) ?? ""
     await until(
-      () => logged().startsWith(`${address(two, "far")} `),
+      () => logged().startsWith(`${far} `),
       () => `the old command sees them too: ${logged()}`,
     )
     one.ovl("rm --force old")

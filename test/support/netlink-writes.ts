@@ -9,6 +9,9 @@ const NAMED = /nlmsg_type=\S*(RTM_NEW|RTM_DEL|RTM_SET|NFT_MSG_NEW|NFT_MSG_DEL)\w
 /** On a socket of another namespace strace cannot name the requests: of four rtnetlink types the third asks. */
 const UNNAMED = /nlmsg_type=0x([0-9a-f]+) /g
 
+/** Of three nf_tables types (new, get, delete) the second asks. */
+const NF_TABLES = 10
+
 /** The words to put in front of a command; what it did is then found in `file` on the machine. */
 export function traced(file: string): string[] {
   return [...TRACE.split(" "), file]
@@ -24,5 +27,5 @@ export function writesIn(machine: Machine, file: string): string[] {
 
 function isUnnamedWrite(line: string): boolean {
   const types = [...line.matchAll(UNNAMED)].map((found) => Number.parseInt(found[1] ?? "", 16))
-  return types.some((type) => (type & 3) !== 2)
+  return types.some((type) => (type >> 8 === NF_TABLES ? (type & 0xff) % 3 !== 1 : (type & 3) !== 2))
 }

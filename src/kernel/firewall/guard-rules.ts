@@ -69,6 +69,8 @@ const NO_IPV6 = "00".repeat(16)
 
 /** After these, what is left has a MAC and addresses of its own. Tagged frames would hide theirs. */
 const OWN_ADDRESSES: readonly Rule[] = [
+  // First, as nearly all that is sent is this: one look.
+  rule("iifname . ether saddr . ip saddr @ipv4", "accept", IPV4, within("ipv4", IIFNAME, ETHER_SOURCE, IPV4_SOURCE)),
   rule("iifname . ether saddr != @macs", "drop", missing("macs", IIFNAME, ETHER_SOURCE)),
   rule("ether type 8021q", "drop", protocol("8100")),
   rule("ether type 8021ad", "drop", protocol("88a8")),
@@ -78,7 +80,7 @@ const OWN_ADDRESSES: readonly Rule[] = [
   rule("arp saddr ip 0.0.0.0", "accept", ARP, is(ARP_SOURCE, "00000000")),
   rule("iifname . arp saddr != @ipv4", "drop", ARP, missing("ipv4", IIFNAME, ARP_MAC, ARP_SOURCE)),
   rule("ip saddr 0.0.0.0 udp dport 67", "accept", IPV4, is(IPV4_SOURCE, "00000000"), l4("11"), is(PORT_TARGET, "0043")),
-  rule("iifname . ip saddr != @ipv4", "drop", IPV4, missing("ipv4", IIFNAME, ETHER_SOURCE, IPV4_SOURCE)),
+  rule("ip, of another", "drop", IPV4),
   rule("icmpv6 nd-router-advert", "drop", IPV6, ICMPV6, is(ICMP_TYPE, "86")),
   rule("icmpv6 nd-redirect", "drop", IPV6, ICMPV6, is(ICMP_TYPE, "89")),
   rule(
@@ -136,26 +138,12 @@ function hostRules(gateways: readonly string[]): Rule[] {
  * ports' flags are.
  */
 function egressChains(): Chain[] {
-  const theirs = within("ports", IIFNAME)
+  const others = rule("iifname != @ports", "accept", missing("ports", IIFNAME))
+  const both = [within("ports", IIFNAME), within("ports", OIFNAME)]
+  const apart = rule("iifname @ports oifname @ports not ip", "drop", ...both, isNot({ meta: "protocol" }, "0800"))
   return [
-    {
-      name: "spoofing",
-      hook: "prerouting",
-      rules: OWN_ADDRESSES.map((one) => ({ ...one, matches: [theirs, ...one.matches] })),
-    },
-    {
-      name: "apart",
-      hook: "forward",
-      rules: [
-        rule(
-          "iifname @ports oifname @ports not ip",
-          "drop",
-          theirs,
-          within("ports", OIFNAME),
-          isNot({ meta: "protocol" }, "0800"),
-        ),
-      ],
-    },
+    { name: "spoofing", hook: "prerouting", rules: [others, ...OWN_ADDRESSES] },
+    { name: "apart", hook: "forward", rules: [apart] },
   ]
 }
 

@@ -5,7 +5,7 @@ import { lockLab } from "../lock.ts"
 import { LabPlaces } from "../places.ts"
 import { chooseLab } from "../state.ts"
 import type { Progress } from "../up.ts"
-import { type Check, runChecks } from "./check.ts"
+import { runChecks } from "./check.ts"
 import { egressChecks } from "./checks-egress.ts"
 import { isolationChecks } from "./checks-isolation.ts"
 import { kernelChecks } from "./checks-kernel.ts"
@@ -36,8 +36,10 @@ async function allChecks(places: LabPlaces, progress: Progress): Promise<LabChec
     // The wire first and alone: what is recorded there should be its own questions only.
     progress("on the wire")
     const wire = await runChecks(wireChecks(scene))
-    progress("between the networks, in the kernel, to the outside, in the store")
-    return [...wire, ...(await runChecks(otherChecks(scene)))]
+    progress("between the networks, in the kernel, to the outside")
+    const kernel = await runChecks([...isolationChecks(scene), ...kernelChecks(scene), ...egressChecks(scene)])
+    progress("in the store")
+    return [...wire, ...kernel, ...(await runChecks(recordChecks(scene)))]
   } catch (error) {
     return [{ name: "the lab is complete", ok: false, detail: asOvlError(error).message }]
   } finally {
@@ -49,10 +51,6 @@ function topologyOf(places: LabPlaces) {
   const topology = places.topology()
   if (topology) return topology
   throw new OvlError("lab_incomplete", `lab ${places.lab} was never brought up to its end`)
-}
-
-function otherChecks(scene: Scene): Check[] {
-  return [...isolationChecks(scene), ...kernelChecks(scene), ...egressChecks(scene), ...recordChecks(scene)]
 }
 
 /** All or none. */
