@@ -117,6 +117,15 @@ describe("views", () => {
     expect(networkMtu(new Catalog(), { mtu: 0 })).toBe(1450)
   })
 
+  test("a network's endpoints come by name, in whatever order this node has heard of them", () => {
+    const catalog = catalogOf(
+      network("red", "a"),
+      ...["web", "zoo", "app"].map((name, i) => endpoint(name, `${i}`, "a")),
+    )
+    const { endpoints } = networkView(catalog, catalog.findNetwork("red")!, null)
+    expect(endpoints.map(({ name }) => name)).toEqual(["app", "web", "zoo"])
+  })
+
   test("show names for ids, and who is alive", () => {
     const n1 = node("n1", "192.168.1.51", 1500)
     const catalog = catalogOf(network("red", "a"), n1, endpoint("web", "1", "a"), {

@@ -36,9 +36,12 @@ export function networkMtu(catalog: Pick<Catalog, "nodes">, network: Pick<Networ
   return narrowest ? overlayMtu(narrowest) : ETHERNET_MTU_BYTES - VXLAN_OVERHEAD_V4_BYTES
 }
 
-/** `local` is the asking node's kernel part of the network, null where it has none. */
+/**
+ * `local` is the asking node's kernel part of the network, null where it has none. Endpoints come by name: each node has
+ * them in an order of its own, and the answer is the same on all.
+ */
 export function networkView(catalog: Catalog, network: NetworkRecord, local: NetworkView["local"]): NetworkView {
-  const endpoints = [...catalog.endpointsOf(network.id)].map((endpoint) => endpointView(catalog, endpoint))
+  const endpoints = endpointViews(catalog, catalog.endpointsOf(network.id))
   return {
     id: network.id,
     name: network.name,
@@ -57,6 +60,12 @@ export function networkView(catalog: Catalog, network: NetworkRecord, local: Net
     endpoints,
     local,
   }
+}
+
+/** By name. */
+export function endpointViews(catalog: Catalog, endpoints: Iterable<EndpointRecord>): EndpointView[] {
+  const views = [...endpoints].map((endpoint) => endpointView(catalog, endpoint))
+  return views.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Between two revisions of a removal the node or network may be gone already: then its id stands for its name. */

@@ -3,7 +3,7 @@ import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
 import { attachSpecSchema, endpointViewSchema } from "../../model/endpoint.ts"
 import type { NetworkRecord } from "../../model/network.ts"
-import { endpointView } from "../../model/views.ts"
+import { endpointView, endpointViews } from "../../model/views.ts"
 import { endpointNotFound } from "../../registry/endpoints.ts"
 import { networkNotFound } from "../../registry/networks.ts"
 import { type Route, route } from "../route.ts"
@@ -19,9 +19,7 @@ export const endpointRoutes: Route[] = [
     async handle({ node, query }) {
       const network = query.network === undefined ? null : findNetwork(node, query.network)
       const catalog = await node.look(network && [network.id])
-      const endpoints = network ? catalog.endpointsOf(network.id) : catalog.endpoints.values()
-      const views = [...endpoints].map((endpoint) => endpointView(catalog, endpoint))
-      return views.sort((a, b) => (a.name < b.name ? -1 : 1))
+      return endpointViews(catalog, network ? catalog.endpointsOf(network.id) : catalog.endpoints.values())
     },
   }),
   route({
