@@ -200,6 +200,13 @@ describeAsRoot("a kernel that others touch", () => {
        ip -n ovl-w_n1 addr add 10.98.0.1/24 dev eth0; iptables -N THEIRS; iptables -A FORWARD -j THEIRS; ip route add 10.97.0.0/16 dev theirs0 table 77`,
     )
     const before = foreign()
+    // What ovl has of its own for a further device of the host: workloads may leave by it, others may not pass.
+    const known = () =>
+      one.machine.sh("iptables -S OVL-GUARD; sysctl -n net.ipv4.conf.theirs0.forwarding; iptables -S FORWARD | tail -1")
+    await until(
+      () => /-i theirs0 [\s\S]*\n1\n.*OVL-GUARD\n$/.test(known()),
+      () => `the device is known: ${known()}`,
+    )
     const { repairs } = one.status().kernel
     await Bun.sleep(2_500)
     expect(foreign()).toBe(before)

@@ -8,7 +8,8 @@ import { median, medianRatio, milliseconds, quantile, timed } from "../statistic
 import { type Leaders, withBoth } from "./cluster.ts"
 
 const ROUNDS = 10
-const WARM_UP_ROUNDS = 1
+/** Of both: a runtime that compiles as it goes needs some thousand writes before it runs as it does for the rest of its life. */
+const WARM_UP_ROUNDS = 15
 const WRITES_PER_ROUND = 200
 const KEYS = 1_000
 const VALUE_BYTES = 128
@@ -74,7 +75,7 @@ function row({ ovl, etcd }: Taken): Row {
   const factor = Math.min(theirs / ours, byRounds)
   const perSecond = (ms: number) => `${Math.round(1000 / ms)}/s`
   return {
-    what: "three servers: one client, PUT after PUT, median",
+    what: "three servers: one client, PUT after PUT, median, warm",
     ovl: `${milliseconds(ours)} (${perSecond(ours)})`,
     reference: `${milliseconds(theirs)} (${perSecond(theirs)}), three members of etcd, v3 JSON API`,
     comparison: `${factor.toFixed(2)} x`,
