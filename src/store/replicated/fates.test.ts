@@ -25,11 +25,11 @@ test("an entry answers for its proposal, and one of another term in its place sa
   expect([told(), fates.size]).toEqual(["4/2 revision 7, 5/2 leader_changed", 1])
 })
 
-test("what was overwritten was not done, and only that", () => {
+test("what was overwritten here may be decided elsewhere, and only of that nothing is known", () => {
   const { fates, told } = waiting("4/2", "5/2", "6/3")
   fates.overwritten(7, 9)
   fates.overwritten(5, 3)
-  expect([told(), fates.size]).toEqual(["5/2 leader_changed", 2])
+  expect([told(), fates.size]).toEqual(["5/2 outcome_unknown", 2])
 })
 
 test("what a whole state stands for may have been done or not; what comes after it is waited for", () => {

@@ -38,11 +38,15 @@ export class Fates {
     if (waiting) waiting.settle(waiting.term === term ? { applied } : { error: leaderChanged() })
   }
 
-  /** Entries from `index` on were overwritten by those of `term` before they were decided. */
+  /**
+   * Entries from `index` on were overwritten here by those of `term`. That does not say that they are lost: another member
+   * may still have them, lead, and have them decided (Figure 8 of the paper). What stands at their index once that is
+   * applied would tell, but its place here is wanted by others.
+   */
   overwritten(index: number, term: number): void {
     if (index > this.#lastIndex) return
     for (const [at, waiting] of this.#waiting)
-      if (at >= index && waiting.term < term) this.#take(at)?.settle({ error: leaderChanged() })
+      if (at >= index && waiting.term < term) this.#take(at)?.settle({ error: outcomeUnknown() })
   }
 
   /** Everything up to `index` came as a state: what stood there is not known. */
