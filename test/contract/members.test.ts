@@ -73,6 +73,23 @@ test("nothing is acknowledged that a majority does not have", async () => {
   expect(keys(first!)).toBe("kept")
 })
 
+test("a leader that ends, or whose disk fails, does not know what the others make of what it took", async () => {
+  for (const end of ["close", "disk"]) {
+    members = new Members()
+    const [first, second] = await members.cluster(3)
+    if (end === "disk") members.failing(first!, new OvlError("store_failed", "write: no"))
+    const written = code(first!.store.transact(put("kept")))
+    first!.consensus.driver.process()
+    first!.consensus.driver.close(new OvlError("store_closed", "use the store: it is closed"))
+    await members.settle()
+    expect(await written).toBe("outcome_unknown")
+    members.crash(first!)
+    await members.elect()
+    await members.ticks(4)
+    expect([end, keys(second!)]).toEqual([end, "kept"])
+  }
+})
+
 test("a leader that is cut off for long does not know what became of what it took", async () => {
   const [first] = await members.cluster(3)
   members.isolate(1)

@@ -253,7 +253,7 @@ export class Driver {
   /** The end, by wish: answers whoever still waits, and does nothing more. */
   close(error: OvlError): void {
     this.#isClosed = true
-    this.#proposals.failAll(error)
+    this.#proposals.end(error, this.isAlone)
     this.#barriers.failAll(error)
     this.#kept.close()
   }
@@ -501,7 +501,7 @@ export class Driver {
     if (this.#failure) return
     this.#failure = error
     this.#ports.log.error("the store has stopped", { error: error.message })
-    this.#proposals.failAll(error)
+    this.#proposals.end(error, this.isAlone)
     this.#barriers.failAll(error)
     this.#recovery?.(error)
     this.#recovery = null

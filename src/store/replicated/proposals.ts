@@ -4,7 +4,7 @@ import type { OvlError } from "../../base/errors.ts"
 import { COMMIT_BATCH_MAX_COMMANDS, RAFT_ROUND_MAX_BYTES } from "../../base/limits.ts"
 import type { RaftNode } from "../../raft/node.ts"
 import type { Sized } from "../command.ts"
-import { type EntryFate, Fates } from "./fates.ts"
+import { type EntryFate, Fates, outcomeUnknown } from "./fates.ts"
 import type { Fate } from "./port.ts"
 import { ProposalQueue, type Waiting } from "./proposal-queue.ts"
 import type { Gathering } from "./rounds.ts"
@@ -49,9 +49,13 @@ export class Proposals {
     this.#queue.failAll(error)
   }
 
-  failAll(error: OvlError): void {
+  /**
+   * Nothing is decided here any more. What has a place in the log may be decided by others all the same: only where there
+   * are none, `error` says what became of it too.
+   */
+  end(error: OvlError, isAlone: boolean): void {
     this.#queue.failAll(error)
-    this.fates.failAll(error)
+    this.fates.failAll(isAlone ? error : outcomeUnknown())
   }
 
   /** On a lone server with a full disk, which has nothing above `lastIndex`: nobody has seen what was to stand there. */
