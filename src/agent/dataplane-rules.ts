@@ -2,12 +2,14 @@
  * The host's rules as the catalog wants them. What they depend on makes a key: while it stays the same, following a
  * change costs nothing; a look at the rules themselves is for when somebody may have touched them.
  */
+import { RULES_TOLD_MAX } from "../base/limits.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { FirewallState, PublishedPort } from "../model/dataplane.ts"
 import { showPortMapping } from "../model/port-text.ts"
 import { desiredFirewall, publishedPorts } from "../overlay/desired.ts"
 import { forwardingDevices } from "../overlay/egress.ts"
+import type { Repair } from "./dataplane-repairs.ts"
 
 export interface RulesOptions {
   kernel: Kernel
@@ -65,4 +67,12 @@ export class Rules {
     const bridge = egress ? { address: egressAddress(), forwarding: forwardingDevices(facts) } : null
     return desiredFirewall(catalog, networks, bridge, facts, egress ? this.#published() : [])
   }
+}
+
+/** What is told of rules that were set right: after `iptables -F` it would be the whole rule set, so only the first few. */
+export function rulesRepair(lines: readonly string[]): Repair {
+  const more = lines.length > RULES_TOLD_MAX ? [`and ${lines.length - RULES_TOLD_MAX} more`] : []
+  const found = [...lines.slice(0, RULES_TOLD_MAX), ...more].join("; ")
+  const finding = { object: "iptables rules", expected: "as ovl made them", found: `not so: ${found}` }
+  return { findings: [finding], plan: `iptables-restore --noflush: ${found}` }
 }

@@ -18,7 +18,7 @@ import { chooseEgressAddress } from "../overlay/egress.ts"
 import { DataPlaneGuards } from "./dataplane-guards.ts"
 import { Reconciler } from "./dataplane-reconcile.ts"
 import { type Repair, Repairs } from "./dataplane-repairs.ts"
-import { Rules } from "./dataplane-rules.ts"
+import { Rules, rulesRepair } from "./dataplane-rules.ts"
 import { type Expectation, Expected } from "./expected.ts"
 import { planAttach } from "./plan-attach.ts"
 import { Projection } from "./projection.ts"
@@ -295,8 +295,7 @@ export class DataPlane {
     this.#guards.lookAtHost()
     const lines = this.#attempt("firewall", () => this.#rules.repair(networks, egress)) ?? []
     if (lines.length === 0) return
-    const finding = { object: "iptables rules", expected: "as ovl made them", found: `not so: ${lines.join("; ")}` }
-    this.#repairs.note({ findings: [finding], plan: `iptables-restore --noflush: ${lines.join("; ")}` })
+    this.#repairs.note(rulesRepair(lines))
   }
 
   get #hasNetworks(): boolean {

@@ -11,16 +11,15 @@ import type { Clock } from "../base/clock.ts"
 import type { Kernel } from "../kernel/port.ts"
 import { readListeners } from "../linux/listeners.ts"
 import type { Catalog } from "../model/catalog.ts"
-import { formatCidr, parseInterfaceAddress, subnetOf } from "../model/cidr.ts"
 import { type AttachSpec, type Egress, type EndpointRecord, isOfWorkload } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import type { PortMapping } from "../model/port-mapping.ts"
-import { nextEgressAddress } from "../overlay/egress.ts"
 import type { Cluster, EndpointSpec } from "../registry/port.ts"
 import { BridgeRoom } from "./bridge-room.ts"
 import type { Place } from "./connections.ts"
 import type { DataPlane } from "./dataplane.ts"
+import { EgressAddresses } from "./egress-addresses.ts"
 import type { EventBus } from "./events.ts"
 import { type ChosenNamespace, chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
 import { PublishedPorts } from "./published-ports.ts"
@@ -53,10 +52,8 @@ export interface WorkloadEndpoints {
 
 export class Endpoints {
   readonly #o: EndpointsOptions
-  /** Egress addresses promised to attaches that are under way. */
-  readonly #promised = new Set<string>()
+  readonly #egress: EgressAddresses
   readonly #ports: PublishedPorts
-  #lastEgress: string | null = null
   /** One attach after another in the same namespace: they choose interface names there. */
   readonly #queues = new Map<string, Promise<unknown>>()
   readonly #removals: RemovalQueue
@@ -66,6 +63,7 @@ export class Endpoints {
 
   constructor(options: EndpointsOptions) {
     this.#o = options
+    this.#egress = new EgressAddresses(options)
     this.#room = new BridgeRoom(options.replica.catalog, () => this.#own())
     this.#removals = new RemovalQueue(options.clock, (endpoints) => this.#removeTogether(endpoints))
     this.#ports = new PublishedPorts({
@@ -224,7 +222,7 @@ export class Endpoints {
     const others = this.#own().filter((each) => isOfWorkload(each, endpoint.workload))
     const heir = others.find((each) => this.#catalog.networks.get(each.networkId)?.internal === false)
     if (!heir || others.some((each) => each.egress !== null)) return
-    await this.#updateEgress([{ id: heir.id, egress: this.#promiseEgress(endpoint.egress.ifname) }])
+    await this.#egress.move([{ id: heir.id, ifname: endpoint.egress.ifname }])
     const changed = this.#catalog.endpoints.get(heir.id)
     try {
       if (changed) this.#o.dataplane.attach([changed])
@@ -254,29 +252,6 @@ export class Endpoints {
       events.emit("endpoint_freed", `endpoint ${name} freed: its namespace is gone`, { endpoint: name })
   }
 
-  /**
-   * After a start: where the egress bridge had to take another subnet than before (the old one is somebody else's by
-   * now), this node's endpoints get new addresses on it.
-   */
-  async renumberEgress(): Promise<void> {
-    const withEgress = this.#own().filter((each) => each.egress !== null)
-    if (withEgress.length === 0) return
-    const gateway = this.#o.dataplane.egressAddress().split("/")[0]
-    const moved = withEgress.filter((each) => each.egress?.gateway !== gateway)
-    if (moved.length === 0) return
-    await this.#updateEgress(moved.map(({ id, egress }) => ({ id, egress: this.#promiseEgress(egress!.ifname) })))
-    this.#o.dataplane.reconcile()
-  }
-
-  async #updateEgress(updates: { id: string; egress: Egress }[]): Promise<void> {
-    try {
-      const { revision } = await this.#o.cluster.updateEndpoints(updates)
-      await this.#o.replica.waitFor(revision)
-    } finally {
-      for (const { egress } of updates) this.#promised.delete(egress.ip)
-    }
-  }
-
   /** An interface is called otherwise by now: so it is from now on in the cluster too. Never throws. */
   async noteRenamed(id: string, before: string, after: string): Promise<void> {
     const endpoint = this.#catalog.endpoints.get(id)
@@ -295,6 +270,11 @@ export class Endpoints {
     } finally {
       this.#renaming.delete(id)
     }
+  }
+
+  /** After a start, where the egress bridge had to take another subnet than before. */
+  renumberEgress(): Promise<void> {
+    return this.#egress.renumber()
   }
 
   /** Withdraws everything this node has. */
@@ -327,7 +307,7 @@ export class Endpoints {
     let promise: Egress | null = null
     let room: { release: () => void } | null = null
     try {
-      promise = egress ? this.#promiseEgress(egress.ifname) : null
+      promise = egress ? this.#egress.promise(egress.ifname) : null
       const wanted = specs.map((spec, index) => ({
         ...spec,
         id: randomHex(random, 64),
@@ -337,7 +317,7 @@ export class Endpoints {
       return await this.#createWanted(wanted, promise)
     } finally {
       room?.release()
-      if (promise) this.#promised.delete(promise.ip)
+      if (promise) this.#egress.release(promise)
       release()
     }
   }
@@ -351,7 +331,7 @@ export class Endpoints {
       made = true
       await replica.waitFor(revision)
       dataplane.attach(endpoints)
-      await Promise.all([this.#awaitOthers(endpoints, revision), this.#reportEgress(egress)])
+      await Promise.all([this.#awaitOthers(endpoints, revision), this.#egress.report(egress)])
       for (const { name, ip } of endpoints)
         events.emit("endpoint_up", `endpoint ${name} is up at ${ip}`, { endpoint: name, ip })
       return endpoints
@@ -397,24 +377,6 @@ export class Endpoints {
     if (lagging.length === 0) return
     const nodes = lagging.join(", ")
     this.#o.events.emit("nodes_lagging", `${nodes} did not yet program endpoint ${endpoint}`, { endpoint, nodes })
-  }
-
-  /** The cluster keeps networks off the subnets of its nodes' egress bridges. */
-  async #reportEgress(egress: Egress | null): Promise<void> {
-    if (!egress) return
-    const egressSubnet = formatCidr(subnetOf(parseInterfaceAddress(egress.ip)))
-    if (this.#catalog.nodes.get(this.#o.nodeId)?.egressSubnet === egressSubnet) return
-    await this.#o.cluster.updateNode(this.#o.nodeId, { egressSubnet })
-  }
-
-  #promiseEgress(ifname: string): Egress {
-    const bridge = this.#o.dataplane.egressAddress()
-    const taken = new Set(this.#promised)
-    for (const each of this.#own()) if (each.egress) taken.add(each.egress.ip)
-    const ip = nextEgressAddress(bridge, this.#lastEgress, taken)
-    this.#promised.add(ip)
-    this.#lastEgress = ip
-    return { ifname, ip, gateway: bridge.split("/")[0] ?? "" }
   }
 
   /** Together with what others give up at the same time. */

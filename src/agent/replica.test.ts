@@ -1,33 +1,11 @@
 import { expect, test } from "bun:test"
-import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
 import { silentLog } from "../base/log.ts"
+import { ManualClock } from "../base/manual-clock.ts"
 import type { ChangeBatch } from "../model/catalog.ts"
 import { endpointRecord, NODE_1, networkRecord } from "../overlay/fixture.ts"
 import type { Cluster } from "../registry/port.ts"
 import { Replica } from "./replica.ts"
-
-/** A clock that is turned by hand. */
-class HandClock implements Clock {
-  #timers: { at: number; callback: () => void }[] = []
-  #now = 0
-  now = () => this.#now
-  monotonic = () => this.#now
-  after(ms: number, callback: () => void): () => void {
-    const timer = { at: this.#now + ms, callback }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((each) => each !== timer)
-    }
-  }
-  turn(ms: number): void {
-    this.#now += ms
-    for (const timer of this.#timers.filter((each) => each.at <= this.#now)) {
-      this.#timers = this.#timers.filter((each) => each !== timer)
-      timer.callback()
-    }
-  }
-}
 
 /** A cluster of which only `follow` is asked. */
 function stream() {
@@ -45,7 +23,7 @@ const batch = (revision: number, snapshot = false): ChangeBatch => ({ revision, 
 const lost = new OvlError("peer_closed", "gone", { kind: "unavailable" })
 
 function start() {
-  const clock = new HandClock()
+  const clock = new ManualClock()
   const { cluster, follows } = stream()
   const seen: number[] = []
   const replica = new Replica({ cluster, clock, log: silentLog, onBatch: ({ revision }) => seen.push(revision) })
@@ -59,12 +37,12 @@ test("a broken stream is taken up again after the last revision seen, later each
   follows[0]?.send(batch(6))
   follows[0]?.end(lost)
   expect(replica.following).toBe(false)
-  clock.turn(50)
+  clock.advance(50)
   expect(follows.map((each) => each.from)).toEqual([0, 6])
   follows[1]?.end(lost)
-  clock.turn(50)
+  clock.advance(50)
   expect(follows.length).toBe(2)
-  clock.turn(50)
+  clock.advance(50)
   expect(follows.length).toBe(3)
 })
 
@@ -86,7 +64,7 @@ test("a wait has an end, and says how far this node is", async () => {
   const { clock, follows, replica } = start()
   follows[0]?.send(batch(3, true))
   const waiting = replica.waitFor(9)
-  clock.turn(3_000)
+  clock.advance(3_000)
   expect(waiting).rejects.toMatchObject({ code: "replica_behind", kind: "unavailable" })
   expect(waiting).rejects.toThrow("this node has only 3")
 })
@@ -101,7 +79,7 @@ test("closing ends the waits and the stream", async () => {
 })
 
 test("what was kept on disk may not know of a network that an own endpoint is on: it has not caught up before that is known", async () => {
-  const clock = new HandClock()
+  const clock = new ManualClock()
   const { cluster, follows } = stream()
   const replica = new Replica({ cluster, clock, log: silentLog, onBatch: () => {}, nodeId: NODE_1 })
   let caughtUp = false
@@ -117,7 +95,7 @@ test("what was kept on disk may not know of a network that an own endpoint is on
   follows[0]?.send({ ...batch(5), changes: [{ type: "endpoint", id: own.id, value: own }] })
   await Bun.sleep(0)
   expect(caughtUp).toBe(false)
-  clock.turn(0)
+  clock.advance(0)
   follows[1]?.send(opening(["red", "green"]))
   await Bun.sleep(0)
   expect([caughtUp, replica.covers("green"), follows.length]).toEqual([true, true, 2])

@@ -267,7 +267,7 @@ test("a hundred changes of this node's own are one look, a second later", () => 
   expect(looks).toBe(1)
 })
 
-test("40: a route of others that clashes with the egress subnet is named", () => {
+test("a route of others that clashes with the egress subnet is named (pain 40)", () => {
   ROUTES.push({ dst: "172.18.4.0/22", via: "192.168.1.9", device: "up0" })
   kernel.disturb({ op: "link-set", ns: "", name: "lo", up: true })
   clock.advance(REPAIRED_WITHIN_MS)

@@ -328,6 +328,8 @@ export const VTEP_SETTLE_MS = 300
 export const VTEP_RETRY_MS = 1_000
 /** Repairs told one by one when one look finds many; the rest is a number. */
 export const REPAIRS_TOLD_MAX = 20
+/** Lines of a firewall's repair that are told; the rest is a number. */
+export const RULES_TOLD_MAX = 5
 /** Paths remembered as those of network namespaces. */
 export const IDENTIFIED_NAMESPACES_MAX = 4_096
 /** Links of the host that are asked for one by one; if more are wanted, all are listed. */

@@ -10,8 +10,13 @@ interface Timer {
 }
 
 export class ManualClock implements Clock {
-  #time = 1_000_000
+  #time: number
   readonly #timers = new Set<Timer>()
+
+  /** Begins at `time`, in milliseconds since the epoch. */
+  constructor(time = 1_000_000) {
+    this.#time = time
+  }
 
   now(): number {
     return this.#time
@@ -29,6 +34,11 @@ export class ManualClock implements Clock {
 
   get timers(): number {
     return this.#timers.size
+  }
+
+  /** When the first timer is due; null where none runs. */
+  next(): number | null {
+    return this.#timers.size === 0 ? null : Math.min(...[...this.#timers].map((timer) => timer.at))
   }
 
   advance(ms: number): void {

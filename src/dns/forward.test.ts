@@ -1,41 +1,10 @@
 import { beforeEach, describe, expect, test } from "bun:test"
-import type { Clock } from "../base/clock.ts"
 import { DNS_FORWARDS_MAX, DNS_FORWARDS_PER_CLIENT_MAX } from "../base/limits.ts"
+import { ManualClock } from "../base/manual-clock.ts"
 import type { Way } from "./answer.ts"
 import { question, readable } from "./fixture.ts"
 import { Forwarder, type Upstreams } from "./forward.ts"
 import { parseQuery, type Query } from "./message.ts"
-
-class HandClock implements Clock {
-  #now = 0
-  #timers: { at: number; run: () => void }[] = []
-  now = () => this.#now
-  monotonic = () => this.#now
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + ms, run }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((each) => each !== timer)
-    }
-  }
-
-  advance(ms: number): void {
-    const until = this.#now + ms
-    for (;;) {
-      const [next] = this.#timers.filter((each) => each.at <= until).sort((a, b) => a.at - b.at)
-      if (!next) break
-      this.#timers = this.#timers.filter((each) => each !== next)
-      this.#now = next.at
-      next.run()
-    }
-    this.#now = until
-  }
-
-  get waiting(): number {
-    return this.#timers.length
-  }
-}
 
 interface Ask {
   server: string
@@ -45,7 +14,7 @@ interface Ask {
   open: boolean
 }
 
-let clock: HandClock
+let clock: ManualClock
 let asks: Ask[]
 let servers: string[]
 let said: string[]
@@ -53,7 +22,7 @@ let ids: number
 let forwarder: Forwarder
 
 beforeEach(() => {
-  clock = new HandClock()
+  clock = new ManualClock()
   asks = []
   servers = ["one", "two"]
   said = []
@@ -96,7 +65,7 @@ const asked = () => asks.map((ask) => ask.server).join(" ")
 const nothingIsOpen = () => {
   expect(asks.filter((ask) => ask.open)).toEqual([])
   expect(forwarder.size).toBe(0)
-  expect(clock.waiting).toBe(0)
+  expect(clock.timers).toBe(0)
 }
 
 describe("one question", () => {

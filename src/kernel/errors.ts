@@ -62,7 +62,10 @@ export function summary(failures: readonly Failure[]): OvlError {
   return new OvlError(first.code, message, { kind: first.kind, hint: first.hint, cause: first })
 }
 
-/** Somebody else has the VNI; `owner` null where it is not to be found. */
+/**
+ * Somebody else has the VNI; `owner` null where it is not to be found. The way to it is by `nsenter`: `ip -n` takes names
+ * only, and a namespace that no more than a process holds has none.
+ */
 export function vniTaken(
   { vni, port }: Extract<Operation, { op: "vxlan-add" }>,
   owner: { where: string; device: string } | null,
@@ -70,11 +73,11 @@ export function vniTaken(
   const whose = owner
     ? `${owner.device} in ${owner.where} has it`
     : "a device has it that is in no namespace we can see, or is just being removed"
-  const inside = owner && owner.where !== "host" ? `-n ${owner.where} ` : ""
+  const enter = owner && owner.where !== "host" ? `nsenter --net=${owner.where} ` : ""
   return new OvlError("vni_taken_on_host", `VNI ${vni}, UDP port ${port}: ${whose}`, {
     kind: "conflict",
     hint: owner
-      ? `remove it (ip ${inside}link del ${owner.device}), or create the network with another --vni`
+      ? `remove it (${enter}ip link del ${owner.device}), or create the network with another --vni`
       : "try again, or create the network with another --vni",
   })
 }

@@ -10,6 +10,7 @@ import { namespaceId, openNamespace, withNamespace } from "../linux/namespaces.t
 import { EGRESS_BRIDGE_NAME, HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { link, type Notice, Notices, nsid } from "../netlink/index.ts"
+import { GUARD_TABLE } from "./firewall/guard.ts"
 import { saveRules, usesNfTables } from "./firewall/iptables.ts"
 import { isHiddenPath, type NamespaceSockets } from "./namespace-sockets.ts"
 import type { KernelWatch, Touched } from "./port.ts"
@@ -83,8 +84,9 @@ export class LinuxWatch implements KernelWatch {
       for (const path of this.placesOf(notice)) (ours.has(path) ? byUs : byOthers).add(path)
     })
     let rules: Touched["rules"] = null
-    const rulesLost = this.rules?.read(({ nsid: number }) => {
-      if (this.isHost(number)) rules = this.writingRules ? "us" : "others"
+    const rulesLost = this.rules?.read(({ kind, nsid: number }) => {
+      if (kind === "elements" && this.isHost(number)) (ours.has(HOST_NAMESPACE) ? byUs : byOthers).add(HOST_NAMESPACE)
+      else if (this.isHost(number)) rules = this.writingRules ? "us" : "others"
       else for (const path of this.byNumber.get(number!) ?? []) (ours.has(path) ? byUs : byOthers).add(path)
     })
     this.wrote_ = this.writing
@@ -121,8 +123,8 @@ export class LinuxWatch implements KernelWatch {
 
   /** The guard of a bridge's ports. */
   wroteGuard(ns: NamespacePath): void {
+    this.writing.add(ns)
     if (ns === HOST_NAMESPACE) this.writingRules = true
-    else this.writing.add(ns)
   }
 
   wroteRules(): void {
@@ -215,7 +217,7 @@ export class LinuxWatch implements KernelWatch {
 
 function openRules(): Notices | null {
   try {
-    return usesNfTables() ? Notices.openRules() : null
+    return usesNfTables() ? Notices.openRules(GUARD_TABLE) : null
   } catch (error) {
     if (isErrno(error, "EPROTONOSUPPORT", "ENOENT", "EINVAL")) return null
     throw error

@@ -41,8 +41,11 @@ import {
   SOL_NETLINK,
 } from "./constants.ts"
 
-/** `fdb` are a bridge's or a vxlan's rows; `sysctl` those of a device, as far as the kernel tells; `rules` nf_tables'. */
-export type NoticeKind = "link" | "addr" | "neigh" | "fdb" | "route" | "sysctl" | "rules"
+/**
+ * `fdb` are a bridge's or a vxlan's rows; `sysctl` those of a device, as far as the kernel tells; `rules` nf_tables';
+ * `elements` those of the sets in the one table that was asked for.
+ */
+export type NoticeKind = "link" | "addr" | "neigh" | "fdb" | "route" | "sysctl" | "rules" | "elements"
 
 export interface Notice {
   kind: NoticeKind
@@ -72,8 +75,16 @@ const KINDS: ReadonlyMap<number, NoticeKind> = new Map([
   [80, "sysctl"],
 ])
 
-/** Of nf_tables: elements of sets, which come and go with what they stand for, and the end of each transaction. */
-const QUIET_RULES: ReadonlySet<number> = new Set([12, 14, 15])
+/** Of nf_tables: elements of sets that came or went, and the end of each transaction, which tells nothing. */
+const ELEMENTS: ReadonlySet<number> = new Set([12, 14])
+const END_OF_TRANSACTION = 15
+/** Family and table, as a notice of elements begins with them: `struct nfgenmsg`, then the table's name as attribute 1. */
+export interface ElementsTable {
+  family: number
+  /** What fits into a slot: seven bytes at most. */
+  table: string
+}
+const TABLE_ATTRIBUTE = 1
 
 /** `struct sockaddr_nl` */
 const SOCKADDR_NL_BYTES = 12
@@ -92,19 +103,23 @@ export class Notices {
   private constructor(
     private readonly fd: number,
     private readonly family: number,
+    private readonly elementsOf: ElementsTable | null,
   ) {}
 
   /** Of links, addresses, rows, routes and sysctls of devices. */
   static openRoute(): Notices {
-    return Notices.listen(NETLINK_ROUTE, ROUTE_GROUPS)
+    return Notices.listen(NETLINK_ROUTE, ROUTE_GROUPS, null)
   }
 
-  /** Of nf_tables' rules. Throws `LinuxError` EPROTONOSUPPORT on a kernel without. */
-  static openRules(): Notices {
-    return Notices.listen(NETLINK_NETFILTER, [NFNLGRP_NFTABLES])
+  /**
+   * Of nf_tables' rules, and of the elements of one table's sets: those of others come and go with what they stand for.
+   * Throws `LinuxError` EPROTONOSUPPORT on a kernel without.
+   */
+  static openRules(elementsOf: ElementsTable): Notices {
+    return Notices.listen(NETLINK_NETFILTER, [NFNLGRP_NFTABLES], elementsOf)
   }
 
-  private static listen(family: number, groups: readonly number[]): Notices {
+  private static listen(family: number, groups: readonly number[], elementsOf: ElementsTable | null): Notices {
     const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family)
     try {
       const address = new Uint8Array(SOCKADDR_NL_BYTES)
@@ -115,7 +130,7 @@ export class Notices {
       // Without the right to listen to others (CAP_NET_BROADCAST) the own namespace remains.
       trySetsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
       for (const group of groups) setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-      return new Notices(fd, family)
+      return new Notices(fd, family, elementsOf)
     } catch (error) {
       close(fd)
       throw error
@@ -145,12 +160,23 @@ export class Notices {
   private visit(slot: number, visit: (notice: Notice) => void): void {
     const at = slot * SLOT_BYTES
     const type = this.view.getUint16(at + 4, true)
-    let kind = this.family === NETLINK_NETFILTER ? "rules" : KINDS.get(type & ~3)
-    if (kind === undefined || (kind === "rules" && QUIET_RULES.has(type & 0xff))) return
+    let kind = this.family === NETLINK_NETFILTER ? this.rulesKind(at, type & 0xff) : KINDS.get(type & ~3)
+    if (kind === undefined) return
     // Both kinds of rows have the same messages, told apart by the family.
     if (kind === "neigh" && this.view.getUint8(at + NLMSG_HEADER_BYTES) === AF_BRIDGE) kind = "fdb"
     const nsid = this.headers.controlInt(slot, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID)
     visit({ kind, nsid, index: this.view.getInt32(at + NLMSG_HEADER_BYTES + 4, true) })
+  }
+
+  private rulesKind(at: number, type: number): NoticeKind | undefined {
+    if (type === END_OF_TRANSACTION) return undefined
+    if (!ELEMENTS.has(type)) return "rules"
+    if (this.elementsOf === null) return undefined
+    const { family, table } = this.elementsOf
+    const body = at + NLMSG_HEADER_BYTES
+    const isOfFamily = this.view.getUint8(body) === family && this.view.getUint16(body + 6, true) === TABLE_ATTRIBUTE
+    const name = this.headers.arena.subarray(body + 8, body + 8 + table.length + 1)
+    return isOfFamily && Buffer.from(name).toString("latin1") === `${table}\0` ? "elements" : undefined
   }
 
   /** Closing twice is allowed. */

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { silentLog } from "../../src/base/log.ts"
 import { openLoneStore } from "../../src/store/embedded.ts"
 import { clusterContract } from "./cluster.ts"
-import { endpointSpec, localHarness, ManualClock, networkSpec, newCluster, SERVER_ID } from "./cluster-harness.ts"
+import { endpointSpec, localHarness, PassingClock, networkSpec, newCluster, SERVER_ID } from "./cluster-harness.ts"
 
 const root = mkdtempSync(join(tmpdir(), "ovl-cluster-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -19,7 +19,7 @@ clusterContract("on a store on disk", () => {
 
 test("a cluster is resumed as it was, and no second one is made over it", async () => {
   const dir = newDir()
-  const clock = new ManualClock()
+  const clock = new PassingClock()
   const first = await openLoneStore({ dir, clock, log: silentLog })
   const before = await newCluster(first, clock)
   const { network } = await before.createNetwork(networkSpec("red"))

@@ -18,7 +18,7 @@ import {
   eventually,
   type Harness,
   joinRequest,
-  ManualClock,
+  PassingClock,
   networkSpec,
   newCluster,
   outcome,
@@ -57,7 +57,7 @@ async function closeServers({ all, clusters }: Servers): Promise<void> {
 }
 
 async function followerHarness(): Promise<Harness> {
-  const clock = new ManualClock()
+  const clock = new PassingClock()
   const servers = await openServers(2, clock)
   servers.all.cluster.lead(SERVER_IDS[1]!)
   const [cluster] = servers.clusters as [LocalCluster, LocalCluster]
@@ -70,7 +70,7 @@ async function followerHarness(): Promise<Harness> {
 }
 
 async function clientHarness(): Promise<Harness> {
-  const clock = new ManualClock()
+  const clock = new PassingClock()
   const servers = await openServers(2, clock)
   const { all } = servers
   all.cluster.lead(SERVER_IDS[1]!)

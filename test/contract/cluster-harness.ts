@@ -1,7 +1,8 @@
 /** What the cluster's contract needs of each implementation: a cluster of two nodes, its store, and a clock to turn. */
-import type { Clock } from "../../src/base/clock.ts"
 import { OvlError } from "../../src/base/errors.ts"
 import { silentLog } from "../../src/base/log.ts"
+import type { Clock } from "../../src/base/clock.ts"
+import { ManualClock } from "../../src/base/manual-clock.ts"
 import { systemRandom } from "../../src/linux/system.ts"
 import type { NetworkSpec } from "../../src/model/network.ts"
 import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
@@ -11,31 +12,19 @@ import { FakeReplication } from "../../src/registry/replication-fake.ts"
 import type { Store } from "../../src/store/port.ts"
 import { createKeyAndRequest } from "../../src/transport/certificates.ts"
 
-/** Time that passes when the test says so. */
-export class ManualClock implements Clock {
-  #now = Date.UTC(2026, 0, 1)
-  readonly #timers = new Set<{ at: number; callback: () => void }>()
-
-  now = () => this.#now
-  monotonic = () => this.#now
-  after = (ms: number, callback: () => void) => {
-    const timer = { at: this.#now + ms, callback }
-    this.#timers.add(timer)
-    return () => void this.#timers.delete(timer)
+/** Time that passes when the test says so, step by step, with everything that each step sets off. */
+export class PassingClock extends ManualClock {
+  constructor() {
+    super(Date.UTC(2026, 0, 1))
   }
 
-  /** Lets time pass, step by step, with everything that it sets off. */
   async pass(ms: number): Promise<void> {
-    const end = this.#now + ms
-    for (;;) {
-      const next = [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
-      if (!next) break
-      this.#timers.delete(next)
-      this.#now = Math.max(this.#now, next.at)
-      next.callback()
+    const end = this.now() + ms
+    for (let next = this.next(); next !== null && next <= end; next = this.next()) {
+      this.advance(next - this.now())
       await turn()
     }
-    this.#now = end
+    this.advance(end - this.now())
     await turn()
   }
 }
@@ -57,7 +46,7 @@ export interface Harness {
   /** The same cluster as its server has it. */
   local: LocalCluster
   store: Store
-  clock: ManualClock
+  clock: PassingClock
   replication: FakeReplication
   /** Who leads: SERVER_ID unless it is another one. */
   leader?: string
@@ -109,7 +98,7 @@ export async function joinRequest(local: LocalCluster, changes: Partial<JoinRequ
 
 /** The server's own port: the cluster on a store. */
 export async function localHarness(openStore: (clock: Clock) => Promise<Store>): Promise<Harness> {
-  const clock = new ManualClock()
+  const clock = new PassingClock()
   const store = await openStore(clock)
   const replication = new FakeReplication(SERVER_ID)
   const local = await newCluster(store, clock, replication)

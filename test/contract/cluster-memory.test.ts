@@ -12,7 +12,7 @@ import {
   endpointSpec,
   type Harness,
   localHarness,
-  ManualClock,
+  PassingClock,
   networkSpec,
   outcome,
   SERVER_ID,
@@ -114,7 +114,7 @@ describe("what a client may not do", () => {
 
 describe("a client without a server", () => {
   test("is told so in time, whatever its provider does", async () => {
-    const clock = new ManualClock()
+    const clock = new PassingClock()
     const never = remoteCluster({ connection: () => new Promise(() => {}), clock })
     const waiting = outcome(never.info())
     await clock.pass(3_000)

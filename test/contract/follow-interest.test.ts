@@ -15,7 +15,7 @@ import {
   endpointSpec,
   type Harness,
   localHarness,
-  ManualClock,
+  PassingClock,
   networkSpec,
   SERVER_ID,
   turn,
@@ -25,7 +25,7 @@ const ADDRESS = "192.168.1.51:8300"
 
 let server: Harness
 let wire: MemoryNetwork
-let clock: ManualClock
+let clock: PassingClock
 let replica: Replica
 let batches: ChangeBatch[]
 let epoch: number
@@ -37,7 +37,7 @@ let truth: Map<string, EndpointRecord>
 beforeEach(async () => {
   server = await localHarness(async (its) => openMemoryStore({ clock: its }))
   wire = new MemoryNetwork()
-  clock = new ManualClock()
+  clock = new PassingClock()
   batches = []
   epoch = 0
   onConnect = () => {}

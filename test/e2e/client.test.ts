@@ -44,7 +44,7 @@ describeAsRoot("clients whose servers are all dead", () => {
     expect(c1.network("green").endpoints.map((each) => each.name)).toEqual(["g1"])
   })
 
-  test("killed and started again while no server answers, it is as it was, and no packet is lost", async () => {
+  test("killed and started again while no server answers, it is as it was, and no packet is lost (pain 26)", async () => {
     await server.stop("SIGKILL")
     const before = kernelText(c1)
     const ping = c2.machine.start("ip netns exec ovl-w2 ping -q -i 0.01 -W1 -c 300 10.65.10.2")

@@ -115,7 +115,7 @@ describeAsRoot("the egress bridge", () => {
     expect(reaches("c", OUTSIDE)).toBe(false)
   })
 
-  test("a FORWARD policy of DROP and somebody else's rules keep working, side by side with ours", () => {
+  test("a FORWARD policy of DROP and somebody else's rules keep working, side by side with ours (pain 39)", () => {
     one.machine.run("iptables -P FORWARD DROP")
     one.machine.run("iptables -A FORWARD -s 198.51.100.9 -j ACCEPT")
     one.machine.run("iptables -t nat -A PREROUTING -d 198.51.100.9 -j DNAT --to 192.168.1.1")
@@ -161,7 +161,7 @@ describeAsRoot("an egress subnet that is taken", () => {
   })
   afterAll(() => cluster.close())
 
-  test("gives way to the next free one, and a host that forwards goes on forwarding", async () => {
+  test("gives way to the next free one, and a host that forwards goes on forwarding (pain 40)", async () => {
     const one = cluster.node("n1")
     one.machine.run("ip route add 172.18.5.0/24 via 192.168.1.1")
     one.machine.run("sysctl -w net.ipv4.ip_forward=1")

@@ -54,7 +54,7 @@ describeAsRoot("networks of both families on three nodes", () => {
     expect(two.try("run -d --network many --name x --ip6 fd00::2").stderr).toContain("has no IPv6 subnet")
   }, 30_000)
 
-  test("first pings arrive, in both families and in IPv6 alone", () => {
+  test("first pings arrive, in both families and in IPv6 alone (pain 36)", () => {
     for (const [node, from, to] of [
       [one, "a", "10.65.11.3"],
       [one, "a", "fd00:65:11::b"],

@@ -63,7 +63,7 @@ describeAsRoot("published ports", () => {
     expect(one.machine.run(["bash", "-c", askUdp("127.0.0.1", 5300)])).toBe("web to 172.18.0.1")
   })
 
-  test("from workloads: a neighbour, the workload itself, one of another node", () => {
+  test("from workloads: a neighbour, the workload itself, one of another node (pain 41)", () => {
     expect(fromWorkload(one, "neighbour", one.address, 8080)).toBe("web to 172.18.0.1")
     expect(fromWorkload(one, "neighbour", "172.18.0.1", 8080)).toBe("web to 172.18.0.1")
     expect(fromWorkload(one, "web", one.address, 8080)).toBe("web to 172.18.0.1")
@@ -75,7 +75,7 @@ describeAsRoot("published ports", () => {
     expect(fromWorkload(one, "neighbour", "172.18.0.2", 80)).toBe("")
   })
 
-  test("a neighbour reaches it whether or not bridged frames pass the host's rules", async () => {
+  test("a neighbour reaches it whether or not bridged frames pass the host's rules (pain 41)", async () => {
     const isolated = (wanted: boolean) => () => {
       const device = `ovl${one.endpoint("web").id.slice(0, 12)}`
       return one.machine.run(`ip -d link show ${device}`).includes(wanted ? "isolated on" : "hairpin on")

@@ -124,7 +124,7 @@ describeAsRoot("a daemon that is killed", () => {
     one.exec("red_n1", `ping -c1 -W1 ${OUTSIDE}`)
   })
 
-  test("a client without its server keeps the data plane, says so, and goes on when it is back", async () => {
+  test("a client without its server keeps the data plane, says so, and goes on when it is back (pain 26)", async () => {
     await one.stop("SIGKILL")
     await two.stop("SIGKILL")
     const ping = pinging(two, "ovl-red_n2", "10.65.10.2", 100)

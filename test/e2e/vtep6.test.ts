@@ -25,7 +25,7 @@ describeAsRoot("two nodes whose VTEPs are IPv6", () => {
   })
   afterAll(() => cluster.close())
 
-  test("addresses, MTU and rows are of that family, and frames pass at full size", () => {
+  test("addresses, MTU and rows are of that family, and frames pass at full size (pain 37)", () => {
     expect(
       two
         .nodes()

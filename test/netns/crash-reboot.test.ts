@@ -36,7 +36,7 @@ describeAsRoot("a reboot", () => {
   }, 60_000)
   afterAll(() => cluster.close())
 
-  test("frees what died with it: endpoints, rows on other nodes, addresses, networks", async () => {
+  test("frees what died with it: endpoints, rows on other nodes, addresses, networks (pain 29)", async () => {
     const hidden = one.hidden("red")
     expect(neighbourRows(one, hidden).length).toBe(2)
     await two.stop("SIGKILL")

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { resolve } from "node:path"
+import { changeGuard } from "../../src/kernel/firewall/guard.ts"
 import type { EventView } from "../../src/model/event.ts"
 import { OUTSIDE, TestCluster, type TestNode } from "../support/cluster.ts"
 import { kernelText } from "../support/kernel-view.ts"
@@ -167,14 +168,14 @@ describeAsRoot("a kernel that others touch", () => {
       () => "sysctl -qw net.ipv4.conf.eth0.forwarding=0",
       "sysctl net.ipv4.conf.eth0.forwarding in the host: expected 1",
     ],
-    ["38: the first jump", () => "iptables -D FORWARD 1", "iptables rules: expected as ovl made them"],
+    ["the first jump (pain 38)", () => "iptables -D FORWARD 1", "iptables rules: expected as ovl made them"],
     [
-      "38: all rules of the filter table",
+      "all rules of the filter table (pain 38)",
       () => "iptables -F; iptables -X OVL-VXLAN",
       "iptables rules: expected as ovl made them",
     ],
-    ["38: the nat table itself", () => `${FLUSH} nat`, "iptables rules: expected as ovl made them"],
-    ["38: the whole ruleset", () => FLUSH, "iptables rules: expected as ovl made them"],
+    ["the nat table itself (pain 38)", () => `${FLUSH} nat`, "iptables rules: expected as ovl made them"],
+    ["the whole ruleset (pain 38)", () => FLUSH, "iptables rules: expected as ovl made them"],
   ]
   test.each(cases)(
     "%s",
@@ -183,6 +184,24 @@ describeAsRoot("a kernel that others touch", () => {
     },
     20_000,
   )
+
+  test("a lone element of the guards' sets, gone or added by others", async () => {
+    const { mac } = one.endpoint("w_n1")
+    const places = [
+      [one.machine.file(`/run/netns/${hidden}`), { device: "veth2", mac, addresses: ["10.65.10.2"] }, hidden],
+      [`/proc/${one.machine.pid}/ns/net`, { device: "foreign0", mac, addresses: ["10.9.9.9"] }, "the host"],
+    ] as const
+    for (const [path, own, where] of places) {
+      const heard = events().length
+      const isOurs = where === hidden
+      changeGuard(path, isOurs ? [own] : [], isOurs ? [] : [own])
+      await until(() => events().length > heard, `the guard of ${where} is put right`, REPAIRED_WITHIN_MS)
+      expect(events().at(-1)?.message).toContain(`nf_tables table bridge ovl in ${where}: expected as ovl made it`)
+      // It is as it was: the same change can be made again, and undone.
+      changeGuard(path, isOurs ? [own] : [], isOurs ? [] : [own])
+      changeGuard(path, isOurs ? [] : [own], isOurs ? [own] : [])
+    }
+  }, 20_000)
 
   test("afterwards packets flow, within and to the outside", () => {
     one.exec("w_n1", "ping -c1 -W1 w_n2")

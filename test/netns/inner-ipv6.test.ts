@@ -70,7 +70,7 @@ describeAsRoot("IPv6 in a network", () => {
   })
   afterAll(() => row.stop())
 
-  test("the first ping arrives, in both families, and a solicitation is answered without a frame on the wire", async () => {
+  test("the first ping arrives, in both families, and a solicitation is answered without a frame on the wire (pain 36)", async () => {
     const wires = row.hosts.map(({ path }) => capture(path))
     expect(await ping(0, "w1", "fd00:65:10::4")).toContain(" 0% packet loss")
     expect(await ping(0, "w1", "10.65.10.4")).toContain(" 0% packet loss")
@@ -134,7 +134,7 @@ describeAsRoot("IPv6 in a network", () => {
     await row.reconcile(parts(ENDPOINTS))
   }, 20_000)
 
-  test("over an underlay of IPv6: VTEPs, rows and filter are IPv6, and full-size packets pass", async () => {
+  test("over an underlay of IPv6: VTEPs, rows and filter are IPv6, and full-size packets pass (pain 37)", async () => {
     const over6 = parts(ENDPOINTS, (host) => `fd00:1::${host}`)
     const said = await row.reconcile(over6)
     expect(said).toContain("type vxlan id 256 local fd00:1::51")

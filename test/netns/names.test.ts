@@ -1,4 +1,4 @@
-/** Names inside workloads, with whole daemons on machines of their own. DATAPLANE 43-45. */
+/** Names inside workloads, with whole daemons on machines of their own. The fifty pains: 43-45. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -83,7 +83,7 @@ describeAsRoot("names", () => {
     expect(inside("web", "ping -c1 -W2 far").status).toBe(0)
   })
 
-  test("by UDP and TCP: addresses, NODATA, and nothing of it passed on", async () => {
+  test("by UDP and TCP: addresses, NODATA, and nothing of it passed on (pain 45)", async () => {
     for (const way of ["udp", "tcp"] as const) {
       const before = resolver.asked().length
       expect(await from("web", "far", "A", { way })).toBe(`NOERROR qr aa rd ra; far A?; far 1 A ${address(two, "far")}`)
@@ -150,7 +150,7 @@ describeAsRoot("names", () => {
     expect(two.try("exec far getent ahostsv4 www.example.com").status).not.toBe(0)
   })
 
-  test("43: within 200 ms of attach and detach the answer is the new one, on every node", async () => {
+  test("within 200 ms of attach and detach the answer is the new one, on every node (pain 43)", async () => {
     // The client is told when all nodes have followed; 200 ms after the command's end is the promise.
     for (let round = 0; round < 3; round++) {
       two.ovl("run -d --network red --name comes")
@@ -172,7 +172,7 @@ describeAsRoot("names", () => {
     }
   })
 
-  test("45: a hidden namespace made anew is listened in", async () => {
+  test("a hidden namespace made anew is listened in", async () => {
     const hidden = one.hidden("red")
     const inode = () => one.machine.try(`stat -Lc %i /run/netns/${hidden}`).stdout
     const before = inode()
@@ -235,7 +235,7 @@ describeAsRoot("names", () => {
     })
   })
 
-  test("44: a resolver whose address lies inside the workload's network is asked from the host", async () => {
+  test("a resolver whose address lies inside the workload's network is asked from the host (pain 44)", async () => {
     one.machine.run("ip addr add 10.65.10.53/32 dev lo")
     const inRange = await startResolver(one.machine, cluster.scratch, "10.65.10.53")
     try {

@@ -20,6 +20,7 @@ import {
   type Change,
   DELETE_ELEMENT,
   DELETE_TABLE,
+  FAMILY_BRIDGE,
   GET_CHAIN,
   GET_ELEMENT,
   GET_RULE,
@@ -36,6 +37,8 @@ import {
 } from "./nft-message.ts"
 
 const TABLE = "ovl"
+/** Where notices of the kernel tell of this table. */
+export const GUARD_TABLE = { family: FAMILY_BRIDGE, table: TABLE }
 /** enum nf_br_hook_priorities and the hooks' numbers (include/uapi/linux/netfilter_bridge.h). */
 const HOOKS = { prerouting: 0, input: 1, forward: 2 } as const
 const PRIORITY_FILTER_BRIDGED = -200

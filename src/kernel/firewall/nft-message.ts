@@ -24,7 +24,7 @@ const NLA_TYPE_MASK = 0x3fff
 const HEADER_BYTES = 20
 const RECEIVE_BYTES = 65_536
 /** NFPROTO_BRIDGE: frames as a bridge sees them. */
-const FAMILY_BRIDGE = 7
+export const FAMILY_BRIDGE = 7
 
 export const NEW_TABLE = 0
 export const DELETE_TABLE = 2
