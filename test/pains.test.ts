@@ -1,6 +1,6 @@
 /**
  * docs/pains.md against the tests: each of the fifty stands there once; a test that it names exists under that title
- * and bears the number; what a test claims to prove stands there, in a row that names the test's file.
+ * and bears the number; a number that a test bears is there, in a row that names the test's file.
  */
 import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
@@ -23,7 +23,10 @@ function rowsOf(page: string): Row[] {
   return page.split("\n").flatMap((line) => {
     const [, number, , , proof = ""] = line.split(" | ").length === 4 ? ["", ...cells(line)] : []
     if (!/^\d+$/.test(number ?? "")) return []
-    const tests = [...proof.matchAll(/`([^`]+)`: "([^"]+)"/g)].map(([, file, title]) => ({ file: file!, title: title! }))
+    const tests = [...proof.matchAll(/`([^`]+)`: "([^"]+)"/g)].map(([, file, title]) => ({
+      file: file!,
+      title: title!,
+    }))
     return [{ number: Number(number), proof, tests }]
   })
 }
@@ -34,7 +37,7 @@ function cells(line: string): string[] {
 
 /** Titles that end in marks, each with its numbers, in a file of tests. */
 function markedTitles(source: string): { title: string; numbers: number[] }[] {
-  return [...source.matchAll(/(["'`])([^"'`\n]*?)((?: \(pain \d+\))+)\1/g)].map(([, , title, marks]) => ({
+  return [...source.matchAll(/(["'`])((?:(?!\1)[^\n])*?)((?: \(pain \d+\))+)\1/g)].map(([, , title, marks]) => ({
     title: title!,
     numbers: [...marks!.matchAll(/\d+/g)].map(Number),
   }))
@@ -55,7 +58,7 @@ describe("the page of pains", () => {
   })
 
   test("names a test for each, or says that it is not in this version", () => {
-    const undecided = rows.filter(({ proof, tests }) => (tests.length > 0) === proof.includes(ABSENT))
+    const undecided = rows.filter(({ proof, tests }) => tests.length > 0 === proof.includes(ABSENT))
     expect(undecided.map(({ number }) => number)).toEqual([])
   })
 
@@ -70,14 +73,11 @@ describe("the page of pains", () => {
     expect(missing).toEqual([])
   })
 
-  test("has every number that a test bears, with that test", () => {
+  test("has every number that a test bears, with that test's file", () => {
     const unnamed = [...marked].flatMap(([file, titles]) =>
       titles.flatMap(({ title, numbers }) =>
         numbers
-          .filter((number) => {
-            const row = rows.find((each) => each.number === number)
-            return !row?.tests.some((one) => one.file === file && one.title === title)
-          })
+          .filter((number) => !rows[number - 1]?.tests.some((one) => one.file === file))
           .map((number) => `${number}: \`${file}\`: "${title}"`),
       ),
     )

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { asOvlError } from "../base/errors.ts"
-import { BRIDGE_PORTS_MAX } from "../base/limits.ts"
+import { BRIDGE_ENDPOINTS_MAX, BRIDGE_PORTS_MAX } from "../base/limits.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import { endpointRecord } from "../overlay/fixture.ts"
 import { BridgeRoom, type Comer } from "./bridge-room.ts"
@@ -30,8 +30,8 @@ function refusal(take: () => unknown): string {
   }
 }
 
-test("the vxlan device is a port of a network's bridge too", () => {
-  const { door } = room(BRIDGE_PORTS_MAX - 2, false)
+test("so many on a network, and no more", () => {
+  const { door } = room(BRIDGE_ENDPOINTS_MAX - 1, false)
   const first = door.take([comer("a")])
   expect(refusal(() => door.take([comer("b")]))).toBe("conflict bridge_full")
   expect(refusal(() => door.take([comer("b", false, "b".repeat(64))]))).toBe("taken")
@@ -40,13 +40,13 @@ test("the vxlan device is a port of a network's bridge too", () => {
 })
 
 test("all of one call or none", () => {
-  const { door } = room(BRIDGE_PORTS_MAX - 2, false)
+  const { door } = room(BRIDGE_ENDPOINTS_MAX - 1, false)
   expect(refusal(() => door.take([comer("a"), comer("b")]))).toBe("conflict bridge_full")
   expect(refusal(() => door.take([comer("c")]))).toBe("taken")
 })
 
 test("where the egress bridge is full, an endpoint without egress is still possible", () => {
-  const { door } = room(BRIDGE_PORTS_MAX - 3, true)
+  const { door } = room(BRIDGE_ENDPOINTS_MAX - 2, true)
   door.take([comer("a"), comer("b", true)])
   const { door: full } = room(BRIDGE_PORTS_MAX, true)
   expect(refusal(() => full.take([comer("c", true, "c".repeat(64))]))).toBe("conflict egress_bridge_full")
@@ -54,7 +54,7 @@ test("where the egress bridge is full, an endpoint without egress is still possi
 })
 
 test("one that has come into the catalog counts once", () => {
-  const { door, own, endpoints } = room(BRIDGE_PORTS_MAX - 3, false)
+  const { door, own, endpoints } = room(BRIDGE_ENDPOINTS_MAX - 2, false)
   door.take([comer("a")])
   const here = { ...endpointRecord(1, RED, "n1", "10.65.10.2/24"), id: "a" }
   own.push(here)

@@ -3,12 +3,9 @@
  * before the cluster has given anything away.
  */
 import { OvlError } from "../base/errors.ts"
-import { BRIDGE_PORTS_MAX } from "../base/limits.ts"
+import { BRIDGE_ENDPOINTS_MAX, BRIDGE_PORTS_MAX } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { Egress, EndpointRecord } from "../model/endpoint.ts"
-
-/** br0 has the vxlan device as a port as well. */
-const ENDPOINTS_PER_NETWORK_MAX = BRIDGE_PORTS_MAX - 1
 
 /** An endpoint that is to be made here. */
 export interface Comer {
@@ -34,7 +31,7 @@ export class BridgeRoom {
     const present = [...this.#own(), ...this.#underWay(), ...comers]
     for (const { networkId, name, egress } of comers) {
       const onNetwork = present.filter((each) => each.networkId === networkId).length
-      if (onNetwork > ENDPOINTS_PER_NETWORK_MAX) throw this.#networkFull(name, networkId)
+      if (onNetwork > BRIDGE_ENDPOINTS_MAX) throw this.#networkFull(name, networkId)
       if (egress !== null && present.filter((each) => each.egress !== null).length > BRIDGE_PORTS_MAX)
         throw egressFull(name)
     }
@@ -52,7 +49,7 @@ export class BridgeRoom {
 
   #networkFull(name: string, networkId: string): OvlError {
     const network = this.#catalog.networks.get(networkId)?.name ?? networkId
-    const why = `its bridge on this node takes ${ENDPOINTS_PER_NETWORK_MAX} endpoints, and has them`
+    const why = `its bridge on this node takes ${BRIDGE_ENDPOINTS_MAX} endpoints, and has them`
     return new OvlError("bridge_full", `cannot put ${name} on network ${network}: ${why}`, {
       kind: "conflict",
       hint: "put it on another node, or detach endpoints of the network here",

@@ -9,21 +9,28 @@ import { RECONCILE_INTERVAL_MS, RECONCILE_RETRY_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog, ChangeBatch } from "../model/catalog.ts"
-import { BRIDGE_NAME, type EgressState, HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
+import {
+  BRIDGE_NAME,
+  type EgressState,
+  HOST_NAMESPACE,
+  type NamespacePath,
+  type PublishedPort,
+  VXLAN_NAME,
+} from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Problem } from "../model/node.ts"
-import { desiredEgress, localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
-import { chooseEgressAddress } from "../overlay/egress.ts"
+import { localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
 import { DataPlaneGuards } from "./dataplane-guards.ts"
 import { Reconciler } from "./dataplane-reconcile.ts"
 import { type Repair, Repairs } from "./dataplane-repairs.ts"
 import { Rules, rulesRepair } from "./dataplane-rules.ts"
+import { EgressBridge } from "./egress-bridge.ts"
 import { type Expectation, Expected } from "./expected.ts"
 import { planAttach } from "./plan-attach.ts"
 import { Projection } from "./projection.ts"
+import { isAsWanted } from "./endpoint-look.ts"
 import type { KernelHealth } from "./status.ts"
-import { egressConflicts } from "./watch-conflicts.ts"
 
 export interface DataPlaneOptions {
   kernel: Kernel
@@ -39,10 +46,13 @@ export interface DataPlaneOptions {
   onRenamed: (endpointId: string, before: string, after: string) => void
   /** Called when new endpoints are in the kernel. */
   onAttached: () => void
+  /** Told what is published here when that may have changed. Left out: nobody asks. */
+  onPublished?: (ports: readonly PublishedPort[]) => void
 }
 
 export class DataPlane {
   readonly #o: DataPlaneOptions
+  readonly egress: EgressBridge
   readonly #projection: Projection
   readonly #repairs: Repairs
   readonly #reconciler: Reconciler
@@ -50,6 +60,8 @@ export class DataPlane {
   readonly #guards: DataPlaneGuards
   readonly #expected = new Expected()
   #lastReconcile: string | null = null
+  /** What the last look at everything has cost, all threads together. */
+  #reconcileCpuMs: number | null = null
   /** What `namespaces` answers. */
   #namespaces: ReadonlySet<NamespacePath> = new Set()
   #namespacesMayDiffer = true
@@ -62,10 +74,13 @@ export class DataPlane {
     this.#o = options
     const { kernel, catalog, nodeId } = options
     this.#projection = new Projection(catalog, nodeId)
+    this.egress = new EgressBridge({ kernel, catalog, nodeId, projection: this.#projection })
     this.#repairs = new Repairs(options)
     this.#reconciler = new Reconciler({ ...options, projection: this.#projection, repairs: this.#repairs })
     this.#guards = new DataPlaneGuards({ ...options, repairs: this.#repairs })
-    this.#rules = new Rules({ kernel, catalog, nodeId, egressAddress: () => this.egressAddress() })
+    const { address: egressAddress, wantedIpv6: egressIpv6 } = this.egress
+    const onPublished = (ports: readonly PublishedPort[]) => options.onPublished?.(ports)
+    this.#rules = new Rules({ kernel, catalog, nodeId, egressAddress, egressIpv6, onPublished })
   }
 
   health(): KernelHealth {
@@ -73,6 +88,7 @@ export class DataPlane {
     return {
       inSync: problems.length === 0,
       lastReconcile: this.#lastReconcile,
+      reconcileCpuMs: this.#reconcileCpuMs,
       repairs: count,
       problems,
       conflicts: this.#conflicts,
@@ -110,13 +126,6 @@ export class DataPlane {
     this.#guards.close()
   }
 
-  /** The address of this node's egress bridge: the one it has, or the one it will get. Errors: egress_subnet_taken. */
-  egressAddress(): string {
-    if (this.#projection.egressAddress !== null) return this.#projection.egressAddress
-    const current = this.#o.kernel.observeEgress()?.bridge.addresses[0] ?? null
-    return chooseEgressAddress(this.#o.kernel.hostFacts(), this.#o.catalog, current)
-  }
-
   /**
    * The catalog is what was kept on disk, and no server was heard yet: what is missing in the kernel is put there, and what
    * is there stays, for it may be newer.
@@ -135,6 +144,14 @@ export class DataPlane {
 
   /** Looks at all that the kernel holds and repairs by difference. Never throws: what went wrong is in `health`. */
   reconcile(): void {
+    const before = process.cpuUsage()
+    this.#o.kernel.look(() => this.#reconcileAll())
+    const { user, system } = process.cpuUsage(before)
+    this.#reconcileCpuMs = (user + system) / 1_000
+    this.#o.onReconciled()
+  }
+
+  #reconcileAll(): void {
     const { catalog, kernel, clock } = this.#o
     this.#namespacesMayDiffer = true
     this.#cancelTimer()
@@ -160,7 +177,6 @@ export class DataPlane {
     this.#lastReconcile = new Date(clock.now()).toISOString()
     const next = this.#repairs.problems.length > 0 ? RECONCILE_RETRY_MS : RECONCILE_INTERVAL_MS
     this.#cancelTimer = clock.after(next, () => this.reconcile())
-    this.#o.onReconciled()
   }
 
   /**
@@ -176,17 +192,33 @@ export class DataPlane {
     if (rules) this.#repairRules(this.#hasNetworks, this.#hasEgress)
     const own = catalog.endpointsOfNode(nodeId)
     const touched = own.filter(({ netns }) => netns !== null && namespaces.has(netns))
-    const ends = new Set(touched.map(({ id }) => id))
-    const networks = new Set(touched.map(({ networkId }) => networkId))
+    const gone = this.#o.kernel.look(() => this.#look(touched, namespaces))
+    if (gone || this.#repairs.count > repairs) this.#o.onReconciled()
+  }
+
+  /**
+   * A workload's namespace calls for a look at its endpoints, a bridge's for one at all that is there; so does what is
+   * wrong with an endpoint. True if one of the `touched` has lost its namespace.
+   */
+  #look(touched: readonly EndpointRecord[], namespaces: ReadonlySet<NamespacePath>): boolean {
+    const networks = new Set<string>()
     for (const [id, { netns }] of this.#projection.networks) if (namespaces.has(netns)) networks.add(id)
+    let withEgress = namespaces.has(HOST_NAMESPACE)
+    for (const endpoint of touched) {
+      const isLookedAt = networks.has(endpoint.networkId) && (withEgress || endpoint.egress === null)
+      if (isLookedAt || this.isExpected(endpoint) || this.#isAsWanted(endpoint)) continue
+      networks.add(endpoint.networkId)
+      withEgress ||= endpoint.egress !== null
+    }
+    if (networks.size === 0 && !withEgress) return false
+    const ends = new Set(touched.map(({ id }) => id))
     const view = this.#view((endpoint) => networks.has(endpoint.networkId))
     for (const id of networks) this.#reconcileNetwork(id, view, ends)
-    if (namespaces.has(HOST_NAMESPACE) || touched.some(({ egress }) => egress !== null)) {
+    if (withEgress) {
       const egress = this.#attempt("egress", () => this.#desiredEgress(view))
       if (egress !== undefined) this.#reconcileEgress(egress, ends)
     }
-    const gone = touched.some((each) => view.absent.has(each.id) && !this.isExpected(each))
-    if (gone || this.#repairs.count > repairs) this.#o.onReconciled()
+    return touched.some((each) => view.absent.has(each.id) && !this.isExpected(each))
   }
 
   /** As `check`, where anything may have been changed. */
@@ -225,7 +257,8 @@ export class DataPlane {
         projection: this.#projection,
         absent: () => this.#othersUnderWay(endpoints),
         kernel,
-        egressAddress: () => this.egressAddress(),
+        egressAddress: this.egress.address,
+        egressIpv6: this.egress.wantedIpv6,
       })
       this.#guards.carryOut(plan)
       plan.note()
@@ -253,6 +286,13 @@ export class DataPlane {
     return found !== null && (endpoint.netnsId === null || found === endpoint.netnsId)
   }
 
+  #isAsWanted(endpoint: EndpointRecord): boolean {
+    const { kernel, catalog, nodeId } = this.#o
+    if (!this.isPresent(endpoint)) return false
+    const look = () => isAsWanted(endpoint, { kernel, catalog, nodeId, projection: this.#projection })
+    return this.#attempt(`endpoint ${endpoint.name}`, look) ?? false
+  }
+
   get #gentle(): boolean {
     return this.#reconciler.gentle
   }
@@ -274,9 +314,7 @@ export class DataPlane {
   }
 
   #desiredEgress(view: Viewpoint): EgressState | null {
-    const { catalog, kernel, nodeId } = this.#o
-    const any = [...catalog.endpointsOfNode(nodeId)].some((each) => each.egress !== null)
-    return any ? desiredEgress(catalog, view, this.egressAddress(), kernel.hostFacts()) : null
+    return this.egress.desired(view)
   }
 
   #reconcileNetwork(id: string, view: Viewpoint, farEnds: "all" | ReadonlySet<string>): void {
@@ -288,7 +326,7 @@ export class DataPlane {
     this.#attempt("egress bridge", () => this.#reconciler.egress(desired, farEnds))
     if (!this.#gentle) this.#guards.egress(desired)
     const facts = this.#o.kernel.hostFacts()
-    this.#conflicts = desired === null ? [] : egressConflicts(facts, desired.address)
+    this.#conflicts = desired === null ? [] : this.egress.conflicts(desired)
   }
 
   #repairRules(networks: boolean, egress: boolean): void {

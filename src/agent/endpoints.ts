@@ -14,7 +14,7 @@ import type { Catalog } from "../model/catalog.ts"
 import { type AttachSpec, type Egress, type EndpointRecord, isOfWorkload } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
-import type { PortMapping } from "../model/port-mapping.ts"
+import { isOfIpv6Alone, type PortMapping } from "../model/port-mapping.ts"
 import type { Cluster, EndpointSpec } from "../registry/port.ts"
 import { BridgeRoom } from "./bridge-room.ts"
 import type { Place } from "./connections.ts"
@@ -103,15 +103,17 @@ export class Endpoints {
     const { workload, networks, ports } = request
     const egress = networks.findIndex((network) => !network.internal)
     if (ports.length > 0 && egress < 0) throw publishedNowhere(workload, networks)
+    const ipv6 = this.#egress.hasIpv6(networks, workload)
+    if (!ipv6 && ports.some(isOfIpv6Alone)) throw publishedWithoutIpv6(workload, networks)
     const promise = this.#ports.promise(workload, ports)
     try {
-      return await this.#createForWorkload(request, egress)
+      return await this.#createForWorkload(request, egress, ipv6)
     } finally {
       promise.release()
     }
   }
 
-  #createForWorkload(request: WorkloadEndpoints, egress: number): Promise<EndpointRecord[]> {
+  #createForWorkload(request: WorkloadEndpoints, egress: number, ipv6: boolean): Promise<EndpointRecord[]> {
     const netnsId = this.#o.kernel.identify(request.netns)
     const specs = request.networks.map(
       (network, index): EndpointSpec => ({
@@ -130,7 +132,7 @@ export class Endpoints {
         ports: index === egress ? request.ports : [],
       }),
     )
-    return this.#create(specs, egress < 0 ? null : { index: egress, ifname: `eth${specs.length}` })
+    return this.#create(specs, egress < 0 ? null : { index: egress, ifname: `eth${specs.length}`, ipv6 })
   }
 
   /** An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, and those of the cluster. */
@@ -164,6 +166,8 @@ export class Endpoints {
       const ifname =
         spec.ifname === undefined ? nextIfname(seen.interfaces) : chooseIfname(spec.ifname, seen.interfaces)
       const wantsEgress = !network.internal && (spec.egress ?? !seen.defaultRoute)
+      const wantsIpv6 = wantsEgress && (spec.egress === true || !seen.defaultRoute6)
+      const ipv6 = wantsIpv6 && this.#egress.hasIpv6([network], workload)
       const endpoint: EndpointSpec = {
         networkId: network.id,
         nodeId: this.#o.nodeId,
@@ -179,7 +183,7 @@ export class Endpoints {
         egress: null,
       }
       const egressName = nextIfname([...seen.interfaces, ifname])
-      const [record] = await this.#create([endpoint], wantsEgress ? { index: 0, ifname: egressName } : null)
+      const [record] = await this.#create([endpoint], wantsEgress ? { index: 0, ifname: egressName, ipv6 } : null)
       return record!
     })
   }
@@ -222,7 +226,9 @@ export class Endpoints {
     const others = this.#own().filter((each) => isOfWorkload(each, endpoint.workload))
     const heir = others.find((each) => this.#catalog.networks.get(each.networkId)?.internal === false)
     if (!heir || others.some((each) => each.egress !== null)) return
-    await this.#egress.move([{ id: heir.id, ifname: endpoint.egress.ifname }])
+    const networks = others.flatMap((each) => this.#catalog.networks.get(each.networkId) ?? [])
+    const ipv6 = this.#egress.hasIpv6(networks, endpoint.workload)
+    await this.#egress.move([{ id: heir.id, ifname: endpoint.egress.ifname, ipv6 }])
     const changed = this.#catalog.endpoints.get(heir.id)
     try {
       if (changed) this.#o.dataplane.attach([changed])
@@ -298,7 +304,10 @@ export class Endpoints {
     return this.#own().some((each) => foldName(each.name) === folded && each.netnsId === netnsId)
   }
 
-  async #create(specs: EndpointSpec[], egress: { index: number; ifname: string } | null): Promise<EndpointRecord[]> {
+  async #create(
+    specs: EndpointSpec[],
+    egress: { index: number; ifname: string; ipv6: boolean } | null,
+  ): Promise<EndpointRecord[]> {
     const { replica, withdrawals, random } = this.#o
     // With all rows of the networks known before the first of their endpoints is here.
     const release = await replica.hold([...new Set(specs.map((spec) => spec.networkId))])
@@ -307,7 +316,7 @@ export class Endpoints {
     let promise: Egress | null = null
     let room: { release: () => void } | null = null
     try {
-      promise = egress ? this.#egress.promise(egress.ifname) : null
+      promise = egress ? this.#egress.promise(egress.ifname, egress.ipv6) : null
       const wanted = specs.map((spec, index) => ({
         ...spec,
         id: randomHex(random, 64),
@@ -422,6 +431,14 @@ function publishedNowhere(workload: string, networks: readonly NetworkRecord[]):
   return new OvlError("port_without_egress", `cannot publish ports of ${workload}: ${why}`, {
     kind: "invalid",
     hint: "put it on a network too that is not --internal",
+  })
+}
+
+function publishedWithoutIpv6(workload: string, networks: readonly NetworkRecord[]): OvlError {
+  const why = `${networks.map(({ name }) => name).join(", ")} ${networks.length > 1 ? "give" : "gives"} it no way out by IPv6`
+  return new OvlError("port_without_egress", `cannot publish IPv6 ports of ${workload}: ${why}`, {
+    kind: "invalid",
+    hint: "put it on a network too that has an IPv6 subnet and is not --internal, on a host with IPv6",
   })
 }
 

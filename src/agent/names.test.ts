@@ -1,6 +1,8 @@
 import { beforeEach, expect, test } from "bun:test"
 import { silentLog } from "../base/log.ts"
-import { question, readable } from "../dns/fixture.ts"
+import { OvlError } from "../base/errors.ts"
+import { DNS_TROUBLE_AFTER_MS } from "../base/limits.ts"
+import { question, readable, type TypeName } from "../dns/fixture.ts"
 import { catalogOf, endpointRecord, GREEN, NODE_1, networkRecord, nodeRecord, RED } from "../overlay/fixture.ts"
 import { hiddenNamespace } from "../model/dataplane.ts"
 import { NameServers } from "./names.ts"
@@ -17,6 +19,7 @@ let open: string[]
 let listeners: ListenerOptions[]
 let refuse: (address: string) => boolean
 let timers: (() => void)[]
+let now: number
 let names: NameServers
 
 beforeEach(() => {
@@ -26,6 +29,7 @@ beforeEach(() => {
   listeners = []
   refuse = () => false
   timers = []
+  now = 0
   names = new NameServers({
     catalog: catalogOf({
       nodes: [nodeRecord(NODE_1, "192.168.1.51")],
@@ -37,7 +41,7 @@ beforeEach(() => {
     localNetworks: () => local,
     listen: async (options) => {
       const place = `${namespaces.get(options.netns)} ${options.address}`
-      if (refuse(options.address)) throw new Error("no such address")
+      if (refuse(options.address)) throw new OvlError("bind", "no such address")
       listeners.push(options)
       open.push(place)
       const close = () => {
@@ -48,7 +52,7 @@ beforeEach(() => {
     upstreams: { servers: () => [], ask: () => () => {} },
     clock: {
       now: () => 0,
-      monotonic: () => 0,
+      monotonic: () => now,
       after: (_, run) => {
         timers.push(run)
         return () => {}
@@ -113,6 +117,60 @@ test("an address that is not there yet is tried again, the others meanwhile are 
   await settled()
   expect(open).toEqual(["2496-first 10.65.10.1", "2496-first 10.66.0.1"])
   expect(timers).toEqual([])
+})
+
+test("what cannot be listened on for long is a problem, until it can", async () => {
+  refuse = (address) => address === "10.66.0.1"
+  await serve(RED)
+  expect(names.problems()).toEqual([])
+  now = DNS_TROUBLE_AFTER_MS
+  expect(names.problems()).toEqual([
+    {
+      code: "names_not_served",
+      message:
+        "network red: its workloads here get no answers about names: cannot listen on 10.66.0.1: no such address",
+      hint: "ovl tries again by itself; see the daemon's log",
+      level: "error",
+    },
+  ])
+  refuse = () => false
+  timers.pop()!()
+  await settled()
+  expect(names.problems()).toEqual([])
+})
+
+test("one that goes while there is trouble with it is none any more", async () => {
+  refuse = () => true
+  await serve(RED)
+  await serve()
+  now = DNS_TROUBLE_AFTER_MS
+  expect(names.problems()).toEqual([])
+})
+
+test("what becomes of the questions is counted", async () => {
+  await serve(RED)
+  const ask = (name: string, type: TypeName = "A") =>
+    listeners[0]!.answer("10.65.10.2", question(name, type), "udp", () => {})
+  for (const name of ["web", "nobody", "www.example.com"]) ask(name)
+  ask("web", "AAAA")
+  listeners[0]!.answer("10.65.10.2", new Uint8Array(3), "tcp", () => {})
+  const counted = names
+    .measures()
+    .flatMap(({ name, values }) =>
+      values
+        .filter(([, value]) => value > 0)
+        .map(([labels, value]) => `${name} ${Object.values(labels).join(" ")} ${value}`),
+    )
+  expect(counted).toEqual([
+    "ovl_dns_questions_total udp ok 1",
+    "ovl_dns_questions_total udp no_data 1",
+    "ovl_dns_questions_total udp no_such_name 1",
+    "ovl_dns_questions_total udp server_failure 1",
+    "ovl_dns_questions_total tcp none 1",
+    "ovl_dns_forwarded_total  1",
+    "ovl_dns_forward_failures_total  1",
+    "ovl_dns_networks  1",
+  ])
 })
 
 test("what is closed while it is being opened does not stay open", async () => {

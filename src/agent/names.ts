@@ -5,15 +5,18 @@
  */
 import type { Clock } from "../base/clock.ts"
 import { asOvlError } from "../base/errors.ts"
-import { DNS_LISTEN_RETRY_MS } from "../base/limits.ts"
+import { DNS_LISTEN_RETRY_MS, DNS_TROUBLE_AFTER_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
+import { gauge, type Measure } from "../base/measures.ts"
 import type { Random } from "../base/random.ts"
 import { answerMessage } from "../dns/answer.ts"
+import { DnsCounts } from "../dns/counts.ts"
 import { Forwarder, type Upstreams } from "../dns/forward.ts"
 import { Names } from "../dns/names.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog, ChangeBatch } from "../model/catalog.ts"
 import { hiddenNamespace } from "../model/dataplane.ts"
+import type { Problem } from "../model/node.ts"
 import type { Answering, Listen } from "./names-listener.ts"
 
 export interface NameServersOptions {
@@ -30,6 +33,13 @@ export interface NameServersOptions {
   log: Log
 }
 
+interface Trouble {
+  /** Of the monotonic clock. */
+  since: number
+  address: string
+  why: string
+}
+
 /** One network that is listened to. */
 interface Served {
   /** The hidden namespace itself, not its path. */
@@ -43,8 +53,9 @@ export class NameServers {
   readonly #names: Names
   readonly #forwarder: Forwarder
   readonly #served = new Map<string, Served>()
-  /** Networks whose trouble has been told. */
-  readonly #warned = new Set<string>()
+  /** Where it cannot be listened just now, and why; by network. What only takes a moment is no trouble yet. */
+  readonly #troubles = new Map<string, Trouble>()
+  readonly #counts = new DnsCounts()
   #cancelRetry: (() => void) | null = null
   #closed = false
 
@@ -52,6 +63,30 @@ export class NameServers {
     this.#o = options
     this.#names = new Names(options.catalog, options.nodeId)
     this.#forwarder = new Forwarder(options)
+  }
+
+  /** Networks whose names nobody is told just now. */
+  problems(): Problem[] {
+    const now = this.#o.clock.monotonic()
+    return [...this.#troubles].flatMap(([id, { since, address, why }]) => {
+      if (now - since < DNS_TROUBLE_AFTER_MS) return []
+      const name = this.#o.catalog.networks.get(id)?.name ?? id
+      return [
+        {
+          code: "names_not_served",
+          message: `network ${name}: its workloads here get no answers about names: cannot listen on ${address}: ${why}`,
+          hint: "ovl tries again by itself; see the daemon's log",
+          level: "error",
+        },
+      ]
+    })
+  }
+
+  measures(): Measure[] {
+    return [
+      ...this.#counts.measures(),
+      gauge("ovl_dns_networks", "Networks whose names are served here", this.#served.size),
+    ]
   }
 
   /** After the kernel has followed a batch of changes. */
@@ -105,7 +140,7 @@ export class NameServers {
     for (const listener of this.#served.get(networkId)?.listeners.values() ?? []) listener.close()
     this.#served.delete(networkId)
     this.#names.close(networkId)
-    this.#warned.delete(networkId)
+    this.#troubles.delete(networkId)
   }
 
   async #listen(listen: Listen, networkId: string, served: Served, address: string): Promise<void> {
@@ -121,13 +156,14 @@ export class NameServers {
       const listener = await listen({ netns, address, answer: this.#answering(networkId), clock })
       if (!wanted) return listener.close()
       served.listeners.set(address, listener)
-      this.#warned.delete(networkId)
+      if (this.#troubles.get(networkId)?.address === address) this.#troubles.delete(networkId)
     } catch (error) {
       served.listeners.delete(address)
       if (!wanted) return
-      if (!this.#warned.has(networkId))
-        log.warn("cannot serve names yet", { network: networkId, address, why: asOvlError(error).message })
-      this.#warned.add(networkId)
+      const why = asOvlError(error).message
+      const trouble = this.#troubles.get(networkId)
+      if (!trouble) log.warn("cannot serve names yet", { network: networkId, address, why })
+      this.#troubles.set(networkId, { since: trouble?.since ?? clock.monotonic(), address, why })
       this.#retrySoon(listen)
     }
   }
@@ -145,9 +181,14 @@ export class NameServers {
 
   #answering(networkId: string): Answering {
     return (address, message, way, reply) => {
+      const counted = (bytes: Uint8Array) => {
+        this.#counts.answered(way, bytes, "forward" in outcome)
+        reply(bytes)
+      }
       const outcome = answerMessage(this.#names, networkId, address, message, way)
-      if ("forward" in outcome) this.#forwarder.forward(outcome.forward, `${networkId}/${address}`, way, reply)
-      else if (outcome.reply !== null) reply(outcome.reply)
+      if ("forward" in outcome) this.#forwarder.forward(outcome.forward, `${networkId}/${address}`, way, counted)
+      else if (outcome.reply !== null) counted(outcome.reply)
+      else this.#counts.unanswerable(way)
     }
   }
 }

@@ -2,13 +2,16 @@
 import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
 import { SERVER_CALL_BUDGET_MS } from "../base/limits.ts"
+import type { Measure } from "../base/measures.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
-import type { Problem, StatusView } from "../model/node.ts"
+import type { NodeRecord, Problem, StatusView } from "../model/node.ts"
+import type { ProbeView } from "../model/probe.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster, ClusterInfo } from "../registry/port.ts"
+import { nodeNotFound } from "../registry/nodes.ts"
 import { checkServerMayGo } from "../registry/raft-view.ts"
 import type { Store } from "../store/port.ts"
 import type { Connections } from "./connections.ts"
@@ -16,7 +19,10 @@ import type { DataPlane } from "./dataplane.ts"
 import type { Endpoints } from "./endpoints.ts"
 import type { EventBus } from "./events.ts"
 import { ask } from "./forward.ts"
+import type { PathWatch } from "./path-watch.ts"
+import type { Prober } from "./prober.ts"
 import type { Identity } from "./identity.ts"
+import type { NameServers } from "./names.ts"
 import type { HttpMessage, HttpQuestion, LocalNode, ServerPart } from "./port.ts"
 import type { Replica } from "./replica.ts"
 import type { ServerLink } from "./server-link.ts"
@@ -35,11 +41,14 @@ export interface NodeParts {
   replica: Replica
   dataplane: DataPlane
   underlay: Underlay
+  prober: Prober
+  paths: PathWatch
   /** What stands in the way of this node's own address. */
   vtepProblems: () => Problem[]
   endpoints: Endpoints
   workloads: WorkloadManager
   connections: Connections
+  names: Pick<NameServers, "problems" | "measures">
   events: EventBus
   clock: Clock
   /** What `leave` does last: the kernel is emptied, the identity forgotten, the daemon ended. */
@@ -144,6 +153,10 @@ export class Node implements LocalNode {
     return this.#p.workloads.logPath(name)
   }
 
+  measures(): Measure[] {
+    return this.#p.names.measures()
+  }
+
   async status(): Promise<StatusView> {
     let info: ClusterInfo | null = null
     let refusal: OvlError | null = null
@@ -164,8 +177,28 @@ export class Node implements LocalNode {
       here: server?.status() ?? null,
       clusterId: this.#p.identity.clusterId,
       kernel: this.#p.dataplane.health(),
-      underlay: [...this.#p.underlay.problems(), ...this.#p.vtepProblems()],
+      underlay: [...this.#p.underlay.problems(), ...this.#p.paths.problems(), ...this.#p.vtepProblems()],
+      names: this.#p.names.problems(),
       refusal: refusal ?? server?.refusal() ?? null,
+    })
+  }
+
+  async probe(reference: string | null): Promise<ProbeView[]> {
+    return this.#p.prober.probe(this.#peersFor(reference), { largest: true })
+  }
+
+  #peersFor(reference: string | null): NodeRecord[] {
+    const { nodes } = this.catalog
+    if (reference === null) {
+      const others = [...nodes.values()].filter(({ id, state }) => id !== this.id && state === "member")
+      return others.sort((a, b) => (a.name < b.name ? -1 : 1))
+    }
+    const node = this.catalog.findNode(reference)
+    if (node?.state !== "member") throw nodeNotFound(reference)
+    if (node.id !== this.id) return [node]
+    throw new OvlError("node_is_self", `cannot probe node ${node.name}: it is the node that was asked`, {
+      kind: "conflict",
+      hint: "name another node: ovl node ls",
     })
   }
 

@@ -3,10 +3,12 @@ import { assert } from "../base/assert.ts"
 import type { Kernel } from "../kernel/port.ts"
 import type { Catalog } from "../model/catalog.ts"
 import {
+  type EgressIpv6,
   type EgressState,
   type GuardPort,
   type GuardState,
   HOST_NAMESPACE,
+  type HostFacts,
   type NamespacePath,
   type NetworkState,
 } from "../model/dataplane.ts"
@@ -14,6 +16,7 @@ import type { EndpointRecord } from "../model/endpoint.ts"
 import type { Operation } from "../model/operation.ts"
 import { isOnLoopback } from "../model/port-mapping.ts"
 import {
+  desiredEgress,
   desiredNetwork,
   egressBase,
   egressGuard,
@@ -24,6 +27,7 @@ import {
   overlayPort,
   publishedPorts,
 } from "../overlay/desired.ts"
+import { addEgressIpv6, egressIpv6, switchIpv6Forwarding } from "../overlay/egress-ipv6.ts"
 import { planEgress, planNetwork } from "../overlay/plan.ts"
 import { addEgressPort, addEndpoint, switchLoopback } from "../overlay/steps.ts"
 import type { Projection } from "./projection.ts"
@@ -37,6 +41,8 @@ export interface AttachTask {
   absent: () => ReadonlySet<string>
   kernel: Kernel
   egressAddress: () => string
+  /** The same of IPv6; null where nothing wants it. */
+  egressIpv6: () => string | null
 }
 
 export interface AttachPlan {
@@ -69,12 +75,25 @@ export function planAttach(task: AttachTask): AttachPlan {
   if (task.projection.egressAddress === null && task.endpoints.some((endpoint) => endpoint.egress !== null)) {
     const facts = task.kernel.hostFacts()
     const base = egressBase(task.egressAddress(), egressMtu, facts)
-    const state: EgressState = { ...base, loopback: publishesOnLoopback(task), ports: new Map() }
+    const ipv6 = wantedIpv6(task, facts)
+    const state: EgressState = { ...base, loopback: publishesOnLoopback(task), ports: new Map(), ipv6 }
     operations.push(...planEgress(state, task.kernel.observeEgress(), facts))
     guards.set(HOST_NAMESPACE, egressGuard(state))
     notes.push(() => task.projection.noteEgress(state))
-  } else if (task.endpoints.some((endpoint) => endpoint.ports?.some(isOnLoopback))) {
-    operations.push(switchLoopback(true))
+  } else {
+    if (task.endpoints.some((endpoint) => endpoint.ports?.some(isOnLoopback))) operations.push(switchLoopback(true))
+    if (task.projection.egressIpv6 === null && task.endpoints.some(({ egress }) => egress?.ip6)) {
+      const facts = task.kernel.hostFacts()
+      const { mac } = egressBase(task.egressAddress(), egressMtu, facts)
+      const ipv6 = wantedIpv6(task, facts)
+      operations.push(...addEgressIpv6({ mac, ipv6 }), ...switchIpv6Forwarding({ ipv6 }))
+      const absent = new Set([...task.absent(), ...task.endpoints.map(({ id }) => id)])
+      const before = desiredEgress(task.catalog, { nodeId: task.nodeId, absent }, task.egressAddress(), facts, ipv6)
+      guards.set(HOST_NAMESPACE, egressGuard(before ?? { ipv6, ports: new Map() }))
+      notes.push(() => {
+        task.projection.egressIpv6 = ipv6?.address ?? null
+      })
+    }
   }
   for (const endpoint of task.endpoints) {
     const network = networkOf(task, endpoint)
@@ -96,6 +115,11 @@ export function planAttach(task: AttachTask): AttachPlan {
     for (const each of notes) each()
   }
   return { operations, guards, ports, note }
+}
+
+function wantedIpv6({ egressIpv6: addressOf, kernel }: AttachTask, facts: HostFacts): EgressIpv6 | null {
+  const address = addressOf()
+  return address === null ? null : egressIpv6(address, kernel.ipv6Facts(), facts)
 }
 
 function publishesOnLoopback({ catalog, nodeId }: AttachTask): boolean {

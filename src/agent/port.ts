@@ -9,6 +9,7 @@ import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
+import type { ProbeView } from "../model/probe.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster } from "../registry/port.ts"
@@ -91,6 +92,13 @@ export interface LocalNode {
   /** The path of the workload's log file. Errors: workload_not_found. */
   logPath(name: string): string
   status(): Promise<StatusView>
+  /** Numbers of this node's own parts, for `/metrics`. */
+  measures(): Measure[]
+  /**
+   * Probes the ways to another node and back on the overlay's own port, or to all members, by name. Errors:
+   * node_not_found, node_is_self (conflict).
+   */
+  probe(reference: string | null): Promise<ProbeView[]>
   /** Takes this node out of the cluster and its state out of the kernel; the daemon then ends. */
   leave(): Promise<void>
   events(onEvent: (event: EventView) => void): () => void

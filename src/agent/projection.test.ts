@@ -110,7 +110,7 @@ describe("a small step for a small change", () => {
     expect(step({ type: "alive", id: THERE, value: null })).toBe("")
   })
 
-  test("an address that passes from one endpoint to another in one revision ends with the new one's rows", () => {
+  test("an address that passes from one endpoint to another in one revision ends with the new one's rows (pain 4)", () => {
     step(put(endpoint(3, THERE)))
     const successor = { ...endpoint(3, THERE), id: "f".repeat(64) }
     const lines = step(put(successor), gone(endpoint(3, THERE)))

@@ -37,6 +37,8 @@ export class Projection {
   readonly egressPorts = new Map<string, string>()
   /** Address of the egress bridge while it stands, and its MTU. */
   egressAddress: string | null = null
+  /** Its IPv6 address; it stays for as long as the bridge, and with it the guard of what was switched on for it. */
+  egressIpv6: string | null = null
   #egressMtu = 0
   /** Address and state of every node when its rows were last written. */
   readonly #nodes = new Map<string, string>()
@@ -65,6 +67,7 @@ export class Projection {
   noteEgress(state: EgressState | null): void {
     this.egressPorts.clear()
     this.egressAddress = state?.address ?? null
+    this.egressIpv6 = state?.ipv6?.address ?? null
     this.#egressMtu = state?.mtu ?? 0
     for (const [id, port] of state?.ports ?? []) this.egressPorts.set(id, port.device)
   }
@@ -172,6 +175,7 @@ export class Projection {
     this.egressPorts.delete(id)
     if (this.egressPorts.size > 0) return removeEgressPort({ device })
     this.egressAddress = null
+    this.egressIpv6 = null
     return removeEgress([device])
   }
 }

@@ -7,7 +7,7 @@ import type { Listener } from "../linux/listeners.ts"
 import { bareIp } from "../model/address.ts"
 import type { HostFacts } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
-import { type HostPorts, mappingsOverlap, type PortMapping, portTaken } from "../model/port-mapping.ts"
+import { ANY_IPV6, type HostPorts, mappingsOverlap, type PortMapping, portTaken } from "../model/port-mapping.ts"
 import { hostPortsText } from "../model/port-text.ts"
 
 export interface PublishedPortsOptions {
@@ -37,7 +37,8 @@ export class PublishedPorts {
     try {
       for (const mapping of mappings) {
         const { address } = mapping
-        if (address !== null && !own.has(address) && !address.startsWith("127.")) throw notHere(mapping)
+        if (address !== null && address !== ANY_IPV6 && !own.has(address) && !address.startsWith("127."))
+          throw notHere(mapping)
         const other = taken.find((each) => mappingsOverlap(each.ports, mapping))
         if (other) throw portTaken(mapping, other.owner)
         this.#promised.set(mapping, workload)
@@ -64,6 +65,6 @@ export class PublishedPorts {
 function notHere(mapping: PortMapping): OvlError {
   return new OvlError("address_not_here", `port ${hostPortsText(mapping)}: no address of this node`, {
     kind: "invalid",
-    hint: "name one that `ip -4 address` shows, or leave it out for all of them",
+    hint: "name one that `ip address` shows, or leave it out for all of them",
   })
 }

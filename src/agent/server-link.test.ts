@@ -63,6 +63,27 @@ function link(servers: string[], start = 0): ServerLink {
 
 const address = async (connection: Promise<PeerConnection>) => (await connection).remote.address
 
+test("where somebody knocks from is tried, and taken if a server answers there", async () => {
+  manners = { "a:1": "accepts", "b:1": "forbids", "c:1": "accepts" }
+  const one = link(["a:1"])
+  await one.connection()
+  one.consider(["b:1"])
+  await settle()
+  expect([(await one.connection()).remote.address, closed]).toEqual(["a:1", []])
+  // Not again at once where it came to nothing; and not what is connected.
+  one.consider(["b:1"])
+  one.consider(["c:1", "c:2"])
+  await settle()
+  expect([(await one.connection()).remote.address, closed]).toEqual(["c:1", ["a:1"]])
+  one.consider(["c:1"])
+  await settle()
+  expect(dialled).toEqual(["a:1", "b:1", "c:1"])
+  one.close()
+  one.consider(["a:1"])
+  await settle()
+  expect(dialled).toHaveLength(3)
+})
+
 test("each client begins at its own server, and goes on to the next as soon as one refuses", async () => {
   manners = { a: "refuses", b: "refuses", c: "accepts" }
   expect(await address(link(["a", "b", "c"], 4).connection())).toBe("c")

@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
 import {
+  SERVER_LINK_CONSIDERED_MAX,
   SERVER_LINK_DEADLINE_MS,
   SERVER_LINK_MAX_SERVERS,
   SERVER_LINK_PAUSE_MS,
@@ -42,6 +43,8 @@ export class ServerLink {
   #preferred: string | null = null
   #avoided: string | null = null
   #lastError: OvlError | null = null
+  /** What is tried because somebody said so, or was a moment ago. */
+  readonly #considered = new Set<string>()
   #closed = false
 
   constructor(options: ServerLinkOptions) {
@@ -84,6 +87,26 @@ export class ServerLink {
       },
       (error) => log.debug("no other server answers", { why: asOvlError(error).message }),
     )
+  }
+
+  /**
+   * A server may be at these addresses: tried at once, and taken if one answers there. Anybody may say so: a few such tries
+   * at a time, and one that came to nothing not again at once.
+   */
+  consider(addresses: readonly string[]): void {
+    const [first] = addresses
+    const isKnown = addresses.some((address) => address === this.#connection?.remote.address)
+    if (this.#closed || first === undefined || isKnown || this.#considered.has(first)) return
+    if (this.#considered.size >= SERVER_LINK_CONSIDERED_MAX) return
+    this.#considered.add(first)
+    this.#race(addresses.slice(0, SERVER_LINK_MAX_SERVERS))
+      .then(
+        (found) => void this.#adopt(found),
+        (error) => this.#options.log.debug("no server where somebody knocked from", { why: asOvlError(error).message }),
+      )
+      .finally(() => {
+        this.#options.clock.after(SERVER_LINK_PAUSE_MS, () => this.#considered.delete(first))
+      })
   }
 
   /** This host has another address: a connection from the old one is dead, and would be long in finding out. */
@@ -169,7 +192,9 @@ export class ServerLink {
       throw this.#noServer()
     }
     const { address, cluster } = connection.remote
+    const before = this.#connection
     this.#connection = connection
+    before?.close()
     this.#preferred = address
     if (address === this.#avoided) this.#avoided = null
     this.#lastError = null
@@ -193,7 +218,7 @@ export class ServerLink {
     const why = this.#lastError ? this.#lastError.message : "none is connected"
     return new OvlError("no_server", `no server of the cluster answers: ${why}`, {
       kind: "unavailable",
-      hint: `tried ${this.#options.servers().join(", ") || "none"}; check that a server runs and that its port is reachable`,
+      hint: `tried ${this.#options.servers().join(", ") || "none"}; check that a server runs and that its port is reachable; if it has another address now: ovl join ADDR`,
     })
   }
 }

@@ -42,12 +42,19 @@ function facts(change: Partial<StatusFacts> = {}, alive: string[] = ["s1", "c1"]
     here: null,
     info: { id: "c", kvPrefix: "ovl", leader: nodes[0]!.id, term: 1, index: 9, servers: [], endpoints: 4 },
     clusterId: "c",
-    kernel: { inSync: true, lastReconcile: null, repairs: 0, problems: [], conflicts: [] },
+    kernel: { inSync: true, lastReconcile: null, repairs: 0, reconcileCpuMs: null, problems: [], conflicts: [] },
     underlay: [],
+    names: [],
     refusal: null,
     ...change,
   }
 }
+
+test("names that are not served are told, and degrade the node", () => {
+  const problem = { code: "names_not_served", message: "network red: no", hint: "wait", level: "error" } as const
+  const { health, problems } = statusView(facts({ names: [problem] }))
+  expect([health, problems]).toEqual(["degraded", [problem]])
+})
 
 test("all well: ok, no problems, the leader by name", () => {
   const status = statusView(facts())
@@ -96,7 +103,7 @@ test("a cluster that refuses this node is told apart from one that is away", () 
 })
 
 test("kernel not in sync: degraded", () => {
-  const kernel = { inSync: false, lastReconcile: null, repairs: 2, problems: ["vxlan1 cannot be made"], conflicts: [] }
+  const kernel = { ...facts({}).kernel, inSync: false, problems: ["vxlan1 cannot be made"] }
   const status = statusView(facts({ kernel }))
   expect(status.health).toBe("degraded")
   expect(status.problems).toEqual([

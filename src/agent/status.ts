@@ -12,6 +12,8 @@ import { serverProblems, toldAsServer } from "./status-servers.ts"
 export interface KernelHealth {
   inSync: boolean
   lastReconcile: string | null
+  /** Processor time of the last look at everything. */
+  reconcileCpuMs: number | null
   repairs: number
   /** Why it is not in sync, a sentence each. */
   problems: string[]
@@ -34,6 +36,8 @@ export interface StatusFacts {
   kernel: KernelHealth
   /** Where the ways to other nodes are narrower than they seem. */
   underlay: Problem[]
+  /** Networks whose names are not served here. */
+  names: Problem[]
   /** What asking the cluster came to, where it did not answer. */
   refusal: OvlError | null
 }
@@ -44,7 +48,13 @@ export interface StatusFacts {
  */
 export function statusView(facts: StatusFacts): StatusView {
   const { catalog, info } = facts
-  const problems = [...serverProblems(facts), ...kernelProblems(facts), ...mtuProblems(facts), ...nodeProblems(facts)]
+  const problems = [
+    ...serverProblems(facts),
+    ...kernelProblems(facts),
+    ...mtuProblems(facts),
+    ...facts.names,
+    ...nodeProblems(facts),
+  ]
   problems.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"))
   const leader = info?.leader ? (catalog.nodes.get(info.leader)?.name ?? null) : null
   const self = catalog.nodes.get(facts.nodeId)
@@ -65,6 +75,7 @@ export function statusView(facts: StatusFacts): StatusView {
     kernel: {
       inSync: facts.kernel.inSync,
       lastReconcile: facts.kernel.lastReconcile,
+      reconcileCpuMs: facts.kernel.reconcileCpuMs,
       repairs: facts.kernel.repairs,
     },
     health:

@@ -56,7 +56,7 @@ describe("this node's address", () => {
     expect([one.problems(), told, clock.timers]).toEqual([[], [], 0])
   })
 
-  test("8: that is not there yet is waited for, and no other is taken for it", async () => {
+  test("that is not there yet is waited for, and no other is taken for it (pain 8)", async () => {
     addresses = without("eth0")
     for (const advertise of [null, "192.168.1.51"]) {
       const one = watch(advertise)
@@ -72,7 +72,7 @@ describe("this node's address", () => {
   })
 
   test.each([null, "192.168.1.51"])(
-    "12: that is replaced on its device is followed (asked for: %p)",
+    "that is replaced on its device is followed (asked for: %p) (pain 12)",
     async (advertise) => {
       const one = watch(advertise)
       addresses = [...without("eth0"), { device: "eth0", address: "fe80::1/64" }]

@@ -51,7 +51,7 @@ test("no address at all, no such address, no address", () => {
   expect(() => chooseVtep(facts, "ten", null)).toThrow("it is no IP address")
 })
 
-test("8: a node that resumes waits for its address, and takes no other but the default route's for it", () => {
+test("a node that resumes waits for its address, and takes no other but the default route's for it (pain 8)", () => {
   const none = { ...facts, addresses: [], routes: [] }
   expect(chooseVtep(none, null, "10.0.0.6").address).toBe("10.0.0.6")
   expect(chooseVtep(none, "10.0.0.7", "10.0.0.6").address).toBe("10.0.0.7")

@@ -1,6 +1,6 @@
 /**
  * Which address is this node's VTEP: the one that was asked for, else the one it had before if the host still has it,
- * else the one that the default route would use. A new node must have it; one that resumes waits for it.
+ * else the one that the default route would use. A new node waits for it (`vtep-wait.ts`) before it is one; one that resumes does so while it runs.
  */
 import { OvlError } from "../base/errors.ts"
 import { ETHERNET_MTU_BYTES, MTU_MAX_BYTES } from "../base/limits.ts"

@@ -1,7 +1,7 @@
 /**
  * The watch over the kernel: asks in short intervals where something changed, and has just that looked at. Changes that
- * came together are one look; a look is no longer followed at once by another when looks have become costly, so that a
- * host on which much happens is not busy with being watched.
+ * came together are one look, which gives way to everybody else piece by piece; a look is no longer followed at once by
+ * another when looks have become costly, so that a host on which much happens is not busy with being watched.
  */
 import type { Clock } from "../base/clock.ts"
 import { asOvlError } from "../base/errors.ts"
@@ -11,8 +11,11 @@ import {
   WATCH_PAUSE_FACTOR,
   WATCH_PAUSE_MAX_MS,
   WATCH_POLL_MS,
+  WATCH_SLICE_PLACES,
+  WATCH_YIELD_MS,
 } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
+import { isHiddenPath } from "../kernel/namespace-sockets.ts"
 import type { Kernel, KernelWatch, Touched } from "../kernel/port.ts"
 import { HOST_NAMESPACE, type NamespacePath } from "../model/dataplane.ts"
 
@@ -36,6 +39,8 @@ export class Watch {
   #nextGlance = 0
   /** No look before this moment of the clock. */
   #restUntil = 0
+  /** What the slices of a look that is not yet at its end have taken. */
+  #spentMs = 0
   /** When which namespace is to be looked at. */
   readonly #due = new Map<NamespacePath, number>()
   #rulesDue = Number.POSITIVE_INFINITY
@@ -66,22 +71,26 @@ export class Watch {
     this.#kernel = null
   }
 
-  #again(): void {
-    this.#cancelTimer = this.#o.clock.after(WATCH_POLL_MS, () => {
-      this.#turn()
-      if (this.#kernel) this.#again()
+  #again(afterMs = WATCH_POLL_MS): void {
+    this.#cancelTimer = this.#o.clock.after(afterMs, () => {
+      const more = this.#turn()
+      if (this.#kernel) this.#again(more ? WATCH_YIELD_MS : WATCH_POLL_MS)
     })
   }
 
-  #turn(): void {
+  /** True if there is more to look at as soon as others had their turn. */
+  #turn(): boolean {
     try {
-      this.#takeNote()
-      this.#lookWhereDue()
+      if (this.#spentMs === 0) this.#takeNote()
+      const more = this.#lookWhereDue()
       this.#failing = false
+      return more
     } catch (error) {
       // The whole look goes on by its own timer.
       if (!this.#failing) this.#o.log.error("cannot watch the kernel", { why: asOvlError(error).message })
       this.#failing = true
+      this.#spentMs = 0
+      return false
     }
   }
 
@@ -119,14 +128,13 @@ export class Watch {
     this.#due.set(path, Math.min(this.#due.get(path) ?? Number.POSITIVE_INFINITY, when))
   }
 
-  #lookWhereDue(): void {
+  #lookWhereDue(): boolean {
     const { clock } = this.#o
     const now = clock.monotonic()
-    if (now < this.#restUntil) return
-    const namespaces = new Set<NamespacePath>()
-    for (const [path, when] of this.#due) if (when <= now) namespaces.add(path)
+    if (now < this.#restUntil) return false
+    const { namespaces, more } = this.#slice(now)
     const rules = this.#rulesDue <= now
-    if (!this.#everything && !rules && namespaces.size === 0) return
+    if (!this.#everything && !rules && namespaces.size === 0) return false
     for (const path of namespaces) this.#due.delete(path)
     if (rules) this.#rulesDue = Number.POSITIVE_INFINITY
     if (this.#everything || namespaces.has(HOST_NAMESPACE)) for (const listener of this.#hostListeners) listener()
@@ -134,6 +142,24 @@ export class Watch {
     else this.#o.check(namespaces, rules)
     this.#everything = false
     const end = clock.monotonic()
-    this.#restUntil = end + Math.min((end - now) * WATCH_PAUSE_FACTOR, WATCH_PAUSE_MAX_MS)
+    this.#spentMs += end - now
+    if (more) return true
+    this.#restUntil = end + Math.min(this.#spentMs * WATCH_PAUSE_FACTOR, WATCH_PAUSE_MAX_MS)
+    this.#spentMs = 0
+    return false
+  }
+
+  /** What is looked at without others getting a turn: one bridge's namespace, in which many ports may be, and some workloads'. */
+  #slice(now: number): { namespaces: Set<NamespacePath>; more: boolean } {
+    const namespaces = new Set<NamespacePath>()
+    let bridges = 0
+    for (const [path, when] of this.#due) {
+      if (when > now) continue
+      const isBridge = path === HOST_NAMESPACE || isHiddenPath(path)
+      if (namespaces.size === WATCH_SLICE_PLACES || (isBridge && bridges > 0)) return { namespaces, more: true }
+      namespaces.add(path)
+      if (isBridge) bridges++
+    }
+    return { namespaces, more: false }
   }
 }

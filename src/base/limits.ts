@@ -33,6 +33,12 @@ export const NETWORKS_PER_WORKLOAD_MAX = 32
 export const PORT_MAPPINGS_PER_WORKLOAD_MAX = 64
 export const PORTS_PER_MAPPING_MAX = 1_024
 export const PORT_MAX = 65_535
+/** Published ports that the daemon answers for on ::1, connections at one of them at a time, and UDP askers at one. */
+export const LOOPBACK_PORTS_MAX = 2_048
+export const LOOPBACK_CONNECTIONS_PER_PORT_MAX = 512
+export const LOOPBACK_FLOWS_MAX = 512
+/** As long as the kernel remembers a UDP exchange of which it has seen an answer (nf_conntrack_udp_timeout_stream). */
+export const LOOPBACK_FLOW_IDLE_MS = 120_000
 /** Ports that are gone are taken out of the guard of their bridge after so long, together. */
 export const GUARD_FLUSH_MS = 500
 
@@ -142,6 +148,8 @@ export const SERVER_SWITCH_PAUSE_MS = 2_000
 /** Between two tries to follow the cluster: doubled each time. */
 export const REPLICA_RETRY_MIN_MS = 50
 export const REPLICA_RETRY_MAX_MS = 2_000
+/** Places that are tried at a time because somebody knocked from there. */
+export const SERVER_LINK_CONSIDERED_MAX = 8
 /** After a round of servers that did not answer, callers are refused at once for so long. */
 export const SERVER_LINK_PAUSE_MS = 200
 
@@ -170,6 +178,31 @@ export const MAC_ATTEMPTS_MAX = 16
 /** How often a node looks at what the ways to the others carry, and at how many of them each time: all in turn. */
 export const UNDERLAY_LOOK_INTERVAL_MS = 2_000
 export const UNDERLAY_PATHS_PER_LOOK_MAX = 256
+/** Between two tries of a probe, and how many there are before another node counts as not answering. */
+export const PROBE_RETRY_MS = 250
+export const PROBE_TRIES_MAX = 4
+/** Nodes that are probed at the same time, and that one round over the control plane asks to take part. */
+export const PROBE_PEERS_AT_ONCE_MAX = 64
+/** Rounds over the control plane that a leader keeps at the same time: each node has one at most. */
+export const PROBE_ROUNDS_MAX = 1_024
+/** How long a round waits for the other nodes: they hear of it with their next sign of life, then send for a while. */
+export const PROBE_ROUND_MS = 5_500
+export const PROBE_ROUND_SEND_MS = 1_200
+/** Rounds of which a node remembers what it heard, and in how many it takes part at the same time. */
+export const PROBE_HEARD_MAX = 512
+export const PROBE_PARTS_AT_ONCE_MAX = 32
+/** Probes that a node answers in a second, and at once after a quiet time. */
+export const PROBE_ANSWERS_PER_SECOND_MAX = 500
+/** What waits in a probe's listening socket. */
+export const PROBE_BUFFER_BYTES = 1_048_576
+/** How often ways to the nodes of shared networks are looked at: which ones are due, how many at once, and when again. */
+export const PATH_TURN_MS = 5_000
+export const PATHS_PER_TURN_MAX = 8
+export const PATH_CHECK_INTERVAL_MS = 180_000
+export const PATH_RECHECK_MS = 30_000
+/** From which difference on `ovl doctor` calls a clock wrong, and from which useless. */
+export const CLOCK_SKEW_WARNING_MS = 1_000
+export const CLOCK_SKEW_FAILED_MS = 60_000
 /** How often a decision is made anew because another one came first. */
 export const DECISION_ATTEMPTS_MAX = 32
 /** Calls waiting for their turn to change one network, or one kind of thing. */
@@ -298,6 +331,9 @@ export const STORE_RESERVE_BYTES = 1_048_576
 /** With less room than this left on the disk, a commit that failed failed for want of it. */
 export const STORE_ROOM_MIN_BYTES = 2_097_152
 
+/** Listings of tracked connections, one a port, at a change of published ports; for more ports than that, one of them all. */
+export const CONNECTION_LISTS_MAX = 8
+
 /** Members in one chain of the VXLAN filter; more are divided by prefix. */
 export const VXLAN_FILTER_LEAF_MAX = 16
 /** How long iptables waits for another one that holds its lock, and when it is given up altogether. */
@@ -312,12 +348,17 @@ export const APPLY_FAILURES_NAMED_MAX = 3
 /** How often a node looks at all that its kernel holds, and how soon again after a failure. */
 export const RECONCILE_INTERVAL_MS = 10_000
 export const RECONCILE_RETRY_MS = 1_000
+/** Of a workload in which nothing was told to have changed, in how many looks its interfaces are read once all the same. */
+export const WORKLOAD_READ_EVERY_LOOKS = 6
 /** How often it is asked what changed in the kernel; an answer of "nothing" costs some microseconds. */
 export const WATCH_POLL_MS = 100
 /** How often is looked at what the kernel tells nobody of: what is pinned where, sysctls. */
 export const WATCH_GLANCE_MS = 1_000
 /** What changed while this node itself was writing is looked at this much later, once for many writes. */
 export const WATCH_OWN_DELAY_MS = 1_000
+/** Namespaces that are looked at in one go, and the pause in which everybody else gets a turn. */
+export const WATCH_SLICE_PLACES = 8
+export const WATCH_YIELD_MS = 1
 /** After a look that took a time, none for so many times that time; but for WATCH_PAUSE_MAX_MS at most. */
 export const WATCH_PAUSE_FACTOR = 10
 export const WATCH_PAUSE_MAX_MS = 1_000
@@ -326,6 +367,12 @@ export const NOTICES_READ_MAX = 16_384
 /** How long this node's address may be missing before another one is taken for it: whoever renumbers does it in steps. */
 export const VTEP_SETTLE_MS = 300
 export const VTEP_RETRY_MS = 1_000
+/** How often a leader knocks at clients that are not heard from, at how many at once, and how long it waits at one. */
+export const KNOCK_INTERVAL_MS = 3_000
+export const KNOCKS_AT_ONCE_MAX = 64
+export const KNOCK_TIMEOUT_MS = 2_000
+/** A new node waits so long for the address that it is to advertise; then it ends, and may be started again. */
+export const VTEP_NEW_WAIT_MS = 60_000
 /** Repairs told one by one when one look finds many; the rest is a number. */
 export const REPAIRS_TOLD_MAX = 20
 /** Lines of a firewall's repair that are told; the rest is a number. */
@@ -344,6 +391,11 @@ export const NAMESPACE_SEARCH_MAX = 4_096
 export const PACKET_BUFFER_BYTES = 8_388_608
 /** Ports of one Linux bridge: BR_MAX_PORTS without the number 0, which is none's (net/bridge/br_private.h, br_if.c). */
 export const BRIDGE_PORTS_MAX = 1_023
+/**
+ * Endpoints on a network's bridge on one node. Not what it has ports for: a broadcast is queued once for each port, all in
+ * one go, and the kernel's queue takes 1,000 (net.core.netdev_max_backlog); the ports made first would never hear an ARP.
+ */
+export const BRIDGE_ENDPOINTS_MAX = 1_000
 /** Interfaces named ethN in one namespace. */
 export const INTERFACES_PER_NAMESPACE_MAX = 1_024
 /** Linux PID_MAX_LIMIT on 64 bits (include/linux/threads.h). */
@@ -390,7 +442,27 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 64
 export const DNS_CONNECTION_BACKLOG_MAX_BYTES = 262_144
 /** A gateway address that could not be listened on is tried again so much later. */
 export const DNS_LISTEN_RETRY_MS = 200
+/** What lasts so long is told as a problem: an IPv6 address is looked for elsewhere for a second or two before it is one. */
+export const DNS_TROUBLE_AFTER_MS = 3_000
 
+/** A lab's file: its length, how deep it may be nested, and how many of its mistakes are told at once. */
+export const LAB_FILE_MAX_BYTES = 262_144
+export const LAB_FILE_MAX_DEPTH = 16
+export const LAB_FILE_MISTAKES_MAX = 10
+/** What one lab may hold: a node is a daemon of some 60 MB. */
+export const LAB_NODES_MAX = 32
+export const LAB_NETWORKS_MAX = 64
+export const LAB_WORKLOADS_MAX = 256
+export const LAB_EXPECTATIONS_MAX = 512
+export const LAB_CUTS_MAX = 128
+export const LAB_TEXT_MAX_CHARS = 4_096
+/** The rate of a lab's cable. */
+export const LAB_RATE_MIN_BITS = 64_000
+export const LAB_RATE_MAX_BITS = 30_000_000_000
+/** What waits at a cable of a limited rate before it is dropped, and what may pass at once. */
+export const LAB_RATE_LATENCY_MS = 50
+export const LAB_RATE_BURST_MS = 10
+export const LAB_RATE_BURST_MIN_BYTES = 16_384
 /** How long a lab waits for a node's daemon, and what it was told, to be ready; and for what it ends to be gone. */
 export const LAB_READY_TIMEOUT_MS = 15_000
 export const LAB_STOP_TIMEOUT_MS = 10_000

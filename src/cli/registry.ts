@@ -6,6 +6,7 @@ import { notAvailable } from "../base/errors.ts"
 import { type Command, configKeyOf, type Option } from "./command.ts"
 import { attach } from "./commands/attach.ts"
 import { detach } from "./commands/detach.ts"
+import { doctor } from "./commands/doctor.ts"
 import { down } from "./commands/down.ts"
 import { endpointInspect } from "./commands/endpoint/inspect.ts"
 import { endpointLs } from "./commands/endpoint/ls.ts"
@@ -20,8 +21,10 @@ import { kvPut } from "./commands/kv/put.ts"
 import { kvWatch } from "./commands/kv/watch.ts"
 import { labDown } from "./commands/lab/down.ts"
 import { labExec } from "./commands/lab/exec.ts"
+import { labLinkDown, labLinkUp } from "./commands/lab/link.ts"
 import { labLs } from "./commands/lab/ls.ts"
 import { labUp } from "./commands/lab/up.ts"
+import { labValidate } from "./commands/lab/validate.ts"
 import { labVerify } from "./commands/lab/verify.ts"
 import { leave } from "./commands/leave.ts"
 import { logs } from "./commands/logs.ts"
@@ -58,7 +61,7 @@ import { type GivenOption, isOption, takeOption } from "./words.ts"
 
 /** In the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
-  ...[labUp, labVerify, labExec, labLs, labDown],
+  ...[labUp, labVerify, labExec, labLinkDown, labLinkUp, labLs, labDown, labValidate],
   ...[serve, join, leave, down, tokenCreate, tokenLs, tokenRm],
   ...[
     networkCreate,
@@ -73,7 +76,7 @@ export const COMMANDS: readonly Command[] = [
   ...[run, exec, ps, logs, stop, rm, attach, detach],
   ...[kvGet, kvPut, kvDel, kvLs, kvWatch, kvExport, kvImport],
   ...[snapshotSave, snapshotRestore, snapshotInspect],
-  ...[status, nodeLs, nodeInspect, nodeRm, raftLs, raftTransfer, raftRm, raftRecover, version],
+  ...[status, doctor, nodeLs, nodeInspect, nodeRm, raftLs, raftTransfer, raftRm, raftRecover, version],
   ...NOT_AVAILABLE,
 ]
 

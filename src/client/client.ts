@@ -5,6 +5,7 @@
 import type { AttachSpec, ConnectSpec, EndpointView } from "../model/endpoint.ts"
 import type { NetworkSpec, NetworkView } from "../model/network.ts"
 import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { ProbeView } from "../model/probe.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import { ask, type DaemonAddress, pieces, type Question } from "./connection.ts"
@@ -124,6 +125,11 @@ export class Client {
 
   status(): Promise<StatusView> {
     return this.#get("/api/v1/status")
+  }
+
+  /** The ways from the daemon's node to another one and back, or to all members. Takes seconds where they are blocked. */
+  probe(node?: string): Promise<ProbeView[]> {
+    return this.#post("/api/v1/probe", node === undefined ? {} : { node })
   }
 
   workloads(): Promise<WorkloadView[]> {

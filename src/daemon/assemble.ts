@@ -8,6 +8,7 @@ import { tellChanges } from "../agent/change-events.ts"
 import { CatalogCache } from "../agent/catalog-cache.ts"
 import { CATALOG_CACHE_FILE, WITHDRAWALS_FILE } from "../agent/files.ts"
 import { type Identity, saveIdentity } from "../agent/identity.ts"
+import { LoopbackPorts } from "../agent/loopback-ports.ts"
 import { NameServers } from "../agent/names.ts"
 import type { Listen } from "../agent/names-listener.ts"
 import { HostResolvConf, HostResolvers } from "../agent/names-resolvers.ts"
@@ -15,6 +16,9 @@ import { tellRepair } from "../agent/repair-events.ts"
 import { type BatchSource, Replica } from "../agent/replica.ts"
 import { newServerAddresses } from "../agent/server-addresses.ts"
 import { Watch } from "../agent/watch.ts"
+import { Prober } from "../agent/prober.ts"
+import { openProbeWire } from "../agent/probe-wire.ts"
+import { PathWatch } from "../agent/path-watch.ts"
 import { Underlay } from "../agent/underlay.ts"
 import { Withdrawals } from "../agent/withdrawals.ts"
 import { WorkloadManager } from "../agent/workload/manager.ts"
@@ -43,10 +47,13 @@ export interface Agent {
   replica: Replica
   dataplane: DataPlane
   underlay: Underlay
+  prober: Prober
+  paths: PathWatch
   watch: Watch
   endpoints: Endpoints
   workloads: WorkloadManager
   connections: Connections
+  names: NameServers
   events: EventBus
   /**
    * To be called before the replica is started: a client restores its data plane from what it knew when it ended. False
@@ -80,6 +87,8 @@ export function assembleAgent(options: AgentOptions): Agent {
     ? new CatalogCache({ ...kept, path: join(dataDir, CATALOG_CACHE_FILE), nodeId }, () => replica.known())
     : null
   const { catalog } = replica
+  // Beside a kernel that is none there is nothing to listen on either.
+  const loopbackPorts = listenForNames && new LoopbackPorts({ clock: systemClock, log })
   const dataplane = new DataPlane({
     kernel,
     catalog,
@@ -94,6 +103,7 @@ export function assembleAgent(options: AgentOptions): Agent {
     },
     onRenamed: (id, before, after) => void endpoints.noteRenamed(id, before, after),
     onAttached: () => names.networksChanged(),
+    onPublished: (ports) => loopbackPorts?.follow(ports),
   })
   const names = new NameServers({
     catalog,
@@ -172,6 +182,17 @@ export function assembleAgent(options: AgentOptions): Agent {
     return known !== null
   }
   const underlay = new Underlay({ kernel, catalog, nodeId, cluster, clock: systemClock, log })
+  const prober = new Prober({
+    catalog,
+    nodeId,
+    clusterId,
+    cluster,
+    openWire: (onPacket) => openProbeWire(onPacket, log),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  })
+  const paths = new PathWatch({ catalog, nodeId, prober, events, clock: systemClock })
   const watch = new Watch({
     kernel,
     clock: systemClock,
@@ -183,7 +204,9 @@ export function assembleAgent(options: AgentOptions): Agent {
   watch.start()
   void replica.synced.then(() => {
     dataplane.caughtUp()
-    if (!closed) underlay.start()
+    if (closed) return
+    underlay.start()
+    paths.start()
   })
 
   function refreshEtcFiles(): void {
@@ -198,22 +221,28 @@ export function assembleAgent(options: AgentOptions): Agent {
     replica,
     dataplane,
     underlay,
+    prober,
+    paths,
     watch,
     endpoints,
     workloads,
     connections,
+    names,
     events,
     restore,
     synced: replica.synced,
     close: () => {
       closed = true
       underlay.close()
+      paths.close()
+      prober.close()
       names.close()
       withdrawals.close()
       cache?.close()
       workloads.close()
       watch.close()
       dataplane.close()
+      loopbackPorts?.close()
       replica.close()
     },
   }

@@ -9,8 +9,9 @@ import { acquireDaemonLock } from "../agent/lock.ts"
 import { Node, type NodeParts } from "../agent/node.ts"
 import { kernelStateFile, prepareRunDir, socketPath } from "../agent/run-dir.ts"
 import { notifyReady } from "../agent/sd-notify.ts"
+import { listenForKnocks } from "../agent/knocks.ts"
 import { ServerLink } from "../agent/server-link.ts"
-import { chooseVtep } from "../agent/vtep.ts"
+import { awaitVtep } from "../agent/vtep-wait.ts"
 import { VtepWatch } from "../agent/vtep-watch.ts"
 import { parseHttpAddress } from "../api/address.ts"
 import { createApp } from "../api/app.ts"
@@ -24,6 +25,7 @@ import type { Log } from "../base/log.ts"
 import { VERSION } from "../base/version.ts"
 import { canonicalIp } from "../model/address.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
+import { requireCapabilities } from "../linux/capabilities.ts"
 import { raiseOpenFiles } from "../linux/limits.ts"
 import { systemClock, systemRandom } from "../linux/system.ts"
 import { familyOf } from "../model/address.ts"
@@ -35,9 +37,11 @@ import { type Agent, assembleAgent } from "./assemble.ts"
 import { listen } from "../agent/names-listener.ts"
 import { clusterIdentity, credentialsOf } from "./credentials.ts"
 import { forgetNode } from "./take-down.ts"
+import { Knocker } from "./knocker.ts"
 import { checkPorts } from "./ports.ts"
 import { SelfReport } from "./self-report.ts"
 import { openServer, type Server } from "./server.ts"
+import { tellBlocked } from "./tell-blocked.ts"
 import { Undo } from "./undo.ts"
 
 export interface DaemonOptions {
@@ -108,6 +112,7 @@ interface End {
 }
 
 async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: stopped }: End): Promise<void> {
+  requireCapabilities()
   const { log, runDir, dataDir } = options
   const files = raiseOpenFiles()
   if (files.short) log.warn("open files are limited, and so are waiting requests", { limit: files.limit })
@@ -127,7 +132,14 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   ])
   const kernel = new LinuxKernel({ stateFile: kernelStateFile(runDir) })
   undo.add(() => kernel.close())
-  const vtep = chooseVtep(kernel.hostFacts(), options.advertise, known?.address ?? null)
+  const vtep = await awaitVtep({
+    kernel,
+    advertise: options.advertise,
+    known: known?.address ?? null,
+    clock: systemClock,
+    log,
+    stopped,
+  })
   const { identity, embedded } = await bootstrap({
     ...options,
     defaultName: defaultNodeName,
@@ -151,7 +163,17 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   if (server) await Promise.race([server.admitted(), stopped])
   const link = server ? null : openLink(identity, options)
   const way = server ? wayOfServer(server) : wayOfClient(link!)
-  if (link) undo.add(() => link.close())
+  if (link) {
+    undo.add(() => link.close())
+    const onKnock = (addresses: string[]) => link.consider(addresses)
+    const knocks = listenForKnocks({
+      bind: everywhereFor(vtep.address, bind),
+      servers: () => identity.servers,
+      onKnock,
+      log,
+    })
+    undo.add(() => knocks.close())
+  }
   const agent = assembleAgent({ identity, runDir, dataDir, kernel, cluster: way.cluster, listenForNames: listen, log })
   undo.add(() => agent.close())
   const afterLeaving = () => {
@@ -179,11 +201,16 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
     )
   }
   const self = new SelfReport({ node, identity, dataDir, peerPort: bind.port, address: vtep.address })
-  const watched = watchVtep({ agent, self, kernel, link, options, address: vtep.address })
+  const knocker = server && startKnocking(server, agent, bind.port, undo)
+  const onRenumbered = () => {
+    link?.renew()
+    knocker?.moved()
+  }
+  const watched = watchVtep({ agent, self, kernel, onRenumbered, options, address: vtep.address })
   vtepWatch = watched
   undo.add(() => watched.close())
   await firstSync(agent, node, self, log)
-  undo.add(keepAlive(node, log))
+  undo.add(keepAlive(node, agent, log))
   if (http) {
     const tls = http.loopback ? undefined : { cert: identity.certPem, key: identity.keyPem }
     const listener = listenTcp(app, http, tls)
@@ -193,6 +220,7 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   undo.add(() => socket.close())
   notifyReady()
   options.out(await readyLine(node, identity, process.stdout.isTTY === true))
+  if (options.mode === "join") void tellBlocked(node, log)
 }
 
 /** `0.0.0.0` is what the default means by "everywhere"; nodes with IPv6 addresses are nowhere in it. */
@@ -265,15 +293,13 @@ function watchVtep(parts: {
   agent: Agent
   self: SelfReport
   kernel: LinuxKernel
-  /** A client's way to the servers. */
-  link: ServerLink | null
+  onRenumbered: () => void
   options: DaemonOptions
   address: string
 }): VtepWatch {
-  const { agent, self, kernel, link, options, address } = parts
+  const { agent, self, kernel, onRenumbered, options, address } = parts
   const { log } = options
   const advertise = options.advertise && (canonicalIp(options.advertise) ?? options.advertise)
-  const onRenumbered = () => link?.renew()
   const report = (now: string) => self.moveTo(now)
   const watch = new VtepWatch({ kernel, advertise, address, clock: systemClock, log, onRenumbered, report })
   agent.watch.onHost(() => watch.look())
@@ -281,13 +307,21 @@ function watchVtep(parts: {
   return watch
 }
 
+function startKnocking({ part }: Server, { replica }: Agent, port: number, undo: Undo): Knocker {
+  const leads = () => part.status().role === "leader"
+  const knocker = new Knocker({ catalog: replica.catalog, leads, port, clock: systemClock })
+  undo.add(() => knocker.close())
+  return knocker
+}
+
 /** Signs of life, one after another; returns what ends them. */
-function keepAlive(node: Node, log: Log): () => void {
+function keepAlive(node: Node, { prober }: Agent, log: Log): () => void {
   let stopped = false
   let cancel = () => {}
   const beat = async () => {
     await node.cluster
       .heartbeat(node.id)
+      .then((wishes) => prober.takePart(wishes))
       .catch((error) => log.debug("no sign of life", { why: asOvlError(error).message }))
     if (!stopped) cancel = systemClock.after(NODE_HEARTBEAT_MS, beat)
   }

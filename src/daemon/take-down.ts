@@ -55,17 +55,21 @@ export function forgetNode(options: { runDir: string; dataDir: string; kernel: K
   forgetData(options.dataDir)
 }
 
-function empty(runDir: string, kernel: Kernel): void {
+/** Takes away workloads, what carries ovl's mark in the kernel, and the run directory's files; a line for each that was there. */
+export function empty(runDir: string, kernel: Kernel): string[] {
+  const removed: string[] = []
   for (const record of loadRecords(runDir)) {
     for (const pid of processesIn(record.netns)) kill(pid, SIGKILL)
     deleteNamespace(record.netns)
     deleteRecord(runDir, record.name)
+    removed.push(`workload ${record.name}`)
   }
-  kernel.purge()
+  removed.push(...kernel.purge())
   rmSync(join(runDir, "workloads"), { recursive: true, force: true })
   for (const path of [socketPath(runDir), kernelStateFile(runDir), join(runDir, "ovl.pid"), join(runDir, "tmp")])
     rmSync(path, { recursive: true, force: true })
   removeIfEmpty(runDir)
+  return removed
 }
 
 /** Only what ovl made there: a directory that holds anything else stays, with that. */

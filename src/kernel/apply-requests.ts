@@ -53,6 +53,8 @@ export function request(
         mtu: o.mtu,
         vlanDefaultPvid: 0,
         mcastSnooping: false,
+        // Else each new port would have everything on its bridge looked at once more, 15 s later.
+        forwardDelaySeconds: 0,
       })
       link.set(batch, o.name, { alias: o.alias })
       return

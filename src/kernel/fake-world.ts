@@ -217,10 +217,10 @@ export class FakeWorld {
         if (!link.addresses.delete(operation.address)) throw new LinuxError(renderOperation(operation), EADDRNOTAVAIL)
         return
       case "route-replace":
-        link.routes = [...link.routes.filter((route) => route.dst !== operation.dst), routeOf(operation)]
+        link.routes = [...link.routes.filter((route) => !isSameRoute(route, operation)), routeOf(operation)]
         return
       case "route-del":
-        link.routes = link.routes.filter((route) => route.dst !== operation.dst)
+        link.routes = link.routes.filter((route) => !isSameRoute(route, operation))
         return
       case "fdb-replace":
         // A bridge has one row for a MAC, on whatever port.
@@ -274,6 +274,11 @@ function leaveBridge(link: FakeLink): void {
   link.master = null
   link.flags = { ...DEFAULT_FLAGS }
   link.staticMacs.clear()
+}
+
+/** There is one default route of each family. */
+function isSameRoute(a: RouteState, b: RouteState): boolean {
+  return a.dst === b.dst && (a.via?.includes(":") ?? false) === (b.via?.includes(":") ?? false)
 }
 
 function routeOf({ dst, via }: RouteState): RouteState {

@@ -11,6 +11,7 @@ import {
   HOST_NAMESPACE,
   isEgressPort,
   type HostFacts,
+  type Ipv6Facts,
   markedId,
   type NamespacePath,
   NETNS_DIRECTORY,
@@ -34,10 +35,13 @@ import type { ApplyMode, HiddenNamespace, Inventory, Kernel } from "./port.ts"
 export interface FakeKernelOptions {
   /** Facts of the host; what ovl changes itself (forwarding) is kept up to date. */
   facts?: Partial<Pick<HostFacts, "links" | "addresses" | "routes" | "forwarding">>
+  /** As on a host that has IPv6, unless it says otherwise. */
+  ipv6?: Partial<Ipv6Facts>
   /** False: as on a host without iptables. */
   iptables?: boolean
 }
 
+const IPV6_FORWARDING_KEY = "net.ipv6.conf.all.forwarding"
 const NO_RULES: FirewallState = { vxlan: null, egress: null }
 const HIDDEN_PATH = new RegExp(`^${NETNS_DIRECTORY}/1-[0-9a-f]{10}$`)
 
@@ -96,9 +100,22 @@ export class FakeKernel implements Kernel {
       throw new OvlError("egress_bridge_taken", `${EGRESS_BRIDGE_NAME}: not ovl's`, { kind: "conflict" })
     }
     const ports = portsOf(host, []).filter((port) => port.master === EGRESS_BRIDGE_NAME)
-    const ipv6Off = host.sysctls.get(`net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`) === "1"
+    const ipv6 = `net.ipv6.conf.${EGRESS_BRIDGE_NAME}`
+    const ipv6Off = host.sysctls.get(`${ipv6}.disable_ipv6`) === "1"
+    const takesRouters = !ipv6Off && host.sysctls.get(`${ipv6}.accept_ra`) !== "0"
     const loopback = host.sysctls.get(LOOPBACK_KEY) === "1"
-    return { bridge: observedBridge(bridge, !ipv6Off), ipv6Off, loopback, ports }
+    return { bridge: observedBridge(bridge, !ipv6Off), ipv6Off, takesRouters, loopback, ports }
+  }
+
+  observePort(ns: NamespacePath, bridge: string, name: string, mac: string): ObservedPort | null {
+    const port = portsOf(this.world.namespaceAt(ns), []).find((one) => one.name === name)
+    if (!port) return null
+    const master = port.master === bridge ? bridge : null
+    return { ...port, master, staticMacs: port.staticMacs.filter((each) => each === mac) }
+  }
+
+  look<T>(run: () => T): T {
+    return run()
   }
 
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null {
@@ -119,7 +136,8 @@ export class FakeKernel implements Kernel {
     const links = [...found.links.values()]
     return {
       interfaces: links.map(({ name }) => name),
-      defaultRoute: links.some(({ routes }) => routes.some(({ dst }) => dst === "default")),
+      defaultRoute: links.some(({ routes }) => routes.some(({ dst, via }) => dst === "default" && !via?.includes(":"))),
+      defaultRoute6: links.some(({ routes }) => routes.some(({ dst, via }) => dst === "default" && via?.includes(":"))),
     }
   }
 
@@ -148,8 +166,25 @@ export class FakeKernel implements Kernel {
       routes,
       forwarding: sysctls.get("net.ipv4.ip_forward") === "1",
       forwardingDevices: [...devices].filter((device) => sysctls.get(keyOf(device)) === "1").sort(),
+      ipv6Switched: this.world.remembered.has(IPV6_FORWARDING_KEY),
       switchedDevices: [...devices].filter((device) => this.world.remembered.has(keyOf(device))).sort(),
     }
+  }
+
+  ipv6Facts(): Ipv6Facts {
+    const { sysctls } = this.world.namespaceAt(HOST_NAMESPACE)
+    return {
+      missing: null,
+      routes: [],
+      listening: [],
+      bridgesFiltered: false,
+      ...this.options.ipv6,
+      forwarding: sysctls.get(IPV6_FORWARDING_KEY) === "1",
+    }
+  }
+
+  hasSwitched(key: string): boolean {
+    return this.world.remembered.has(key)
   }
 
   /** By `pathMtus`, else as wide as the first link. */
@@ -225,6 +260,11 @@ export class FakeKernel implements Kernel {
     this.rules = structuredClone(state)
     this.watching?.rulesChanged("us")
     return true
+  }
+
+  /** No packet ever passes here. */
+  forgetConnections(): number {
+    return 0
   }
 
   guardMatches(ns: NamespacePath, state: GuardState): boolean {

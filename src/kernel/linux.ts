@@ -10,6 +10,7 @@ import {
   namespaceId,
   releaseNamespaceDirectory,
 } from "../linux/namespaces.ts"
+import { bareIp } from "../model/address.ts"
 import {
   EGRESS_BRIDGE_NAME,
   EGRESS_MARK,
@@ -18,6 +19,7 @@ import {
   type GuardState,
   type HostFacts,
   HOST_NAMESPACE,
+  type Ipv6Facts,
   isEgressPort,
   markedId,
   type NamespacePath,
@@ -25,12 +27,16 @@ import {
   type ObservedEgress,
   type ObservedInterface,
   type ObservedNetwork,
+  type ObservedPort,
   type ObservedWorkload,
   type PathMtu,
+  type PublishedPort,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { type Link, link } from "../netlink/index.ts"
 import { Application } from "./apply.ts"
+import { staleConnections } from "./firewall/connections.ts"
+import { connectionsOf, forgetConnections } from "./firewall/conntrack.ts"
 import {
   applyFirewall,
   firewallDifference,
@@ -38,14 +44,26 @@ import {
   listFirewall,
   removeFirewall,
 } from "./firewall/firewall.ts"
+import { KnownRules } from "./firewall/generation.ts"
 import { changeGuard, guardIsAs, removeGuard, writeGuard } from "./firewall/guard.ts"
+import { usesNfTables } from "./firewall/iptables.ts"
 import { deleteTogether } from "./link-group.ts"
 import { isHiddenName, NamespaceSockets } from "./namespace-sockets.ts"
-import { readEgress, readHostFacts, readInterface, readNetwork, readPathMtu, readWorkload } from "./observe.ts"
+import {
+  readEgress,
+  readHostFacts,
+  readInterface,
+  readNetwork,
+  readPathMtu,
+  readPort,
+  readWorkload,
+} from "./observe.ts"
+import { readIpv6Facts } from "./observe-ipv6.ts"
 import type { ApplyMode, HiddenNamespace, Inventory, Kernel, KernelWatch } from "./port.ts"
 import { Remembered } from "./remembered.ts"
 import { restoreSysctls } from "./sysctl.ts"
 import { LinuxWatch } from "./watch.ts"
+import { WorkloadEnds } from "./workload-ends.ts"
 
 export interface LinuxKernelOptions {
   /** Where it is remembered how the host was before ovl: a file below the run directory. */
@@ -54,6 +72,12 @@ export interface LinuxKernelOptions {
 
 export class LinuxKernel implements Kernel {
   private readonly sockets: NamespaceSockets
+  private readonly ends: WorkloadEnds
+  /** Of the look that is under way. */
+  private facts: HostFacts | null = null
+  private readonly guarded = new KnownRules()
+  private readonly ruled = new KnownRules()
+  private isNfTables: boolean | undefined
   private readonly remembered: Remembered
   private watching: LinuxWatch | null = null
   /** Paths that were found to be network namespaces, and which. */
@@ -62,6 +86,7 @@ export class LinuxKernel implements Kernel {
   /** Acts on the namespace that this thread is in. Errors: `not_permitted` without root, when something is changed. */
   constructor(options: LinuxKernelOptions) {
     this.sockets = new NamespaceSockets()
+    this.ends = new WorkloadEnds(this.sockets)
     this.remembered = new Remembered(options.stateFile)
   }
 
@@ -83,8 +108,22 @@ export class LinuxKernel implements Kernel {
     )
   }
 
+  observePort(ns: NamespacePath, bridge: string, name: string, mac: string): ObservedPort | null {
+    return this.sockets.with(ns, ({ socket }) => readPort(socket, bridge, name, mac))
+  }
+
+  look<T>(run: () => T): T {
+    this.watching?.catchUp()
+    this.facts = null
+    try {
+      return this.ends.during(run, (ns) => this.watching?.versionOf(ns) ?? null)
+    } finally {
+      this.facts = null
+    }
+  }
+
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null {
-    return this.sockets.with(netns, ({ socket }) => readInterface(socket, ifname))
+    return this.ends.observe(netns, ifname)
   }
 
   observeMarked(netns: NamespacePath, alias: string, mac: string): ObservedInterface | null {
@@ -132,7 +171,17 @@ export class LinuxKernel implements Kernel {
   }
 
   hostFacts(): HostFacts {
-    return readHostFacts(this.sockets.host, Object.keys(this.remembered.read().sysctls))
+    const facts = this.facts ?? readHostFacts(this.sockets.host, Object.keys(this.remembered.read().sysctls))
+    if (this.ends.isLooking) this.facts = facts
+    return facts
+  }
+
+  ipv6Facts(): Ipv6Facts {
+    return readIpv6Facts(this.sockets.host)
+  }
+
+  hasSwitched(key: string): boolean {
+    return key in this.remembered.read().sysctls
   }
 
   pathMtu(from: string, to: string): PathMtu | null {
@@ -141,8 +190,12 @@ export class LinuxKernel implements Kernel {
 
   apply(operations: readonly Operation[], mode: ApplyMode): void {
     if (operations.length === 0) return
+    const carryOut = () => this.sockets.hold(() => new Application(this.sockets, this.remembered, mode).run(operations))
     this.watching?.wrote(operations)
-    this.sockets.hold(() => new Application(this.sockets, this.remembered, mode).run(operations))
+    this.ends.touched(operations)
+    this.facts = null
+    if (this.watching === null) carryOut()
+    else this.watching.duringNewPorts(newPorts(operations), carryOut)
   }
 
   firewallMatches(state: FirewallState): boolean {
@@ -150,7 +203,16 @@ export class LinuxKernel implements Kernel {
   }
 
   firewallDifference(state: FirewallState): string[] {
-    return firewallDifference(state, this.remembered)
+    let difference: string[] = []
+    const compare = () => {
+      difference = firewallDifference(state, this.remembered)
+      return difference.length === 0
+    }
+    // The old back end's rules have no generation.
+    this.isNfTables ??= usesNfTables()
+    if (this.isNfTables) this.ruled.matches(HOST_NAMESPACE, [state, this.remembered.read().ipv6Rules], compare)
+    else compare()
+    return difference
   }
 
   applyFirewall(state: FirewallState): boolean {
@@ -159,8 +221,13 @@ export class LinuxKernel implements Kernel {
     return wrote
   }
 
+  forgetConnections(changed: readonly PublishedPort[], published: readonly PublishedPort[]): number {
+    const own = this.hostFacts().addresses.map(({ address }) => bareIp(address))
+    return forgetConnections(connectionsOf(changed), staleConnections(changed, published, own))
+  }
+
   guardMatches(ns: NamespacePath, state: GuardState): boolean {
-    return guardIsAs(ns, state)
+    return this.guarded.matches(ns, state, () => guardIsAs(ns, state))
   }
 
   applyGuard(ns: NamespacePath, state: GuardState | null): void {
@@ -170,8 +237,9 @@ export class LinuxKernel implements Kernel {
   }
 
   changeGuard(ns: NamespacePath, gone: readonly GuardPort[], added: readonly GuardPort[]): void {
-    this.watching?.wroteGuard(ns)
-    changeGuard(ns, gone, added)
+    const change = () => changeGuard(ns, gone, added)
+    if (this.watching === null) change()
+    else this.watching.duringGuardChange(ns, change)
   }
 
   purge(): string[] {
@@ -245,6 +313,18 @@ export class LinuxKernel implements Kernel {
     this.watching?.close()
     this.sockets.close()
   }
+}
+
+/** The indexes of ports that are made, by the namespace of their bridge. */
+function newPorts(operations: readonly Operation[]): Map<NamespacePath, Set<number>> {
+  const ports = new Map<NamespacePath, Set<number>>()
+  for (const operation of operations) {
+    if (operation.op !== "veth-add") continue
+    const known = ports.get(operation.ns)
+    if (known) known.add(operation.index)
+    else ports.set(operation.ns, new Set([operation.index]))
+  }
+  return ports
 }
 
 function idText({ dev, ino }: NamespaceId): string {

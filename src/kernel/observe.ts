@@ -20,14 +20,30 @@ import {
   type PortFlags,
   VXLAN_NAME,
 } from "../model/dataplane.ts"
-import { addr, type FdbEntry, fdb, type Link, link, type NetlinkSocket, neigh, route } from "../netlink/index.ts"
+import {
+  type Address,
+  addr,
+  type FdbEntry,
+  fdb,
+  type Link,
+  link,
+  type NetlinkSocket,
+  neigh,
+  type Route,
+  route,
+  type Survey,
+} from "../netlink/index.ts"
 import { HOST_LINKS_ASKED_MAX } from "../base/limits.ts"
 import { readSysctl } from "./sysctl.ts"
 
 /** RTPROT_KERNEL (include/uapi/linux/rtnetlink.h): routes that come with addresses. */
 const RTPROT_KERNEL = 2
+/** The table of routes that name none. */
+const RT_TABLE_MAIN = 254
 
 export const LOOPBACK_KEY = `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.route_localnet`
+
+export const EGRESS_ROUTERS_KEY = `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.accept_ra`
 
 /** What stands for the egress bridge where it is gone. */
 export const GONE_BRIDGE: ObservedBridge = {
@@ -62,8 +78,8 @@ function flagsOf(one: Link): PortFlags | null {
 }
 
 /** With prefix length. */
-function addressesOf(socket: NetlinkSocket, index: number, family?: 4): string[] {
-  return addr.list(socket, { index, family }).map((one) => `${one.address}/${one.prefixLength}`)
+function addressesOf(socket: NetlinkSocket, index: number): string[] {
+  return addr.list(socket, { index }).map(addressText)
 }
 
 function observedBridge(one: Link, nameOf: NameOf, rest: Pick<ObservedBridge, "addresses" | "ipv6">): ObservedBridge {
@@ -108,6 +124,19 @@ function observedPorts(links: readonly Link[], macs: Map<number, string[]>, name
     flags: flagsOf(one),
     staticMacs: macs.get(one.index) ?? [],
   }))
+}
+
+/**
+ * One port of this bridge, at the price of one; its rows only as far as the one for `mac` goes. Null where there is no
+ * link of this name.
+ */
+export function readPort(socket: NetlinkSocket, bridge: string, name: string, mac: string): ObservedPort | null {
+  const one = link.get(socket, name)
+  if (one === null) return null
+  const master = one.master === null ? null : link.indexOf(socket, bridge)
+  const nameOf: NameOf = (index) => (index !== null && index === master ? bridge : null)
+  const row = one.master === null ? null : fdb.get(socket, { index: one.index, mac })
+  return observedPorts([one], staticRows(row === null ? [] : [row]), nameOf)[0]!
 }
 
 /** All of a hidden namespace. */
@@ -162,8 +191,9 @@ export function readEgress(socket: NetlinkSocket): ObservedEgress | null {
   const rows = ports.length > 0 ? fdb.list(socket, { bridge: bridge.index }) : []
   const ipv6 = hasIpv6(EGRESS_BRIDGE_NAME)
   return {
-    bridge: observedBridge(bridge, nameOf, { addresses: addressesOf(socket, bridge.index, 4), ipv6 }),
+    bridge: observedBridge(bridge, nameOf, { addresses: addressesOf(socket, bridge.index), ipv6 }),
     ipv6Off: !ipv6,
+    takesRouters: ipv6 && readSysctl(EGRESS_ROUTERS_KEY) !== "0",
     loopback: readSysctl(LOOPBACK_KEY) === "1",
     ports: observedPorts(ports, staticRows(rows), nameOf),
   }
@@ -177,21 +207,48 @@ function readStrayPorts(socket: NetlinkSocket): ObservedEgress | null {
     : { bridge: GONE_BRIDGE, ipv6Off: true, loopback: false, ports: observedPorts(ports, new Map(), () => null) }
 }
 
-/** One interface with its addresses and the IPv4 routes that somebody set. */
+/** One interface with its addresses and the IPv4 routes that somebody set, and the IPv6 default route. */
 export function readInterface(socket: NetlinkSocket, ifname: string): ObservedInterface | null {
   const one = link.get(socket, ifname)
   if (one === null) return null
+  const addresses = addressesOf(socket, one.index)
   const routes = route.list(socket, { index: one.index, family: 4 })
-  return {
-    ...observedLink(one, () => null),
-    addresses: addressesOf(socket, one.index),
-    routes: routes.filter((r) => r.protocol !== RTPROT_KERNEL).map(({ dst, via }) => ({ dst, via })),
+  if (addresses.some(isIpv6)) routes.push(...route.list(socket, { index: one.index, family: 6 }))
+  return observedInterface(one, addresses, routes)
+}
+
+/** All interfaces of a namespace as `readInterface` gives them, by name and by further names. */
+export function interfacesOf({ links, addresses, routes }: Survey): Map<string, ObservedInterface> {
+  const found = new Map<string, ObservedInterface>()
+  for (const one of links) {
+    const own = addresses.filter(({ index }) => index === one.index).map(addressText)
+    const ways = routes.filter(({ index, family }) => index === one.index && (family === 4 || own.some(isIpv6)))
+    const observed = observedInterface(one, own, ways)
+    for (const name of [one.name, ...one.altnames]) found.set(name, observed)
   }
+  return found
+}
+
+function observedInterface(one: Link, addresses: string[], routes: readonly Route[]): ObservedInterface {
+  const shown = routes.filter(
+    (each) =>
+      each.table === RT_TABLE_MAIN && each.protocol !== RTPROT_KERNEL && (each.family === 4 || each.dst === "default"),
+  )
+  return { ...observedLink(one, () => null), addresses, routes: shown.map(({ dst, via }) => ({ dst, via })) }
+}
+
+function addressText({ address, prefixLength }: Address): string {
+  return `${address}/${prefixLength}`
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(":")
 }
 
 export function readWorkload(socket: NetlinkSocket): ObservedWorkload {
   const interfaces = link.list(socket).map((one) => one.name)
-  return { interfaces, defaultRoute: route.list(socket, { family: 4 }).some((one) => one.dst === "default") }
+  const hasDefault = (family: 4 | 6) => route.list(socket, { family }).some((one) => one.dst === "default")
+  return { interfaces, defaultRoute: hasDefault(4), defaultRoute6: hasDefault(6) }
 }
 
 /** Facts of the host's own namespace. `remembered`: the sysctl keys that ovl has changed. */
@@ -213,6 +270,7 @@ export function readHostFacts(socket: NetlinkSocket, remembered: readonly string
     forwarding: readSysctl("net.ipv4.ip_forward") === "1",
     bridgesFiltered: readSysctl("net.bridge.bridge-nf-call-iptables") === "1",
     forwardingDevices: [...asked].filter((device) => readSysctl(forwardingKeyOf(device)) === "1").sort(),
+    ipv6Switched: remembered.includes("net.ipv6.conf.all.forwarding"),
     switchedDevices: remembered.flatMap((key) => switchedDevice(key) ?? []).sort(),
   }
 }

@@ -8,12 +8,15 @@ import type {
   GuardPort,
   GuardState,
   HostFacts,
+  Ipv6Facts,
   NamespacePath,
   ObservedEgress,
   ObservedInterface,
   ObservedNetwork,
+  ObservedPort,
   ObservedWorkload,
   PathMtu,
+  PublishedPort,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 
@@ -70,6 +73,13 @@ export interface Kernel {
   observeNetwork(netns: NamespacePath): ObservedNetwork | null
   /** The egress bridge and its ports; null where there is none. */
   observeEgress(): ObservedEgress | null
+  /** One port of a bridge, at the price of one: of its static rows only `mac`'s is looked for. Null where it is gone. */
+  observePort(ns: NamespacePath, bridge: string, name: string, mac: string): ObservedPort | null
+  /**
+   * Runs `run`, which goes through much: what it observes of one workload is then read once, and again where `apply` has
+   * written. Nothing else runs meanwhile.
+   */
+  look<T>(run: () => T): T
   /** One interface of a workload; null where the namespace or the interface is gone. */
   observeInterface(netns: NamespacePath, ifname: string): ObservedInterface | null
   /** As `observeInterface`, for one with this alias and MAC, whatever it is called by now. */
@@ -81,6 +91,10 @@ export interface Kernel {
   /** Our hidden namespaces, wanted or not. */
   listHidden(): HiddenNamespace[]
   hostFacts(): HostFacts
+  /** True while this sysctl of the host is otherwise than before ovl, by ovl's doing. Asks the kernel nothing. */
+  hasSwitched(key: string): boolean
+  /** Asked only where something wants egress by IPv6: it costs a look at all devices and a run of ip6tables. */
+  ipv6Facts(): Ipv6Facts
   /** What the way between two VTEPs carries; null where there is no way now. */
   pathMtu(from: string, to: string): PathMtu | null
   /**
@@ -95,6 +109,11 @@ export interface Kernel {
   firewallDifference(state: FirewallState): string[]
   /** Makes the host's rules as wanted, one atomic change a table; writes nothing where they are. True if it wrote. Errors: no_iptables, iptables_failed. */
   applyFirewall(state: FirewallState): boolean
+  /**
+   * Forgets the connections that came in by these ports and lead elsewhere than `published` says now: their next packet
+   * goes where it should. Returns how many; none where the kernel does not tell what it tracks.
+   */
+  forgetConnections(changed: readonly PublishedPort[], published: readonly PublishedPort[]): number
   /** True if what may come from a bridge's ports is exactly as wanted; false too where the namespace is gone. */
   guardMatches(ns: NamespacePath, state: GuardState): boolean
   /** Makes it so in one step; null: nothing is guarded there any more. Errors: guard_refused. */

@@ -2,7 +2,7 @@
  * Sysctls of a network namespace, through /proc/sys/net: that tree belongs to the namespace of whoever opens it, whereas
  * `/sys` shows the one in which it was mounted.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { OvlError } from "../base/errors.ts"
 import { isErrno } from "../linux/errno.ts"
 import { withNamespace } from "../linux/namespaces.ts"
@@ -38,6 +38,7 @@ export function writeSysctl(ns: NamespacePath, key: string, value: string, remem
     }
     remembered?.change((facts) => {
       facts.sysctls[key] ??= before
+      if (key === ALL_IPV6_FORWARDING) for (const each of ipv6Routers(before)) facts.sysctls[each] ??= "1"
     })
     try {
       writeFileSync(sysctlPath(key), value)
@@ -52,6 +53,18 @@ export function writeSysctl(ns: NamespacePath, key: string, value: string, remem
   else withNamespace(ns, write)
 }
 
+/** Writing this one writes those of all devices, and of `default`. */
+const ALL_IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
+
+/** Keys of the devices that are routers where the host is none: they are told so again once it is none. */
+function ipv6Routers(all: string): string[] {
+  if (all !== "0") return []
+  const keys = readdirSync("/proc/sys/net/ipv6/conf").map(
+    (name) => `net.ipv6.conf.${name.replaceAll(".", "/")}.forwarding`,
+  )
+  return keys.filter((key) => readSysctl(key) === "1")
+}
+
 /**
  * Puts the remembered values back. Where the whole host forwards by now, that is somebody else's wish, and switching
  * single devices off would break it. Returns the keys that were written.
@@ -62,7 +75,7 @@ export function restoreSysctls(remembered: Remembered): string[] {
   const restored: string[] = []
   const hostForwards = readSysctl("net.ipv4.ip_forward") === "1"
   for (const [key, value] of Object.entries(sysctls)) {
-    if (hostForwards && key.endsWith(".forwarding")) continue
+    if (hostForwards && key.startsWith("net.ipv4.") && key.endsWith(".forwarding")) continue
     const now = readSysctl(key)
     if (now === null || now === value) continue
     writeFileSync(sysctlPath(key), value)

@@ -21,34 +21,45 @@ export interface VniOwner {
   device: string
   /** It carries our mark, or is in a hidden namespace of ours. */
   ours: boolean
+  /** The namespace has a name, and so does not end with a process. */
+  pinned: boolean
 }
 
 /** The device that stands in the way; null where it is not found (a namespace that nobody can reach, or it is gone). */
 export function findVniOwner(host: NetlinkSocket, vni: number, port: number): VniOwner | null {
   const matches = (one: Link) => one.vxlan?.vni === vni && one.vxlan.port === port
   const inHost = link.list(host, { kind: "vxlan" }).find((one) => matches(one) && one.linkNetnsid === null)
-  if (inHost) return { where: "host", device: inHost.name, ours: false }
-  for (const { path, hidden } of candidates()) {
+  if (inHost) return { where: "host", device: inHost.name, ours: false, pinned: true }
+  for (const { path, hidden, pinned } of candidates()) {
     const found = searchNamespace(path, matches)
-    if (found !== null) return { where: path, device: found.name, ours: hidden || markedId(found.alias) !== null }
+    if (found !== null)
+      return { where: path, device: found.name, ours: hidden || markedId(found.alias) !== null, pinned }
   }
   return null
 }
 
-/** Removes our own stale device. */
+/**
+ * Removes our own stale device; from a namespace that only a process holds, all that is ours: nobody will ever look
+ * into it again, and the far ends of its ports hold names in the workloads. The device itself goes last, so that an
+ * interruption leaves what leads here.
+ */
 export function removeOwner(owner: VniOwner): void {
   using socket = NetlinkSocket.open({ namespace: owner.where })
+  const others = owner.pinned
+    ? []
+    : link.list(socket).filter((one) => one.kind !== null && markedId(one.alias) !== null)
+  for (const { name } of others) if (name !== owner.device) link.del(socket, name)
   link.del(socket, owner.device)
 }
 
 /** Each namespace once: pinned ones first, then those that only processes hold. */
-function* candidates(): Generator<{ path: string; hidden: boolean }> {
+function* candidates(): Generator<{ path: string; hidden: boolean; pinned: boolean }> {
   const seen = new Set([namespaceId().ino])
   for (const directory of OTHER_DIRECTORIES) {
     for (const { name, path, id } of listNamespaces(directory)) {
       if (id === null || seen.has(id.ino)) continue
       seen.add(id.ino)
-      yield { path, hidden: directory === NETNS_DIRECTORY && isHiddenName(name) }
+      yield { path, hidden: directory === NETNS_DIRECTORY && isHiddenName(name), pinned: true }
     }
   }
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -57,7 +68,7 @@ function* candidates(): Generator<{ path: string; hidden: boolean }> {
     const inode = inodeOfLink(path)
     if (inode === null || seen.has(inode)) continue
     seen.add(inode)
-    yield { path, hidden: false }
+    yield { path, hidden: false, pinned: false }
   }
 }
 

@@ -9,12 +9,12 @@ import { close } from "../linux/libc.ts"
 import { namespaceId, openNamespace, withNamespace } from "../linux/namespaces.ts"
 import { EGRESS_BRIDGE_NAME, HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
-import { link, type Notice, Notices, nsid } from "../netlink/index.ts"
+import { link, type Notice, type NoticeKind, Notices, nsid } from "../netlink/index.ts"
 import { GUARD_TABLE } from "./firewall/guard.ts"
-import { saveRules, usesNfTables } from "./firewall/iptables.ts"
+import { hasIptables, saveRules, usesNfTables } from "./firewall/iptables.ts"
 import { isHiddenPath, type NamespaceSockets } from "./namespace-sockets.ts"
 import type { KernelWatch, Touched } from "./port.ts"
-import { LOOPBACK_KEY } from "./observe.ts"
+import { EGRESS_ROUTERS_KEY, LOOPBACK_KEY } from "./observe.ts"
 import { readSysctl, sysctlPath } from "./sysctl.ts"
 
 /** Of a device that comes to be in a hidden namespace. */
@@ -24,8 +24,15 @@ const HOST_SYSCTLS = [
   `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.forwarding`,
   `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`,
   LOOPBACK_KEY,
+  EGRESS_ROUTERS_KEY,
+  "net.ipv6.conf.all.forwarding",
   "net.bridge.bridge-nf-call-iptables",
+  "net.bridge.bridge-nf-call-ip6tables",
 ]
+
+/** Notices that name a device. */
+const DEVICE_KINDS: ReadonlySet<NoticeKind> = new Set(["link", "addr", "fdb", "sysctl"])
+const isNoEcho = () => false
 
 /** More than a switch says. */
 const SYSCTL_TEXT_BYTES = 16
@@ -39,6 +46,8 @@ interface Followed {
   sysctls: string
   /** HIDDEN_SYSCTL of a hidden namespace, open; null elsewhere. It keeps nothing alive. */
   sysctlFd: number | null
+  /** Another one after each notice about its links, addresses and routes. */
+  version: number
 }
 
 export class LinuxWatch implements KernelWatch {
@@ -54,6 +63,9 @@ export class LinuxWatch implements KernelWatch {
   private writing = new Set<NamespacePath>()
   private wrote_ = new Set<NamespacePath>()
   private writingRules = false
+  /** What was taken from the sockets before the next `read` asks for it. */
+  private taken = nothingTouched()
+  private versions = 0
   private closed = false
 
   /** `remembered`: the sysctl keys that ovl has changed. */
@@ -77,22 +89,70 @@ export class LinuxWatch implements KernelWatch {
   }
 
   read(): Touched {
-    const byOthers = new Set<NamespacePath>()
-    const byUs = new Set<NamespacePath>()
-    const ours = this.writing.union(this.wrote_)
-    const everything = this.route.read((notice) => {
-      for (const path of this.placesOf(notice)) (ours.has(path) ? byUs : byOthers).add(path)
-    })
-    let rules: Touched["rules"] = null
-    const rulesLost = this.rules?.read(({ kind, nsid: number }) => {
-      if (kind === "elements" && this.isHost(number)) (ours.has(HOST_NAMESPACE) ? byUs : byOthers).add(HOST_NAMESPACE)
-      else if (this.isHost(number)) rules = this.writingRules ? "us" : "others"
-      else for (const path of this.byNumber.get(number!) ?? []) (ours.has(path) ? byUs : byOthers).add(path)
-    })
+    this.take(isNoEcho)
+    const touched = this.taken
+    this.taken = nothingTouched()
     this.wrote_ = this.writing
     this.writing = new Set()
     this.writingRules = false
-    return { byOthers, byUs, rules: rulesLost ? "others" : rules, everything }
+    return touched
+  }
+
+  /** Takes what the kernel has told by now, for the next `read` and for `versionOf`. */
+  catchUp(): void {
+    this.take(isNoEcho)
+  }
+
+  /**
+   * The same number as before where the kernel has told of no change to links, addresses or routes there; null where
+   * it would not tell.
+   */
+  versionOf(path: NamespacePath): number | null {
+    const followed = this.followed.get(path)
+    return followed && followed.nsid !== null && this.route.everywhere ? followed.version : null
+  }
+
+  /**
+   * Carries out what makes new ports of bridges that are there: what the kernel tells of these meanwhile is an echo, and
+   * calls for no look at all of the bridge's ports. `ports`: their indexes, by the namespace of their bridge.
+   */
+  duringNewPorts<T>(ports: ReadonlyMap<NamespacePath, ReadonlySet<number>>, run: () => T): T {
+    return this.echoing((path, { index, kind }) => DEVICE_KINDS.has(kind) && ports.get(path)?.has(index) === true, run)
+  }
+
+  /** As `duringNewPorts`, of what changes elements of the guard in this namespace. */
+  duringGuardChange<T>(ns: NamespacePath, run: () => T): T {
+    return this.echoing((path, { kind }) => path === ns && kind === "elements", run)
+  }
+
+  private echoing<T>(isEcho: (path: NamespacePath, notice: Notice) => boolean, run: () => T): T {
+    this.take(isNoEcho)
+    try {
+      return run()
+    } finally {
+      this.take(isEcho)
+    }
+  }
+
+  /** Takes what has come, but for echoes. */
+  private take(isEcho: (path: NamespacePath, notice: Notice) => boolean): void {
+    const { taken } = this
+    const ours = this.writing.union(this.wrote_)
+    const note = (path: NamespacePath, notice: Notice) => {
+      if (!isEcho(path, notice)) (ours.has(path) ? taken.byUs : taken.byOthers).add(path)
+    }
+    const lost = this.route.read((notice) => {
+      for (const path of this.placesOf(notice)) note(path, notice)
+    })
+    const rulesLost = this.rules?.read((notice) => {
+      const { kind, nsid: number } = notice
+      if (kind === "elements" && this.isHost(number)) note(HOST_NAMESPACE, notice)
+      else if (this.isHost(number)) taken.rules = this.writingRules && taken.rules !== "others" ? "us" : "others"
+      else for (const path of this.byNumber.get(number!) ?? []) note(path, notice)
+    })
+    if (rulesLost) taken.rules = "others"
+    taken.everything ||= lost
+    if (lost) for (const followed of this.followed.values()) followed.version = ++this.versions
   }
 
   glance(): Touched {
@@ -156,7 +216,10 @@ export class LinuxWatch implements KernelWatch {
     if (number === null || number === this.hostNumber) return kind === "neigh" ? [] : [HOST_NAMESPACE]
     const paths = this.byNumber.get(number) ?? []
     if (kind === "link") for (const path of paths) this.followed.get(path)!.vxlan = undefined
-    if (kind !== "neigh" && kind !== "fdb") return paths
+    if (kind !== "neigh" && kind !== "fdb") {
+      for (const path of paths) this.followed.get(path)!.version = ++this.versions
+      return paths
+    }
     // A workload's neighbours are its own, and so are those that the kernel finds by itself on a bridge.
     return paths.filter((path) => isHiddenPath(path) && (kind === "fdb" || index === this.vxlanOf(path)))
   }
@@ -171,7 +234,7 @@ export class LinuxWatch implements KernelWatch {
     const inode = inodeOf(path)
     const number = inode === null ? null : this.numberOf(path, true)
     const sysctlFd = inode === null ? null : openSysctl(path)
-    return { nsid: number, inode, vxlan: undefined, sysctls: sysctlsIn(sysctlFd), sysctlFd }
+    return { nsid: number, inode, vxlan: undefined, sysctls: sysctlsIn(sysctlFd), sysctlFd, version: ++this.versions }
   }
 
   private number(): void {
@@ -215,6 +278,15 @@ export class LinuxWatch implements KernelWatch {
   }
 }
 
+interface Taken extends Touched {
+  byOthers: Set<NamespacePath>
+  byUs: Set<NamespacePath>
+}
+
+function nothingTouched(): Taken {
+  return { byOthers: new Set(), byUs: new Set(), rules: null, everything: false }
+}
+
 function openRules(): Notices | null {
   try {
     return usesNfTables() ? Notices.openRules(GUARD_TABLE) : null
@@ -227,7 +299,9 @@ function openRules(): Notices | null {
 /** Without the counters and comments, which change by themselves; empty without iptables. */
 function rulesText(): string {
   try {
-    return saveRules(4)
+    return [4 as const, 6 as const]
+      .map((family) => (hasIptables(family) ? saveRules(family) : ""))
+      .join("")
       .replace(/^#.*$/gm, "")
       .replace(/\[\d+:\d+\]/g, "")
   } catch {

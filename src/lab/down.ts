@@ -8,8 +8,8 @@ import { lockLab } from "./lock.ts"
 import { LabPlaces } from "./places.ts"
 import { endProcesses } from "./processes.ts"
 import { chooseLab } from "./state.ts"
-import { unwireUnderlay } from "./underlay.ts"
-import type { Progress } from "./up.ts"
+import { unwireUnderlay } from "./underlay/apply.ts"
+import type { Progress } from "./progress.ts"
 
 /** Errors: lab_not_found, lab_busy (conflict), lab_inside, lab_processes_left. */
 export async function labDown(lab: string, progress: Progress): Promise<void> {

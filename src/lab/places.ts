@@ -3,13 +3,14 @@
  *
  *     /run/ovl-lab/<lab>/ns/<host>.{net,mnt,uts}   pinned namespaces, on a private mount of their own
  *     /run/ovl-lab/<lab>/<host>.pid                the node's daemon
- *     /run/ovl-lab/<lab>/topology.json             what the lab was asked to be
+ *     /run/ovl-lab/<lab>/lab.json                  what the lab was asked to be, and what has been made for it
  *     /var/lib/ovl-lab/<lab>/<host>/               its --data-dir; <host>.log beside it is what it said
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { OvlError } from "../base/errors.ts"
-import { type Topology, topologySchema } from "./topology.ts"
+import { type LabState, labStateSchema } from "./state-record.ts"
+import type { Topology } from "./topology.ts"
 
 export const LAB_RUN_ROOT = "/run/ovl-lab"
 export const LAB_DATA_ROOT = "/var/lib/ovl-lab"
@@ -44,8 +45,8 @@ export class LabPlaces {
   pidFile(host: string): string {
     return join(this.runDir, `${host}.pid`)
   }
-  get topologyFile(): string {
-    return join(this.runDir, "topology.json")
+  get stateFile(): string {
+    return join(this.runDir, "lab.json")
   }
   nodeData(host: string): string {
     return join(this.dataDir, host)
@@ -75,24 +76,23 @@ export class LabPlaces {
     for (const root of [LAB_DATA_ROOT, LAB_RUN_ROOT]) removeRoot(root)
   }
 
-  /** Errors: lab_differs (conflict) where the lab of this name was asked to be another one. */
-  saveTopology(topology: Topology): void {
-    const known = this.topology()
-    if (known && JSON.stringify(known) !== JSON.stringify(topologySchema.parse(topology)))
-      throw new OvlError("lab_differs", `lab ${this.lab}: the one that is up was made from another description`, {
-        kind: "conflict",
-        hint: `\`ovl lab down --name ${this.lab}\` first`,
-      })
-    writeFileSync(this.topologyFile, JSON.stringify(topology), { mode: 0o600 })
+  saveState(state: LabState): void {
+    const fresh = `${this.stateFile}.new`
+    writeFileSync(fresh, JSON.stringify(state), { mode: 0o600 })
+    renameSync(fresh, this.stateFile)
   }
 
   /** What the lab was asked to be; null where that is not known, as after a start that was cut off at once. */
-  topology(): Topology | null {
+  state(): LabState | null {
     try {
-      return topologySchema.parse(JSON.parse(readFileSync(this.topologyFile, "utf8")))
+      return labStateSchema.parse(JSON.parse(readFileSync(this.stateFile, "utf8")))
     } catch {
       return null
     }
+  }
+
+  topology(): Topology | null {
+    return this.state()?.topology ?? null
   }
 }
 

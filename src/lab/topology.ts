@@ -1,76 +1,93 @@
 /**
- * What a lab is made of: hosts on one underlay, an outside, networks and workloads. The built-in one is the article's:
- * two hosts, two networks with the same subnet, two workloads on each.
+ * What a lab is made of, with nothing left open: hosts on one underlay, an outside, networks, workloads, and what is
+ * expected of them. A file leaves much out (`file/`); whatever it does not say has been chosen here.
  */
 import { z } from "zod"
-import { NAME_PATTERN } from "../model/names.ts"
+import { nameSchema, NAME_PATTERN } from "../model/names.ts"
+import { networkSpecSchema } from "../model/network.ts"
+import { expectationSchema } from "./expectation.ts"
 
-const nameSchema = z.string().regex(NAME_PATTERN)
+const labNameSchema = z.string().regex(NAME_PATTERN)
 
 const hostSchema = z.strictObject({
   name: nameSchema,
   /** On the underlay, with prefix length. */
   address: z.string(),
   role: z.enum(["server", "client"]),
+  /** Of the cable, both ends. */
+  mtu: z.int(),
+  /** What the cable carries each way, in bits a second; null: as much as it can. */
+  rateBits: z.int().nullable(),
+  /** Whether the cable is plugged in. */
+  cable: z.enum(["up", "down"]),
 })
 export type LabHost = z.infer<typeof hostSchema>
 
 const workloadSchema = z.strictObject({
   name: nameSchema,
   host: nameSchema,
-  network: nameSchema,
-  /** Fixed, so that a workload that is repaired is where the others look for it. */
-  address: z.string(),
+  /** The first becomes eth0. */
+  networks: z.array(nameSchema).min(1),
+  /** On the first network, fixed, so that a workload that is repaired is where the others look; null: the next free. */
+  address: z.string().nullable(),
+  address6: z.string().nullable(),
+  mac: z.string().nullable(),
+  hostname: z.string().nullable(),
+  command: z.array(z.string()),
+  env: z.array(z.string()),
+  publish: z.array(z.string()),
 })
 export type LabWorkload = z.infer<typeof workloadSchema>
 
-const networkSchema = z.strictObject({ name: nameSchema, subnet: z.string() })
+const networkSchema = networkSpecSchema
 export type LabNetwork = z.infer<typeof networkSchema>
 
+/** Two stations of the underlay between which nothing passes. */
+export type Cut = readonly [string, string]
+
 export const topologySchema = z.strictObject({
-  name: nameSchema,
+  name: labNameSchema,
+  description: z.string(),
   kvPrefix: z.string(),
+  underlay: z.strictObject({ subnet: z.string(), mtu: z.int() }),
   hosts: z.array(hostSchema),
   /** A host that stands for the internet: it knows the underlay and no container address. */
   outside: z.strictObject({ name: nameSchema, underlay: z.string(), address: z.string() }),
+  cuts: z.array(z.tuple([nameSchema, nameSchema])),
   networks: z.array(networkSchema),
   workloads: z.array(workloadSchema),
+  expect: z.array(expectationSchema),
 })
 export type Topology = z.infer<typeof topologySchema>
-
-export const RED_GREEN: Topology = {
-  name: "red-green",
-  kvPrefix: "swarm",
-  hosts: [
-    { name: "swarm-01", address: "192.168.1.51/24", role: "server" },
-    { name: "swarm-02", address: "192.168.1.52/24", role: "client" },
-  ],
-  outside: { name: "outside", underlay: "192.168.1.254/24", address: "203.0.113.1/32" },
-  networks: [
-    { name: "red", subnet: "10.65.10.0/24" },
-    { name: "green", subnet: "10.65.10.0/24" },
-  ],
-  workloads: [
-    { name: "namespace_01", host: "swarm-01", network: "red", address: "10.65.10.2" },
-    { name: "namespace_03", host: "swarm-02", network: "red", address: "10.65.10.3" },
-    { name: "namespace_02", host: "swarm-01", network: "green", address: "10.65.10.2" },
-    { name: "namespace_04", host: "swarm-02", network: "green", address: "10.65.10.3" },
-  ],
-}
 
 /** An address without its prefix length. */
 export function bare(address: string): string {
   return address.split("/")[0] ?? address
 }
 
-/** What to try in a lab that is up: lines for a shell. */
-export function nextSteps(topology: Topology): string[] {
-  const name = topology.name === RED_GREEN.name ? "" : ` --name ${topology.name}`
+/** The host that starts the cluster. */
+export function firstServer(topology: Topology): LabHost {
+  return topology.hosts.find((host) => host.role === "server")!
+}
+
+/** Whether frames pass between two stations of the underlay, as the file has it. */
+export function areConnected(topology: Topology, a: string, b: string): boolean {
+  if (a === b) return true
+  const isUnplugged = (name: string) => topology.hosts.some((host) => host.name === name && host.cable === "down")
+  const isCut = topology.cuts.some((cut) => cut.includes(a) && cut.includes(b))
+  return !isUnplugged(a) && !isUnplugged(b) && !isCut
+}
+
+/** What to try in a lab that is up: lines for a shell. `usual` is the lab that needs no `--name`. */
+export function nextSteps(topology: Topology, usual: string): string[] {
+  const name = topology.name === usual ? "" : ` --name ${topology.name}`
   const inside = (host: string, command: string) => `ovl lab exec${name} ${host} -- ${command}`
   const records = `localhost:8500/v1/kv/${topology.kvPrefix}/docker/network/v1.0/overlay/network/?recurse`
   const last = topology.hosts.at(-1)
   const asker = topology.workloads.find((workload) => workload.host === last?.name)
-  const answerer = topology.workloads.find((each) => each.network === asker?.network && each.host !== asker?.host)
+  const answerer = topology.workloads.find(
+    (each) => each.networks[0] === asker?.networks[0] && each.host !== asker?.host,
+  )
   const lines = [`ovl lab verify${name}`]
   if (asker && answerer) lines.push(inside(asker.host, `ovl exec ${asker.name} ping -c1 ${answerer.name}`))
   if (last) {

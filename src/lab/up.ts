@@ -1,149 +1,110 @@
-/** `ovl lab up`: brings a lab to what its topology says, from nothing or from whatever is left of it. */
-import { existsSync, readdirSync } from "node:fs"
-import { OvlError } from "../base/errors.ts"
-import { LAB_POLL_MS, LAB_READY_TIMEOUT_MS } from "../base/limits.ts"
-import type { Client } from "../client/client.ts"
+/**
+ * `ovl lab up`: brings a lab to what its topology says, from nothing, from whatever is left of it, or from what another
+ * version of its file said.
+ */
 import { checkName } from "../model/names.ts"
-import { daemonReady, findDaemon, startDaemon, stopDaemon } from "./daemons.ts"
+import { applyCluster } from "./cluster/apply.ts"
+import { lookAtCluster } from "./cluster/live.ts"
+import { removeNode, startNodes } from "./cluster/nodes.ts"
+import { type NodePlan, planCluster, planNodes } from "./cluster/plan.ts"
+import { findDaemon, stopDaemon } from "./daemons.ts"
 import { ensureHost, ensurePinMount } from "./hosts.ts"
 import { lockLab } from "./lock.ts"
-import { HOST_RUN_DIR, LabPlaces } from "./places.ts"
-import { bare, type LabHost, type LabWorkload, type Topology } from "./topology.ts"
-import { wireUnderlay } from "./underlay.ts"
-
-/** Says what is being done now; a terminal shows it, a pipe does not. */
-export type Progress = (step: string) => void
-
-/** Each node's client, by the host's name. */
-type Clients = Map<string, Client>
-
-/** A join token lives as long as the join may take. */
-const TOKEN_TTL_MS = LAB_READY_TIMEOUT_MS * 2
+import { LabPlaces } from "./places.ts"
+import type { Progress } from "./progress.ts"
+import { type LabState, ownNetworks, ownNodes, ownWorkloads, together } from "./state-record.ts"
+import type { Topology } from "./topology.ts"
+import { applySteps, removeStation } from "./underlay/apply.ts"
+import { observeUnderlay } from "./underlay/observe.ts"
+import { planApart, planTogether, planUnderlay } from "./underlay/plan.ts"
+import { wantedUnderlay } from "./underlay/wanted.ts"
 
 /**
- * Idempotent: what is there and right stays, the rest is made. Cut off at any point, it goes on when called again.
- * Errors: lab_busy, lab_differs (conflict), lab_inside, lab_host_failed, lab_node_failed, lab_not_ready, and the API's.
+ * Idempotent: what is there and right stays, the rest is made, changed or removed. Cut off at any point, it goes on when
+ * called again. Errors: lab_busy, lab_differs, lab_network_in_use (conflict), lab_inside, lab_host_failed,
+ * lab_node_failed, lab_not_ready, lab_rate_refused, lab_cut_refused, and the API's.
  */
 export async function labUp(topology: Topology, progress: Progress): Promise<void> {
   const places = new LabPlaces(checkName(topology.name, "lab"))
   const lock = lockLab(places)
   try {
-    progress("hosts and cables")
+    const before = places.state()
+    const nodes = planNodes(before, topology)
     places.make()
-    places.saveTopology(topology)
     ensurePinMount(places)
-    // What a daemon had set on the old interface is gone; at its start it looks at everything.
-    for (const host of wireUnderlay(places, topology)) await stopDaemon(places, host)
-    await Promise.all([...topology.hosts, topology.outside].map((host) => ensureHost(places, host.name)))
-    const clients = await startNodes(places, topology, progress)
-    await makeNetworks(clients, topology, progress)
-    await makeWorkloads(clients, topology, progress)
+    progress("hosts and cables")
+    if (nodes.removed.length > 0) await removeNodes(places, before!, topology, nodes, progress)
+    // A node that goes is the lab's no more; whatever else there was stays until the end, in case this is cut off.
+    const beforeNow = before && { ...before, nodes: before.nodes.filter((node) => !nodes.removed.includes(node)) }
+    places.saveState(stateOf(topology, beforeNow))
+    await makeHosts(places, topology)
+    await makeCluster(places, topology, nodes, beforeNow, progress)
+    applySteps(places, planApart(wantedUnderlay(topology), observeUnderlay(places)))
+    places.saveState(stateOf(topology, null))
   } finally {
     lock.release()
   }
 }
 
-async function startNodes(places: LabPlaces, topology: Topology, progress: Progress): Promise<Clients> {
-  const server = topology.hosts.find((host) => host.role === "server")
-  if (!server) throw new OvlError("lab_no_server", `lab ${topology.name} has no server`, { kind: "invalid" })
-  progress(`node ${server.name}`)
-  const first = await startNode(places, server, async () => ({
-    args: ["serve", "--kv-prefix", topology.kvPrefix],
-    env: {},
-  }))
-  const clients: Clients = new Map([[server.name, first]])
-  const others = topology.hosts.filter((host) => host !== server)
-  progress(`nodes ${others.map((host) => host.name).join(", ")}`)
-  const join = [`${bare(server.address)}:8300`]
-  await Promise.all(
-    others.map(async (host) => {
-      const how = async () => ({ args: ["join", ...join], env: await invitation(places, first, host) })
-      clients.set(host.name, await startNode(places, host, how))
-    }),
-  )
-  return clients
+/** What is the lab's own from now on: what the file says, and what was made before and has not gone yet. */
+function stateOf(topology: Topology, before: LabState | null): LabState {
+  return {
+    topology,
+    nodes: together(before?.nodes ?? [], ownNodes(topology)),
+    networks: together(ownNetworks(topology), before?.networks ?? []),
+    workloads: together(ownWorkloads(topology), before?.workloads ?? []),
+  }
 }
 
-/** The token that a new node joins with; none for one that resumes. */
-async function invitation(places: LabPlaces, server: Client, host: LabHost): Promise<Record<string, string>> {
-  const known = (await server.nodes()).find((node) => node.name === host.name && node.state !== "left")
-  const data = places.nodeData(host.name)
-  const hasData = existsSync(data) && readdirSync(data).length > 0
-  if (known && hasData) return {}
-  // It lost its data: its name is taken by what it was.
-  if (known) await server.removeNode(known.id)
-  return { OVL_TOKEN: (await server.createToken({ uses: 1, ttlMs: TOKEN_TTL_MS })).token }
-}
-
-async function startNode(
+/** Those that stay are brought up first: the others leave with their help. */
+async function removeNodes(
   places: LabPlaces,
-  host: LabHost,
-  how: () => Promise<{ args: string[]; env: Record<string, string> }>,
-): Promise<Client> {
-  if (findDaemon(places, host.name) === null) {
-    const { args, env } = await how()
-    const directories = ["--run-dir", HOST_RUN_DIR, "--data-dir", places.nodeData(host.name)]
-    const identity = ["--name", host.name, "--advertise", bare(host.address)]
-    startDaemon(places, host.name, [...args, ...identity, ...directories], env)
-  }
-  return daemonReady(places, host.name)
-}
-
-async function makeNetworks(clients: Clients, topology: Topology, progress: Progress): Promise<void> {
-  const client = [...clients.values()][0]!
-  const there = new Set((await client.networks()).map((network) => network.name))
-  for (const network of topology.networks) {
-    if (there.has(network.name)) continue
-    progress(`network ${network.name}`)
-    await client.createNetwork({ name: network.name, subnets: [{ subnet: network.subnet }] })
-  }
-  const wanted = topology.networks.map((network) => network.name)
-  await everyNodeSees(clients, wanted, async (each) => (await each.networks()).map((network) => network.name))
-}
-
-/** The hosts side by side; on each one after another, in the topology's order. */
-async function makeWorkloads(clients: Clients, topology: Topology, progress: Progress): Promise<void> {
-  progress("workloads")
-  await Promise.all(
-    [...clients].map(async ([host, client]) => {
-      const wanted = topology.workloads.filter((workload) => workload.host === host)
-      for (const workload of wanted) await ensureWorkload(client, workload)
-    }),
-  )
-  const names = topology.workloads.map((workload) => workload.name)
-  await everyNodeSees(clients, names, async (client) =>
-    (await client.endpoints()).filter((each) => each.state === "up").map((each) => each.name),
-  )
-}
-
-async function ensureWorkload(client: Client, workload: LabWorkload): Promise<void> {
-  const { name, host, network, address } = workload
-  const known = (await client.workloads()).find((each) => each.name === name)
-  const endpoint = (await client.endpoints({ network })).find((each) => each.name === name && each.node === host)
-  // A node that joined anew has its workloads still, but the cluster has forgotten their endpoints.
-  if (known?.status === "running" && endpoint) return
-  if (known) await client.removeWorkload(name, { force: true })
-  await client.run({ networks: [network], name, ip: address, detach: true })
-}
-
-/** Resolves when every node lists all these names. Errors: lab_not_ready. */
-async function everyNodeSees(
-  clients: Clients,
-  names: string[],
-  list: (client: Client) => Promise<string[]>,
+  before: LabState,
+  topology: Topology,
+  { kept, removed, server }: NodePlan,
+  progress: Progress,
 ): Promise<void> {
-  const until = performance.now() + LAB_READY_TIMEOUT_MS
-  for (const [host, client] of clients) {
-    for (;;) {
-      const seen = new Set(await list(client))
-      const missing = names.filter((name) => !seen.has(name))
-      if (missing.length === 0) break
-      if (performance.now() > until)
-        throw new OvlError("lab_not_ready", `lab: node ${host} does not see ${missing.join(", ")}`, {
-          kind: "unavailable",
-          hint: `ask it: \`ovl lab exec ${host} -- ovl status\``,
-        })
-      await Bun.sleep(LAB_POLL_MS)
-    }
+  await makeHosts(places, { ...before.topology, hosts: kept, cuts: [] })
+  applySteps(places, planTogether(observeUnderlay(places)))
+  const clients = await startNodes(places, topology, kept, server)
+  for (const { name } of removed) {
+    progress(`node ${name} goes`)
+    await removeNode(places, name, clients.get(server.name)!)
   }
+}
+
+/** Namespaces, cables and addresses; stations that the lab no longer has are not looked at here. */
+async function makeHosts(places: LabPlaces, topology: Topology): Promise<void> {
+  const steps = planUnderlay(wantedUnderlay(topology), observeUnderlay(places))
+  // What a daemon had set on an interface that is gone has gone with it; at its start it looks at everything.
+  for (const step of steps) if (step.do === "cable-add") await stopDaemon(places, step.station)
+  applySteps(places, steps)
+  await Promise.all([...topology.hosts, topology.outside].map((host) => ensureHost(places, host.name)))
+}
+
+async function makeCluster(
+  places: LabPlaces,
+  topology: Topology,
+  { server }: NodePlan,
+  before: LabState | null,
+  progress: Progress,
+): Promise<void> {
+  removeStrayStations(places, topology)
+  const missing = topology.hosts.filter((host) => findDaemon(places, host.name) === null)
+  const meet = () => applySteps(places, planTogether(observeUnderlay(places)))
+  if (missing.length > 0) {
+    progress(`nodes ${missing.map((host) => host.name).join(", ")}`)
+    meet()
+  }
+  const clients = await startNodes(places, topology, topology.hosts, server)
+  const steps = planCluster(before, topology, await lookAtCluster(clients, server.name), [])
+  if (missing.length === 0 && steps.length === 0) return
+  meet()
+  await applyCluster(clients, server.name, topology, steps, progress)
+}
+
+/** The outside under an earlier name. */
+function removeStrayStations(places: LabPlaces, topology: Topology): void {
+  const names = new Set([...topology.hosts, topology.outside].map((host) => host.name))
+  for (const name of observeUnderlay(places).stations.keys()) if (!names.has(name)) removeStation(places, name)
 }

@@ -170,7 +170,8 @@ export function mmsgHeaders(count: number, slotBytes: number, control = false): 
     if (control) view.setBigUint64(i * MMSGHDR_BYTES + 32, BigInt(ptr(controls)) + BigInt(i * CONTROL_INT_BYTES), true)
   }
   const rearm = () => {
-    for (let i = 0; i < count; i++) view.setBigUint64(i * MMSGHDR_BYTES + 40, BigInt(controlBytes), true)
+    // The upper half of the length is zero and stays so.
+    for (let i = 0; i < count; i++) view.setUint32(i * MMSGHDR_BYTES + 40, controlBytes, true)
   }
   rearm()
   return {
@@ -200,6 +201,15 @@ export function trySetsockopt(fd: number, level: number, option: number, value: 
 export function setsockopt(fd: number, level: number, option: number, value: number | Uint8Array): void {
   const bytes = typeof value === "number" ? new Int32Array([value]) : value
   check(libc().calls.setsockopt(fd, level, option, bytes, bytes.byteLength), `setsockopt ${level}/${option}`)
+}
+
+/** SO_ATTACH_FILTER: lets in only what a classic BPF program (socket(7), `struct sock_filter` eight bytes each) passes. */
+const SO_ATTACH_FILTER = 26
+
+export function setSocketFilter(fd: number, program: Uint8Array): void {
+  // `struct sock_fprog`: the number of instructions, padding, the pointer to them.
+  const described = new BigUint64Array([BigInt(program.length / 8), BigInt(ptr(program))])
+  check(libc().calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, described, 16), "attach a filter to a socket")
 }
 
 /** The address that the kernel gave the socket, `length` bytes of it. */

@@ -19,6 +19,7 @@ test("what listens, and nothing that is a connection", () => {
   expect(parseListeners("udp", UDP6)).toEqual([
     { protocol: "udp", address: null, port: 53 },
     { protocol: "udp", address: "192.168.1.51", port: 54 },
+    { protocol: "udp", address: "fe80::c65a:56ff:fe2a:dce", port: 546 },
   ])
 })
 

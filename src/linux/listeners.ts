@@ -1,4 +1,4 @@
-/** Which ports of this host's IPv4 addresses somebody listens on: what `ss -ltun` shows, read from /proc/net (proc_net(5)). */
+/** Which ports of this host somebody listens on: what `ss -ltun` shows, read from /proc/net (proc_net(5)). */
 import { readFileSync } from "node:fs"
 import { isErrno } from "./errno.ts"
 
@@ -29,24 +29,25 @@ function readTable(file: string): string {
   }
 }
 
-/** Sockets of IPv6 addresses are left out, but for `::` and those that stand for IPv4. */
+/** `::` is taken for all addresses, as such a socket hears IPv4 too unless it asked not to. */
 export function parseListeners(protocol: Listener["protocol"], text: string): Listener[] {
   const found: Listener[] = []
   for (const line of text.split("\n")) {
     const match = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) /.exec(line)
     if (!match || match[3] !== LISTENING[protocol]) continue
-    const address = ipv4Of(match[1]!)
-    if (address !== undefined) found.push({ protocol, address, port: Number.parseInt(match[2]!, 16) })
+    found.push({ protocol, address: addressIn(match[1]!), port: Number.parseInt(match[2]!, 16) })
   }
   return found
 }
 
 const MAPPED = "0000000000000000FFFF0000"
 
-/** Words of four bytes, each in this machine's order. Undefined: no address that IPv4 packets come to. */
-function ipv4Of(hex: string): string | null | undefined {
+/** Words of four bytes, each in this machine's order. The text of an IPv6 address is canonical (RFC 5952). */
+function addressIn(hex: string): string | null {
   if (/^0+$/.test(hex)) return null
-  if (hex.length > 8 && !hex.startsWith(MAPPED)) return undefined
-  const word = Buffer.from(hex.slice(-8), "hex")
-  return [...word.reverse()].join(".")
+  const words = (hex.length > 8 && hex.startsWith(MAPPED) ? hex.slice(-8) : hex).match(/.{8}/g) ?? []
+  const bytes = words.flatMap((word) => [...Buffer.from(word, "hex").reverse()])
+  if (bytes.length === 4) return bytes.join(".")
+  const groups = bytes.flatMap((byte, at) => (at % 2 === 0 ? [((byte << 8) | (bytes[at + 1] ?? 0)).toString(16)] : []))
+  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1)
 }

@@ -111,6 +111,21 @@ export function withNamespace<T>(namespace: NamespaceRef, inside: () => T): T {
   }
 }
 
+/** Runs `inside` in an empty network namespace that ends with it, and comes back, always; see `withNamespace`. */
+export function withNewNamespace<T>(inside: () => T): T {
+  const home = open(OWN_NETWORK, O_RDONLY)
+  try {
+    unshare(CLONE_NEWNET)
+    try {
+      return inside()
+    } finally {
+      comeBack(home)
+    }
+  } finally {
+    close(home)
+  }
+}
+
 function comeBack(home: number): void {
   try {
     setns(home, CLONE_NEWNET, "back home")

@@ -4,7 +4,7 @@
  * say to one another is defined here; the steps between the two sides are in `operation.ts`.
  */
 
-import type { PortMapping } from "./port-mapping.ts"
+import { ANY_IPV6, IPV6_LOOPBACK, isOfIpv6Alone, type PortMapping } from "./port-mapping.ts"
 
 /** A network namespace: `""` is the host's own, anything else a path such as `/run/netns/1-249690033b`. */
 export type NamespacePath = string
@@ -138,6 +138,19 @@ export interface EgressState {
   ports: ReadonlyMap<string, PortState>
   /** Devices other than the bridge whose IPv4 forwarding is needed; empty where the whole host forwards anyway. */
   forwarding: readonly string[]
+  /** Null while no endpoint has egress by IPv6. */
+  ipv6: EgressIpv6 | null
+}
+
+export interface EgressIpv6 {
+  /** The gateway with prefix length: `fd6f:766c:6777:12::1/64`. */
+  address: string
+  /** IPv6 forwarding is still to be switched on, for the whole host, as most kernels have no other way. */
+  switches: boolean
+  /** Devices that must go on taking router advertisements when the host forwards, and would not. */
+  listening: readonly string[]
+  /** As of Ipv6Facts. */
+  bridgesFiltered: boolean
 }
 
 /** A port and what may come from it. */
@@ -152,11 +165,31 @@ export type GuardState =
   /** A hidden namespace: all ports but vxlan1 are workloads'. */
   | { place: "overlay"; gateways: readonly string[]; allowSpoof: boolean; ports: readonly GuardPort[] }
   /** The host's namespace, where bridges are others' too: only ports that are listed are looked at. */
-  | { place: "egress"; ports: readonly GuardPort[] }
+  | {
+      place: "egress"
+      /** IPv6 may go from port to port, as the host's rules see it there and keep all but answers from doing so. */
+      ipv6Filtered?: boolean
+      ports: readonly GuardPort[]
+    }
 
 /** A port of the node, or several in a row, and the address on the egress bridge that it leads to. */
 export interface PublishedPort extends PortMapping {
   to: string
+  /** The same by IPv6; null or left out: there is none. */
+  to6?: string | null
+}
+
+/**
+ * Those that packets of one family come in by: `to` is where these lead, and `address` null for all of that family. What
+ * is for ::1 is not a matter of packets: the daemon passes it on.
+ */
+export function portsOfFamily(published: readonly PublishedPort[], family: 4 | 6): PublishedPort[] {
+  if (family === 4) return published.filter((port) => !isOfIpv6Alone(port))
+  return published.flatMap((port) => {
+    const { address, to6 } = port
+    if (!to6 || address === IPV6_LOOPBACK || (address !== null && !isOfIpv6Alone(port))) return []
+    return [{ ...port, address: address === ANY_IPV6 ? null : address, to: to6 }]
+  })
 }
 
 /** The host's rules. A part that is null has no chains at all. */
@@ -172,6 +205,15 @@ export interface FirewallState {
     vxlanPort: number
     /** Ports of the node that lead to workloads. */
     published: readonly PublishedPort[]
+    /** Null or left out: the bridge has no IPv6. */
+    ipv6?: {
+      /** `fd6f:766c:6777:12::/64`. */
+      subnet: string
+      /** The host forwards only because ovl switched it on: what nobody accepts is dropped. */
+      guarded: boolean
+      /** What passes between two ports of a bridge is seen by the host's rules, and is no forwarding. */
+      bridgesFiltered: boolean
+    } | null
   } | null
 }
 
@@ -225,7 +267,7 @@ export interface ObservedVxlan extends ObservedLink {
 }
 
 export interface ObservedBridge extends ObservedLink {
-  /** Of both families; the egress bridge's IPv4 only. */
+  /** Of both families. */
   addresses: string[]
   multicastSnooping: boolean
   /** IPv6 is on. */
@@ -267,6 +309,8 @@ export interface ObservedEgress {
   bridge: ObservedBridge
   /** IPv6 is off on the bridge. */
   ipv6Off: boolean
+  /** The bridge would take router advertisements. */
+  takesRouters?: boolean
   /** As `loopback` of EgressState. */
   loopback: boolean
   ports: ObservedPort[]
@@ -275,7 +319,10 @@ export interface ObservedEgress {
 export interface ObservedInterface extends ObservedLink {
   /** Of both families. */
   addresses: string[]
-  /** IPv4 routes of the main table that leave by this interface, without those that the kernel derives from addresses. */
+  /**
+   * IPv4 routes of the main table that leave by this interface, without those that the kernel derives from addresses,
+   * and the IPv6 default route.
+   */
   routes: RouteState[]
 }
 
@@ -284,6 +331,8 @@ export interface ObservedWorkload {
   interfaces: string[]
   /** It has an IPv4 default route already. */
   defaultRoute: boolean
+  /** It has an IPv6 default route already. */
+  defaultRoute6?: boolean
 }
 
 /** What the way from this host's VTEP to another carries, in bytes. */
@@ -310,4 +359,20 @@ export interface HostFacts {
   switchedDevices: string[]
   /** The host's rules see what passes between two ports of a bridge too: net.bridge.bridge-nf-call-iptables. */
   bridgesFiltered?: boolean
+  /** ovl has switched IPv6 forwarding on. */
+  ipv6Switched?: boolean
+}
+
+/** Facts of the host's own namespace that decide about egress by IPv6. */
+export interface Ipv6Facts {
+  /** Why there can be none, in words for people; null where there can. */
+  missing: string | null
+  /** IPv6 routes of the main table, as in HostFacts. */
+  routes: HostFacts["routes"]
+  /** net.ipv6.conf.all.forwarding. */
+  forwarding: boolean
+  /** Devices of others that take router advertisements, and do not when the host forwards. */
+  listening: string[]
+  /** The host's rules see what passes between two ports of a bridge too: net.bridge.bridge-nf-call-ip6tables. */
+  bridgesFiltered: boolean
 }

@@ -6,7 +6,14 @@ import { z } from "zod"
 import { foldName, nameSchema } from "./names.ts"
 import { portMappingSchema } from "./port-mapping.ts"
 
-export const egressSchema = z.object({ ifname: z.string(), ip: z.string(), gateway: z.string() })
+export const egressSchema = z.object({
+  ifname: z.string(),
+  ip: z.string(),
+  gateway: z.string(),
+  /** Null where there is no way out by IPv6. Older records have neither. */
+  ip6: z.string().nullish(),
+  gateway6: z.string().nullish(),
+})
 export type Egress = z.infer<typeof egressSchema>
 
 export const endpointStateSchema = z.enum(["up", "pending", "failed"])
@@ -70,6 +77,8 @@ export function addressesOf({ ip, ip6 }: Pick<EndpointRecord, "ip" | "ip6">): st
   return ip6 ? [ip, ip6] : [ip]
 }
 
+const egressViewSchema = egressSchema.extend({ ip6: z.string().nullable(), gateway6: z.string().nullable() })
+
 export const endpointViewSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -82,7 +91,7 @@ export const endpointViewSchema = z.object({
   mac: z.string(),
   ifname: z.string(),
   netns: z.string().nullable(),
-  egress: egressSchema.nullable(),
+  egress: egressViewSchema.nullable(),
   ports: z.array(portMappingSchema),
   state: endpointStateSchema,
   created: z.string(),

@@ -112,7 +112,7 @@ describe("addresses", () => {
     expect(poolCapacity(range.pool)).toBe(IPV6_POOL_MAX_ADDRESSES + 1)
   })
 
-  test("are found without a search, however many are taken", () => {
+  test("are found without a search, however many are taken (pain 24)", () => {
     const pool = poolOf("10.0.0.0/8")
     let cursor = NEW_CURSOR
     let looks = 0

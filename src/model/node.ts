@@ -71,7 +71,13 @@ export const statusViewSchema = z.object({
   }),
   networks: z.int(),
   endpoints: z.int(),
-  kernel: z.object({ inSync: z.boolean(), lastReconcile: z.string().nullable(), repairs: z.int() }),
+  kernel: z.object({
+    inSync: z.boolean(),
+    lastReconcile: z.string().nullable(),
+    repairs: z.int(),
+    /** Processor time of the last look at all that ovl has in the kernel. */
+    reconcileCpuMs: z.number().nullable(),
+  }),
   health: z.enum(["ok", "degraded"]),
   problems: z.array(problemSchema),
 })

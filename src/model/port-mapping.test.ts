@@ -11,6 +11,9 @@ describe("a port mapping as people type it", () => {
     ["127.0.0.1:8080:80", "127.0.0.1:8080->80/tcp"],
     ["9000-9009:80-89", "0.0.0.0:9000-9009->80-89/tcp"],
     ["10.0.0.1:65535:1/udp", "10.0.0.1:65535->1/udp"],
+    ["[::1]:8080:80", "[::1]:8080->80/tcp"],
+    ["[::]:8080:80", "[::]:8080->80/tcp"],
+    ["[2001:DB8:0::51]:9000-9009:80-89/udp", "[2001:db8::51]:9000-9009->80-89/udp"],
   ])("%s is %s", (text, shown) => {
     expect(showPortMapping(parsePortMapping(text))).toBe(shown)
   })
@@ -26,8 +29,9 @@ describe("a port mapping as people type it", () => {
     ["90-80:90-80", "runs backwards"],
     ["1-2000:1-2000", "more than"],
     ["80:80/sctp", "neither tcp nor udp"],
-    ["[::1]:80:80", "not an IPv4 address"],
-    ["host:80:80", "not an IPv4 address"],
+    ["[::1:80:80", "malformed"],
+    ["[127.0.0.1]:80:80", "not an address"],
+    ["host:80:80", "not an address"],
     ["4000-5000:4000-5000/udp", "the overlay's own"],
   ])("%s is refused", (text, why) => {
     expect(() => parsePortMapping(text)).toThrow(why)

@@ -5,7 +5,7 @@
 import { z } from "zod"
 import { OvlError } from "../base/errors.ts"
 import { PORT_MAX, PORTS_PER_MAPPING_MAX, VXLAN_PORT } from "../base/limits.ts"
-import { formatIpv4, parseIpv4 } from "./cidr.ts"
+import { canonicalIp } from "./address.ts"
 import { hostPortsText } from "./port-text.ts"
 
 const portSchema = z.int().min(1).max(PORT_MAX)
@@ -22,7 +22,8 @@ export const portMappingSchema = z.object({
 export type PortMapping = z.infer<typeof portMappingSchema>
 
 const PATTERN = /^(?:([^:[\]]+|\[[^\]]*\]):)?(\d{1,5})(?:-(\d{1,5}))?:(\d{1,5})(?:-(\d{1,5}))?(?:\/([a-zA-Z]+))?$/
-const FORM_HINT = "write [ADDR:]HOST:PORT[/udp|tcp], such as 8080:80, 127.0.0.1:5300:53/udp or 9000-9009:9000-9009"
+const FORM_HINT =
+  "write [ADDR:]HOST:PORT[/udp|tcp], such as 8080:80, 127.0.0.1:5300:53/udp, [::1]:8080:80 or 9000-9009:9000-9009"
 
 /** Errors: `port_mapping_invalid` (usage). */
 export function parsePortMapping(text: string): PortMapping {
@@ -49,12 +50,13 @@ function rangeOf(text: string, first: string, last: string | undefined): { first
   return { first: from, count: to - from + 1 }
 }
 
-/** 0.0.0.0 stands for all, as everywhere. */
+/** 0.0.0.0 stands for all, as everywhere; `::` for all of IPv6. */
 function addressOf(text: string, given: string | undefined): string | null {
   if (given === undefined) return null
-  const address = parseIpv4(given)
-  if (address === null) throw invalid(text, `${given} is not an IPv4 address of this node`)
-  return address === 0 ? null : formatIpv4(address)
+  const inBrackets = given.startsWith("[")
+  const address = canonicalIp(inBrackets ? given.slice(1, -1) : given)
+  if (address === null || inBrackets !== address.includes(":")) throw invalid(text, `${given} is not an address`)
+  return address === "0.0.0.0" ? null : address
 }
 
 function invalid(text: string, why: string): OvlError {
@@ -64,12 +66,25 @@ function invalid(text: string, why: string): OvlError {
 /** A port of the node, or several in a row, that somebody has: a mapping, or a socket that listens there. */
 export type HostPorts = Pick<PortMapping, "protocol" | "address" | "hostPort" | "count">
 
+/** All addresses of a node that are IPv6. */
+export const ANY_IPV6 = "::"
+export const IPV6_LOOPBACK = "::1"
+
+function covers(address: string | null, other: string | null): boolean {
+  return address === null || address === other || (address === ANY_IPV6 && (other?.includes(":") ?? false))
+}
+
 /** Whether a packet may be meant for both. */
 export function mappingsOverlap(a: HostPorts, b: HostPorts): boolean {
-  const sameAddress = a.address === null || b.address === null || a.address === b.address
+  const sameAddress = covers(a.address, b.address) || covers(b.address, a.address)
   return (
     a.protocol === b.protocol && sameAddress && a.hostPort < b.hostPort + b.count && b.hostPort < a.hostPort + a.count
   )
+}
+
+/** Whether no IPv4 packet is meant for it. */
+export function isOfIpv6Alone({ address }: Pick<PortMapping, "address">): boolean {
+  return address?.includes(":") ?? false
 }
 
 /** Whether it is reached by an address of `lo`. */

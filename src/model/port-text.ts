@@ -8,7 +8,8 @@ export function showPortMapping(mapping: PortMapping): string {
 
 /** The node's side alone: `0.0.0.0:8080`. */
 export function hostPortsText({ address, hostPort, count }: HostPorts): string {
-  return `${address ?? "0.0.0.0"}:${rangeText(hostPort, count)}`
+  const text = address?.includes(":") ? `[${address}]` : (address ?? "0.0.0.0")
+  return `${text}:${rangeText(hostPort, count)}`
 }
 
 function rangeText(first: number, count: number): string {

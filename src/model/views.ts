@@ -6,7 +6,7 @@ import { ETHERNET_MTU_BYTES, MTU_MIN_BYTES, VXLAN_OVERHEAD_V4_BYTES, VXLAN_OVERH
 import type { Catalog } from "./catalog.ts"
 import { familyOf } from "./address.ts"
 import { isIpv6 } from "./cidr.ts"
-import type { EndpointRecord, EndpointView } from "./endpoint.ts"
+import type { Egress, EndpointRecord, EndpointView } from "./endpoint.ts"
 import type { NetworkRecord, NetworkView } from "./network.ts"
 import type { NodeRecord, NodeView } from "./node.ts"
 
@@ -82,11 +82,15 @@ export function endpointView(catalog: Catalog, endpoint: EndpointRecord): Endpoi
     mac: endpoint.mac,
     ifname: endpoint.ifname,
     netns: endpoint.netns,
-    egress: endpoint.egress,
+    egress: endpoint.egress && { ...endpoint.egress, ...ipv6Of(endpoint.egress) },
     ports: endpoint.ports ?? [],
     state: endpoint.state,
     created: endpoint.created,
   }
+}
+
+function ipv6Of({ ip6, gateway6 }: Egress): { ip6: string | null; gateway6: string | null } {
+  return { ip6: ip6 ?? null, gateway6: gateway6 ?? null }
 }
 
 export function nodeView(catalog: Catalog, node: NodeRecord, leaderId: string | null): NodeView {

@@ -26,6 +26,7 @@ import {
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
 } from "./constants.ts"
+import { NetlinkError } from "./errors.ts"
 import { attributesAfter, type MessageWriter, type ReceivedMessage } from "./message.ts"
 import { NDMSG_BYTES, putNdmsg } from "./neigh.ts"
 import type { NetlinkSocket, RequestTarget } from "./socket.ts"
@@ -106,6 +107,21 @@ export function del(target: RequestTarget, row: { index: number; mac: string; ds
   writer.attributeMac(NDA_LLADDR, row.mac)
   if (row.dst !== undefined) writer.attributeAddress(NDA_DST, row.dst)
   target.end()
+}
+
+/** A row of the table of the bridge that this device is a port of, whichever port it leads to; null where there is none. */
+export function get(socket: NetlinkSocket, row: { index: number; mac: string }): FdbEntry | null {
+  const build = (writer: MessageWriter) => {
+    putNdmsg(writer, AF_BRIDGE, row.index, 0, NTF_MASTER)
+    writer.attributeMac(NDA_LLADDR, row.mac)
+  }
+  try {
+    return socket.get(RTM_GETNEIGH, build, decodeFdb)
+  } catch (error) {
+    // EINVAL: the device is no bridge's port any more.
+    if (error instanceof NetlinkError && ["ENOENT", "ENODEV", "EINVAL"].includes(error.errnoName)) return null
+    throw error
+  }
 }
 
 export interface FdbFilter {

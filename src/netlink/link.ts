@@ -12,6 +12,7 @@ import {
   IFLA_ADDRESS,
   IFLA_ALT_IFNAME,
   IFLA_BR_AGEING_TIME,
+  IFLA_BR_FORWARD_DELAY,
   IFLA_BR_MCAST_SNOOPING,
   IFLA_BR_VLAN_DEFAULT_PVID,
   IFLA_BR_VLAN_FILTERING,
@@ -79,6 +80,11 @@ export interface NewBridge extends NewLink {
   mcastSnooping?: boolean
   /** How long a learned row lives. */
   ageingSeconds?: number
+  /**
+   * How long a port listens before it forwards, where there is a spanning tree. Without one a port forwards at once, but
+   * the kernel tells of it again so much later (br_make_forwarding in net/bridge/br_stp.c): 15 s if left out, 0 never.
+   */
+  forwardDelaySeconds?: number
 }
 
 export interface NewVxlan extends NewLink {
@@ -160,6 +166,9 @@ function putBridge(writer: MessageWriter, spec: NewBridge): void {
   putFlag(writer, IFLA_BR_MCAST_SNOOPING, spec.mcastSnooping)
   // In hundredths of a second (USER_HZ).
   if (spec.ageingSeconds !== undefined) writer.attributeU32(IFLA_BR_AGEING_TIME, spec.ageingSeconds * 100)
+  if (spec.forwardDelaySeconds !== undefined) {
+    writer.attributeU32(IFLA_BR_FORWARD_DELAY, spec.forwardDelaySeconds * 100)
+  }
 }
 
 function putVxlan(writer: MessageWriter, spec: NewVxlan): void {

@@ -30,6 +30,7 @@ import {
   NETLINK_ROUTE,
   NLMSG_HEADER_BYTES,
   NFNLGRP_NFTABLES,
+  RT_TABLE_LOCAL,
   RTNLGRP_IPV4_IFADDR,
   RTNLGRP_IPV4_NETCONF,
   RTNLGRP_IPV4_ROUTE,
@@ -51,7 +52,7 @@ export interface Notice {
   kind: NoticeKind
   /** The number of the namespace where it happened; null: the one that the socket was opened in. */
   nsid: number | null
-  /** Of a link, an address or a row: the device's index. */
+  /** Of a link, an address, a row or a device's sysctl: the device's index. */
   index: number
 }
 
@@ -88,6 +89,11 @@ const TABLE_ATTRIBUTE = 1
 
 /** `struct sockaddr_nl` */
 const SOCKADDR_NL_BYTES = 12
+/** In `ifinfomsg`, `ifaddrmsg` and `ndmsg`; after `netconfmsg` it is the first attribute, NETCONFA_IFINDEX. */
+const INDEX_AT = NLMSG_HEADER_BYTES + 4
+const NETCONF_INDEX_AT = NLMSG_HEADER_BYTES + 8
+/** In `rtmsg`. The kernel keeps this table itself: its routes come and go with addresses and devices, which are told too. */
+const ROUTE_TABLE_AT = NLMSG_HEADER_BYTES + 4
 /** The header and a little more: the rest of a notification is not looked at. */
 const SLOT_BYTES = 32
 const SLOTS = 128
@@ -104,6 +110,8 @@ export class Notices {
     private readonly fd: number,
     private readonly family: number,
     private readonly elementsOf: ElementsTable | null,
+    /** Not only of the namespace that it was opened in. */
+    readonly everywhere: boolean,
   ) {}
 
   /** Of links, addresses, rows, routes and sysctls of devices. */
@@ -128,9 +136,9 @@ export class Notices {
       if (!trySetsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, NETLINK_MONITOR_BUFFER_BYTES))
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, NETLINK_MONITOR_BUFFER_BYTES)
       // Without the right to listen to others (CAP_NET_BROADCAST) the own namespace remains.
-      trySetsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
+      const everywhere = trySetsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
       for (const group of groups) setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-      return new Notices(fd, family, elementsOf)
+      return new Notices(fd, family, elementsOf, everywhere)
     } catch (error) {
       close(fd)
       throw error
@@ -164,8 +172,9 @@ export class Notices {
     if (kind === undefined) return
     // Both kinds of rows have the same messages, told apart by the family.
     if (kind === "neigh" && this.view.getUint8(at + NLMSG_HEADER_BYTES) === AF_BRIDGE) kind = "fdb"
+    if (kind === "route" && this.view.getUint8(at + ROUTE_TABLE_AT) === RT_TABLE_LOCAL) return
     const nsid = this.headers.controlInt(slot, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID)
-    visit({ kind, nsid, index: this.view.getInt32(at + NLMSG_HEADER_BYTES + 4, true) })
+    visit({ kind, nsid, index: this.view.getInt32(at + (kind === "sysctl" ? NETCONF_INDEX_AT : INDEX_AT), true) })
   }
 
   private rulesKind(at: number, type: number): NoticeKind | undefined {

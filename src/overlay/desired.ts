@@ -13,6 +13,7 @@ import type { Catalog } from "../model/catalog.ts"
 import { bareIp, familyOf, parseIp } from "../model/address.ts"
 import { formatCidr, parseInterfaceAddress, parseIpv4, subnetOf } from "../model/cidr.ts"
 import {
+  type EgressIpv6,
   type EgressState,
   egressDevice,
   type FirewallState,
@@ -25,10 +26,10 @@ import {
   type PortState,
   type PublishedPort,
 } from "../model/dataplane.ts"
-import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
+import { addressesOf, type Egress, type EndpointRecord } from "../model/endpoint.ts"
 import { linkLocalOf, macOfIpv4, macOfIpv6, vethMac, vxlanMac } from "../model/mac.ts"
 import type { NetworkRecord } from "../model/network.ts"
-import { isOnLoopback } from "../model/port-mapping.ts"
+import { ANY_IPV6, isOnLoopback } from "../model/port-mapping.ts"
 import { networkMtu } from "../model/views.ts"
 import { forwardingDevices, guardedDevices } from "./egress.ts"
 import {
@@ -58,8 +59,9 @@ export function networkGuard(
 }
 
 /** What may come from the ports of the egress bridge. */
-export function egressGuard({ ports }: Pick<EgressState, "ports">): GuardState {
-  return { place: "egress", ports: [...ports.values()].map(guardPort) }
+export function egressGuard({ ports, ipv6 }: Pick<EgressState, "ports" | "ipv6">): GuardState {
+  const filtered = ipv6?.bridgesFiltered ? { ipv6Filtered: true } : {}
+  return { place: "egress", ...filtered, ports: [...ports.values()].map(guardPort) }
 }
 
 export function guardPort({ device, workload }: PortState): GuardPort {
@@ -202,21 +204,27 @@ export function egressPort(endpoint: EndpointRecord, mtu: number, bridgesFiltere
       ifname: egress.ifname,
       mac: macOfIpv4(address.address),
       mtu,
-      addresses: [egress.ip],
-      routes: [{ dst: "default", via: egress.gateway }],
+      ...egressInterface(egress, macOfIpv4(address.address)),
     },
   }
 }
 
+function egressInterface({ ip, gateway, ip6, gateway6 }: Egress, mac: string) {
+  const routes = [{ dst: "default", via: gateway }]
+  if (!ip6 || !gateway6) return { addresses: [ip], routes }
+  return { addresses: [ip, ip6, linkLocalOf(mac)], routes: [...routes, { dst: "default", via: gateway6 }] }
+}
+
 /**
  * The egress bridge; null while no endpoint here has egress. `address` is its gateway with prefix length
- * (`chooseEgressAddress`).
+ * (`chooseEgressAddress`), `ipv6` what is wanted of its IPv6 side.
  */
 export function desiredEgress(
   catalog: Catalog,
   view: Viewpoint,
   address: string,
   facts: HostFacts,
+  ipv6: EgressIpv6 | null = null,
 ): EgressState | null {
   const node = catalog.nodes.get(view.nodeId)
   if (!node) return null
@@ -228,11 +236,15 @@ export function desiredEgress(
   }
   if (ports.size === 0) return null
   const loopback = publishedPorts(catalog, view.nodeId).some(isOnLoopback)
-  return { ...egressBase(address, node.underlayMtu, facts), loopback, ports }
+  return { ...egressBase(address, node.underlayMtu, facts), loopback, ports, ipv6 }
 }
 
 /** The bridge itself: what the first endpoint with egress needs before its port. */
-export function egressBase(address: string, mtu: number, facts: HostFacts): Omit<EgressState, "ports" | "loopback"> {
+export function egressBase(
+  address: string,
+  mtu: number,
+  facts: HostFacts,
+): Omit<EgressState, "ports" | "loopback" | "ipv6"> {
   const mac = macOfIpv4(parseInterfaceAddress(address).address)
   return { address, mac, mtu, forwarding: forwardingDevices(facts) }
 }
@@ -243,10 +255,12 @@ export function publishedPorts(catalog: Catalog, nodeId: string): PublishedPort[
   for (const { ports, egress } of catalog.endpointsOfNode(nodeId)) {
     if (!ports || egress === null) continue
     const to = bareIp(egress.ip)
-    for (const mapping of ports) published.push({ ...mapping, to })
+    const to6 = egress.ip6 ? { to6: bareIp(egress.ip6) } : {}
+    for (const mapping of ports) published.push({ ...mapping, to, ...to6 })
   }
   // One that names an address comes before one for all of them.
-  const order = (one: PublishedPort) => `${one.address === null ? 1 : 0} ${one.protocol} ${one.hostPort} ${one.address}`
+  const order = (one: PublishedPort) =>
+    `${one.address === null || one.address === ANY_IPV6 ? 1 : 0} ${one.protocol} ${one.hostPort} ${one.address}`
   return published.sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
@@ -257,6 +271,7 @@ export function desiredFirewall(
   egress: Pick<EgressState, "address" | "forwarding"> | null,
   facts: HostFacts,
   published: readonly PublishedPort[] = [],
+  ipv6: NonNullable<FirewallState["egress"]>["ipv6"] = null,
 ): FirewallState {
   const members = [...catalog.nodes.values()].filter((node) => node.state === "member").map((node) => node.address)
   return {
@@ -266,6 +281,7 @@ export function desiredFirewall(
       guarded: guardedDevices(egress.forwarding, facts),
       vxlanPort: VXLAN_PORT,
       published,
+      ...(ipv6 ? { ipv6 } : {}),
     },
   }
 }

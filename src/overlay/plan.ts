@@ -24,6 +24,7 @@ import {
   VXLAN_NAME,
 } from "../model/dataplane.ts"
 import type { LinkChange, Operation } from "../model/operation.ts"
+import { addEgressIpv6, egressIpv6Addresses, repairEgressIpv6, switchIpv6Forwarding } from "./egress-ipv6.ts"
 import { planPorts } from "./plan-ports.ts"
 import {
   addBridge,
@@ -34,9 +35,9 @@ import {
   addPeer,
   addPort,
   addVxlan,
-  closeEgressIpv6,
   disableIpv6,
   enableIpv6,
+  isIpv6Text,
   markLoopback,
   removeEgress,
   removeFlood,
@@ -240,31 +241,36 @@ function planPins(desired: NetworkState, observed: ObservedNetwork): Operation[]
 export function planEgress(
   desired: EgressState | null,
   observed: ObservedEgress | null,
-  facts: Pick<HostFacts, "forwarding" | "forwardingDevices" | "switchedDevices">,
+  facts: Pick<HostFacts, "forwarding" | "forwardingDevices" | "switchedDevices" | "ipv6Switched">,
   interfaces: ObservedInterfaces = NOT_LOOKED_AT,
 ): Operation[] {
   if (desired === null) {
     if (observed !== null) return removeEgress(observed.ports.filter(isOurs).map((port) => port.name))
-    return facts.switchedDevices.length === 0 ? [] : [{ op: "sysctl-restore", ns: HOST_NAMESPACE }]
+    const clean = facts.switchedDevices.length === 0 && !facts.ipv6Switched
+    return clean ? [] : [{ op: "sysctl-restore", ns: HOST_NAMESPACE }]
   }
   const ns = HOST_NAMESPACE
   const ports = { ns, master: EGRESS_BRIDGE_NAME, add: addEgressPort }
-  const forwarding = planForwarding(desired, observed, facts)
+  const forwarding = [...planForwarding(desired, observed, facts), ...switchIpv6Forwarding(desired)]
+  const make = () => addEgress(desired, addEgressIpv6(desired))
   if (observed === null) {
-    return [...addEgress(desired), ...forwarding, ...[...desired.ports.values()].flatMap(addEgressPort)]
+    return [...make(), ...forwarding, ...[...desired.ports.values()].flatMap(addEgressPort)]
   }
-  const bridge = observed.bridge.kind === null ? addEgress(desired) : repairEgress(desired, observed)
+  const bridge = observed.bridge.kind === null ? make() : repairEgress(desired, observed)
   return [...bridge, ...forwarding, ...planPorts(ports, desired.ports, observed.ports, interfaces)]
 }
 
 function repairEgress(desired: EgressState, observed: ObservedEgress): Operation[] {
   const ns = HOST_NAMESPACE
+  const addresses = [desired.address, ...egressIpv6Addresses(desired)]
+  // Where IPv6 is switched off, its addresses are gone; and switched on again, those that were there are not back.
+  const present = observed.bridge.addresses.filter((address) => desired.ipv6 !== null || !isIpv6Text(address))
   const change = changeOf(observed.bridge, { alias: EGRESS_MARK, mac: desired.mac, mtu: desired.mtu })
   return [
     ...(change ? [{ op: "link-set", ns, name: EGRESS_BRIDGE_NAME, ...change } as const] : []),
-    ...(observed.ipv6Off ? [] : [closeEgressIpv6()]),
+    ...repairEgressIpv6(desired, observed),
     ...(observed.loopback === desired.loopback ? [] : [switchLoopback(desired.loopback)]),
-    ...planAddresses(ns, EGRESS_BRIDGE_NAME, [desired.address], observed.bridge.addresses),
+    ...planAddresses(ns, EGRESS_BRIDGE_NAME, addresses, present),
   ]
 }
 

@@ -191,19 +191,23 @@ export function addPort(ns: NamespacePath, port: PortState): Operation[] {
   return [...addPair(ns, BRIDGE_NAME, port), ...configureInterface(port)]
 }
 
-/** The egress bridge, before any port; its IPv6 is off, as it would be a way to the host past the rules. */
-export function addEgress(egress: Omit<EgressState, "ports" | "loopback"> & { loopback?: boolean }): Operation[] {
+/** The egress bridge, before any port; `ipv6` are the operations for its IPv6. */
+export function addEgress(
+  egress: Pick<EgressState, "address" | "mac" | "mtu"> & { loopback?: boolean },
+  ipv6: readonly Operation[] = [closeEgressIpv6()],
+): Operation[] {
   const ns = HOST_NAMESPACE
   const name = EGRESS_BRIDGE_NAME
   return [
     { op: "bridge-add", ns, name, mac: egress.mac, mtu: egress.mtu, alias: EGRESS_MARK },
-    closeEgressIpv6(),
+    ...ipv6,
     ...(egress.loopback ? [switchLoopback(true)] : []),
     { op: "addr-add", ns, name, address: egress.address },
     { op: "link-set", ns, name, up: true },
   ]
 }
 
+/** Where no endpoint has IPv6 there: it would be a way to the host past the rules. */
 export function closeEgressIpv6(): Operation {
   const key = `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`
   return { op: "sysctl", ns: HOST_NAMESPACE, key, value: "1", remember: false }

@@ -21,6 +21,7 @@ import { createNetwork, removeNetwork } from "./networks.ts"
 import { NodeSessions } from "./node-sessions.ts"
 import { heartbeat, isMember, removeNode, updateNode } from "./nodes.ts"
 import type { Cluster, ClusterInfo, Follower, Interest } from "./port.ts"
+import { ProbeRounds } from "./probe-rounds.ts"
 import { Programmed } from "./programmed.ts"
 import { recoveryPreview, settleRecovery } from "./recovery.ts"
 import { raftHere, removeServer, transferLeader } from "./servers.ts"
@@ -89,6 +90,7 @@ export function openCluster(options: OpenClusterOptions): LocalCluster {
   const record = clusterRecord(store)
   const feed = new Feed(store)
   const programmed = new Programmed(clock)
+  const probes = new ProbeRounds(clock)
   const removed = new Set<string>()
   const sessions = new NodeSessions({ store, replication, clock, log })
   const following = feed.follow(
@@ -114,7 +116,12 @@ export function openCluster(options: OpenClusterOptions): LocalCluster {
       return { lagging: lagging.map(nameOf) }
     },
     reportProgrammed: (nodeId, revision) => programmed.report(nodeId, revision),
-    heartbeat: (nodeId) => heartbeat(context, nodeId),
+    heartbeat: async (nodeId) => {
+      await heartbeat(context, nodeId)
+      return probes.wishesOf(nodeId)
+    },
+    probeRound: (wish, others, timeoutMs) => probes.ask(wish, others, timeoutMs),
+    reportProbe: async (report) => probes.report(report),
     updateNode: (id, facts) => updateNode(context, id, facts),
     removeNode: (id, options) => removeNode(context, id, options),
     raft: async () => raftHere(context),
@@ -145,6 +152,7 @@ export function openCluster(options: OpenClusterOptions): LocalCluster {
     close: () => {
       following.close()
       sessions.close()
+      probes.close()
     },
   }
   return cluster

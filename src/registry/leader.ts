@@ -38,6 +38,8 @@ const AT_LEADER: Record<AtLeader, boolean> = {
   updateEndpoints: true,
   removeEndpoints: true,
   heartbeat: true,
+  probeRound: false,
+  reportProbe: true,
   updateNode: true,
   removeNode: false,
   raft: true,

@@ -4,7 +4,8 @@
  */
 import { notAvailable, OvlError } from "../base/errors.ts"
 import { MTU_MAX_BYTES, MTU_MIN_BYTES } from "../base/limits.ts"
-import { parseSubnet, subnetsOverlap } from "../model/address.ts"
+import { formatSubnet, parseSubnet, subnetsOverlap } from "../model/address.ts"
+import { EGRESS_IPV6_POOL } from "../model/egress-pool.ts"
 import { checkName, DEFAULT_TENANT } from "../model/names.ts"
 import { labelsSchema, type NetworkRecord, type NetworkSpec } from "../model/network.ts"
 import type { NodeRecord } from "../model/node.ts"
@@ -72,6 +73,16 @@ export function checkEgressClash(
   nodes: Iterable<NodeRecord>,
 ): void {
   if (spec.internal) return
+  const inPool = subnets.find(({ subnet }) => subnetsOverlap(parseSubnet(subnet), EGRESS_IPV6_POOL))
+  if (inPool)
+    throw new OvlError(
+      "subnet_overlap",
+      `subnet ${inPool.subnet}: ${formatSubnet(EGRESS_IPV6_POOL)} is for egress bridges`,
+      {
+        kind: "conflict",
+        hint: "choose another subnet, or make the network --internal",
+      },
+    )
   for (const node of nodes) {
     if (node.state !== "member" || !node.egressSubnet) continue
     const bridge = parseSubnet(node.egressSubnet)

@@ -8,6 +8,7 @@ import type { Egress, EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkRecord, NetworkSpec } from "../model/network.ts"
 import type { PortMapping } from "../model/port-mapping.ts"
 import type { NodeRecord, Role, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { ProbeReport, ProbeWish } from "../model/probe.ts"
 import type { RaftView } from "../model/raft.ts"
 
 export interface EndpointSpec {
@@ -113,8 +114,18 @@ export interface Cluster {
   awaitProgrammed(networkIds: string[], revision: number, timeoutMs: number): Promise<{ lagging: string[] }>
   /** This node has programmed everything up to `revision` into its kernel. Fire and forget. */
   reportProgrammed(nodeId: string, revision: number): void
-  /** Keeps the node alive in the eyes of the others for NODE_LEASE_TTL_MS. Errors: node_not_found, not_member. */
-  heartbeat(nodeId: string): Promise<void>
+  /**
+   * Keeps the node alive in the eyes of the others for NODE_LEASE_TTL_MS, and brings what others wish of it: rounds of
+   * probes that it has not reported on. Errors: node_not_found, not_member.
+   */
+  heartbeat(nodeId: string): Promise<ProbeWish[]>
+  /**
+   * Asks other nodes to send probes to this one and to say what they hear from it. Resolves with the reports of those
+   * that took part within `timeoutMs`. Errors: probe_busy (conflict) while the node has a round under way, probe_too_many.
+   */
+  probeRound(wish: ProbeWish, others: string[], timeoutMs: number): Promise<ProbeReport[]>
+  /** What this node heard from the one that asked. */
+  reportProbe(report: ProbeReport): Promise<void>
   /** A node's own facts, when they change. Errors: node_not_found, not_member (forbidden), address_taken. */
   updateNode(id: string, facts: NodeFacts): Promise<{ revision: number }>
   /**

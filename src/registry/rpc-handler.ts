@@ -108,7 +108,16 @@ function handlersOf(cluster: LocalCluster): Handlers {
     },
     "cluster/heartbeat": async ({ nodeId }, peer) => {
       own(nodeId, peer, "give a sign of life for")
-      await cluster.heartbeat(nodeId)
+      const probes = await cluster.heartbeat(nodeId)
+      return probes.length === 0 ? null : { probes }
+    },
+    "cluster/probeRound": async ({ asker, round, others, timeoutMs }, peer) => {
+      own(asker, peer, "ask for probes of")
+      return { reports: await cluster.probeRound({ asker, round }, others, timeoutMs) }
+    },
+    "cluster/reportProbe": async (report, peer) => {
+      own(report.nodeId, peer, "report for")
+      await cluster.reportProbe(report)
       return null
     },
     "cluster/updateNode": async ({ id, facts }, peer) => {

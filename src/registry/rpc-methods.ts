@@ -7,6 +7,8 @@ import { z } from "zod"
 import {
   INTEREST_MAX_NETWORKS,
   NETWORKS_MAX,
+  PROBE_PEERS_AT_ONCE_MAX,
+  PROBE_ROUND_MS,
   PROGRAMMED_WAIT_MAX_MS,
   REPORTS_PER_CALL_MAX,
   UNAUTHENTICATED_FRAME_MAX_BYTES,
@@ -15,6 +17,7 @@ import { egressSchema, endpointRecordSchema, endpointStateSchema } from "../mode
 import { networkRecordSchema, networkSpecSchema } from "../model/network.ts"
 import { nodeRecordSchema, roleSchema, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../model/node.ts"
 import { portMappingSchema } from "../model/port-mapping.ts"
+import { probeReportSchema, probeWishSchema } from "../model/probe.ts"
 import { raftViewSchema } from "../model/raft.ts"
 import { JOIN_METHOD } from "../transport/server-session.ts"
 
@@ -160,7 +163,20 @@ export const METHODS = {
     params: z.strictObject({ reports: z.array(z.tuple([id, revision])).max(REPORTS_PER_CALL_MAX) }),
     answer: nothing,
   },
-  "cluster/heartbeat": { params: z.strictObject({ nodeId: id }), answer: nothing },
+  "cluster/heartbeat": {
+    params: z.strictObject({ nodeId: id }),
+    // Nothing, as ever, where nobody wishes anything: an older node expects nothing else.
+    answer: z.object({ probes: z.array(probeWishSchema) }).nullable(),
+  },
+  "cluster/probeRound": {
+    params: z.strictObject({
+      ...probeWishSchema.shape,
+      others: z.array(id).max(PROBE_PEERS_AT_ONCE_MAX),
+      timeoutMs: z.number().min(0).max(PROBE_ROUND_MS),
+    }),
+    answer: z.object({ reports: z.array(probeReportSchema) }),
+  },
+  "cluster/reportProbe": { params: probeReportSchema, answer: nothing },
   "cluster/updateNode": { params: z.strictObject({ id, facts: nodeFactsSchema }), answer: revisionAnswer },
   "cluster/removeNode": { params: z.strictObject({ id, leave: z.boolean() }), answer: revisionAnswer },
   "cluster/raft": { params: nothing, answer: raftViewSchema },

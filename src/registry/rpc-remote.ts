@@ -45,7 +45,15 @@ export function remoteCluster(options: RemoteClusterOptions): Cluster {
       call("cluster/reportProgrammed", { nodeId, revision }).catch(() => {})
     },
     heartbeat: async (nodeId) => {
-      await call("cluster/heartbeat", { nodeId })
+      const answer = await call("cluster/heartbeat", { nodeId })
+      return answer?.probes ?? []
+    },
+    probeRound: async (wish, others, timeoutMs) => {
+      const params = { ...wish, others, timeoutMs }
+      return (await call("cluster/probeRound", params, timeoutMs + SERVER_CALL_BUDGET_MS)).reports
+    },
+    reportProbe: async (report) => {
+      await call("cluster/reportProbe", report)
     },
     updateNode: (id, facts) => call("cluster/updateNode", { id, facts }),
     removeNode: (id, { leave }) =>
@@ -79,6 +87,7 @@ const REPEATABLE: ReadonlySet<Method> = new Set([
   "cluster/awaitProgrammed",
   "cluster/reportProgrammed",
   "cluster/heartbeat",
+  "cluster/reportProbe",
   "cluster/updateNode",
   "cluster/raft",
   "cluster/listTokens",

@@ -221,6 +221,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     replication,
     left: false,
     waitFor,
+    probe: async () => [],
     localPart: (id) => ({ netns: `/run/netns/1-${id.slice(0, 10)}`, bridge: "br0", vxlan: "vxlan1" }),
     async attach(spec: AttachSpec) {
       const network = catalog.findNetwork(spec.network)
@@ -311,7 +312,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
         cluster: { id, leader: self.name, term, index, servers: 1, nodes: catalog.nodes.size },
         networks: catalog.networks.size,
         endpoints: catalog.endpoints.size,
-        kernel: { inSync: true, lastReconcile: null, repairs: 0 },
+        kernel: { inSync: true, lastReconcile: null, repairs: 0, reconcileCpuMs: null },
         health: "ok",
         problems: [],
       }
@@ -327,6 +328,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     get listeners() {
       return listeners.size
     },
+    measures: () => [],
     forward: () => Promise.reject(new Error("a server forwards nothing")),
   }
   return node

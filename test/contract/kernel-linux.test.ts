@@ -49,7 +49,7 @@ inKernelSandbox(import.meta.path, () => {
       kernel.close()
     }
 
-    test("by a device of ours in a namespace that is unpinned but held by a process", async () => {
+    test("by a device of ours in a namespace that is unpinned but held by a process (pain 13)", async () => {
       inKernel((kernel) => kernel.apply(addNetwork(base), "all-or-nothing"))
       const holder = withNamespace(NS, () => Bun.spawn(["sleep", "60"]))
       await Bun.sleep(50)
@@ -72,7 +72,7 @@ inKernelSandbox(import.meta.path, () => {
       })
     })
 
-    test("by somebody else in a namespace: the error says where", () => {
+    test("by somebody else in a namespace: the error says where (pain 13)", () => {
       createPinnedNamespace("/run/netns/theirs")
       run("ip link add vx9 netns theirs type vxlan id 256 dstport 4789 local 192.168.1.51")
       inKernel((kernel) => {

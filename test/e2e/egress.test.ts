@@ -115,7 +115,7 @@ describeAsRoot("the egress bridge", () => {
     expect(reaches("c", OUTSIDE)).toBe(false)
   })
 
-  test("a FORWARD policy of DROP and somebody else's rules keep working, side by side with ours (pain 39)", () => {
+  test("a FORWARD policy of DROP and rules of somebody else keep working, side by side with ours (pain 39)", () => {
     one.machine.run("iptables -P FORWARD DROP")
     one.machine.run("iptables -A FORWARD -s 198.51.100.9 -j ACCEPT")
     one.machine.run("iptables -t nat -A PREROUTING -d 198.51.100.9 -j DNAT --to 192.168.1.1")

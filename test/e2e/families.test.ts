@@ -74,7 +74,7 @@ describeAsRoot("networks of both families on three nodes", () => {
     expect(repairs()).toEqual(before)
   }, 20_000)
 
-  test("the MTU follows the underlay, down and up to jumbo frames, and no ping is lost meanwhile", async () => {
+  test("the MTU follows the underlay, down and up to jumbo frames, and no ping is lost meanwhile (pain 20) (pain 21)", async () => {
     const underlay = (bytes: number) => {
       for (const [, port] of cluster.underlay.run("ip -o link").matchAll(/ (p\d+)@/g))
         cluster.underlay.run(`ip link set ${port} mtu ${bytes}`)

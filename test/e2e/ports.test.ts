@@ -15,6 +15,16 @@ udp.on("message", (_, who) => udp.send(from(who.address), who.port, who.address)
 udp.bind(port)
 `
 
+/** Asks by UDP for as long as it lives, always from the same port, and prints each answer. */
+const ASKER = `
+const [address, port] = process.argv.slice(-2)
+const udp = require("dgram").createSocket("udp4")
+udp.on("message", (answer) => console.log(String(answer)))
+udp.on("error", () => {})
+udp.bind(45000)
+setInterval(() => udp.send("?", Number(port), address), 20)
+`
+
 const FLUSH_RULESET = `${process.execPath} ${resolve(import.meta.dir, "../support/flush-ruleset.ts")}`
 
 describeAsRoot("published ports", () => {
@@ -75,7 +85,7 @@ describeAsRoot("published ports", () => {
     expect(fromWorkload(one, "neighbour", "172.18.0.2", 80)).toBe("")
   })
 
-  test("a neighbour reaches it whether or not bridged frames pass the host's rules (pain 41)", async () => {
+  test("a neighbour reaches it whether or not bridged frames pass the rules of the host (pain 41)", async () => {
     const isolated = (wanted: boolean) => () => {
       const device = `ovl${one.endpoint("web").id.slice(0, 12)}`
       return one.machine.run(`ip -d link show ${device}`).includes(wanted ? "isolated on" : "hairpin on")
@@ -175,6 +185,33 @@ describeAsRoot("published ports", () => {
     expect(fromMachine(one.machine, "127.0.0.1", 8080)).toBe("web to 172.18.0.1")
     one.machine.sh("iptables -P FORWARD ACCEPT")
   })
+
+  test("a stream of UDP that never pauses follows the port: published, withdrawn, another workload's, made again", async () => {
+    const asker = cluster.outside.start([process.execPath, "-e", ASKER, one.address, "5301"])
+    const answers = () => asker.stdout.split("\n").slice(-2)[0] ?? ""
+    // The kernel has begun to keep in mind that nobody answers there.
+    await Bun.sleep(200)
+    for (const name of ["first", "second"]) {
+      serve(one, name, "-p 5301:53/udp")
+      one.machine.start(["ip", "netns", "exec", `ovl-${name}`, process.execPath, "-e", SERVER, "53", name])
+      const said = `${name} to ${OUTSIDE_UNDERLAY}`
+      await until(
+        () => answers() === said,
+        () => `${name} is asked: ${answers()} ${asker.stderr}`,
+      )
+      one.machine.run(FLUSH_RULESET)
+      await Bun.sleep(100)
+      const before = asker.stdout.length
+      await until(
+        () => asker.stdout.slice(before).includes(said),
+        () => `${name} is asked again after nft flush ruleset`,
+      )
+      // Nothing of it stays: the address of the workload may be another one's soon.
+      one.ovl(`rm --force ${name}`)
+      expect(one.machine.run("cat /proc/net/nf_conntrack")).not.toMatch(/dport=5301 .*src=172\.18\./)
+    }
+    asker.signal("SIGKILL")
+  }, 60_000)
 
   test("a restart of the daemon keeps them; with the workload they go", async () => {
     await one.stop()

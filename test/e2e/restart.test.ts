@@ -37,7 +37,7 @@ describeAsRoot("a daemon that is killed", () => {
     await node.resume()
   }
 
-  test("loses no packet of a ping, killed and started again on both sides, and writes nothing", async () => {
+  test("loses no packet of a ping, killed and started again on both sides, and writes nothing (pain 9)", async () => {
     const ping = pinging(one, "ovl-red_n1", "10.65.10.3", 400)
     await Bun.sleep(300)
     await two.stop("SIGKILL")

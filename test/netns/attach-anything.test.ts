@@ -117,7 +117,7 @@ describeAsRoot("attach anything", () => {
     expect(node.machine.run("ip -n h1 -o link").trim().split("\n")).toHaveLength(1)
   })
 
-  test("an attached process that ends leaves nothing behind", async () => {
+  test("an attached process that ends leaves nothing behind (pain 11)", async () => {
     container.signal("SIGKILL")
     await container.ended
     const names = () => node.json<EndpointView[]>("endpoint ls").map((each) => each.name)

@@ -1,5 +1,5 @@
 /**
- * 11, 29, 48: a node that is rebooted has lost all that was in its kernel and every workload. Its next start frees what
+ * A node that is rebooted has lost all that was in its kernel and every workload. Its next start frees what
  * died with it, on all nodes, and leaves nothing behind that would keep a network from being removed.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test"
@@ -36,7 +36,7 @@ describeAsRoot("a reboot", () => {
   }, 60_000)
   afterAll(() => cluster.close())
 
-  test("frees what died with it: endpoints, rows on other nodes, addresses, networks (pain 29)", async () => {
+  test("frees what died with it: endpoints, rows on other nodes, addresses, networks (pain 29) (pain 11)", async () => {
     const hidden = one.hidden("red")
     expect(neighbourRows(one, hidden).length).toBe(2)
     await two.stop("SIGKILL")

@@ -1,5 +1,5 @@
 /**
- * 10, 5: a daemon killed after each single operation on the kernel in turn, in an attach, a detach, the removal of a
+ * A daemon killed after each single operation on the kernel in turn, in an attach, a detach, the removal of a
  * network and a start. The next start makes of what is left exactly what the catalog wants, whichever way the catalog
  * has gone meanwhile.
  */
@@ -76,7 +76,7 @@ inKernelSandbox(import.meta.path, () => {
     return look()
   }
 
-  describe("killed in the middle of", () => {
+  describe("killed in the middle of (pain 10)", () => {
     test.each(steps)(
       "%s",
       (_, life, after) => {

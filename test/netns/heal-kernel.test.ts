@@ -1,6 +1,6 @@
 /**
  * The real kernel under a running daemon: whatever is deleted, altered or added to what is ovl's is put right without
- * anybody's help, and an event says what was wrong. Numbers are those of the list of what users of overlays suffer from.
+ * anybody's help, and an event says what was wrong. Numbers are those of docs/pains.md.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { resolve } from "node:path"
@@ -64,47 +64,47 @@ describeAsRoot("a kernel that others touch", () => {
   const ROW = "02:42:0a:41:0a:03"
   const cases: [string, (h: string) => string, string][] = [
     [
-      "1: a row",
+      "a row (pain 1)",
       (h) => `bridge -n ${h} fdb del ${ROW} dev vxlan1 dst 192.168.1.52 self`,
       `FDB row ${ROW} of vxlan1 in RED: expected dst 192.168.1.52, found nothing`,
     ],
     [
-      "1: a row to elsewhere",
+      "a row to elsewhere (pain 1)",
       (h) => `bridge -n ${h} fdb replace ${ROW} dev vxlan1 dst 192.168.1.99 self permanent`,
       `FDB row ${ROW} of vxlan1 in RED: expected dst 192.168.1.52, found dst 192.168.1.99`,
     ],
     [
-      "1: a row of nobody",
+      "a row of nobody (pain 1)",
       (h) => `bridge -n ${h} fdb add 02:42:0a:41:0a:77 dev vxlan1 dst 192.168.1.99 self permanent`,
       "FDB row 02:42:0a:41:0a:77 of vxlan1 in RED: expected nothing, found dst 192.168.1.99",
     ],
     [
-      "1: all rows at once, and learned ones for them",
+      "all rows at once, and learned ones for them (pain 1)",
       (h) =>
         `bridge -n ${h} fdb del ${ROW} dev vxlan1 dst 192.168.1.52 self; ip -n ${h} neigh flush dev vxlan1 nud permanent`,
       "neighbour 10.65.10.3 of vxlan1 in RED: expected 02:42:0a:41:0a:03, found nothing",
     ],
     [
-      "3: a neighbour for a local address",
+      "a neighbour for a local address (pain 3)",
       (h) => `ip -n ${h} neigh replace 10.65.10.2 lladdr 02:00:00:00:00:01 dev vxlan1 nud permanent`,
       "neighbour 10.65.10.2 of vxlan1 in RED: expected nothing, found 02:00:00:00:00:01",
     ],
     [
-      "2: the static row of a port",
+      "the static row of a port (pain 2)",
       (h) => `bridge -n ${h} fdb del 02:42:0a:41:0a:02 dev veth2 master`,
       "FDB row 02:42:0a:41:0a:02 of veth2 in RED: expected static, found nothing",
     ],
     [
-      "17: vxlan1",
+      "vxlan1 (pain 17)",
       (h) => `ip -n ${h} link del vxlan1`,
       "link vxlan1 in RED: expected a vxlan device with VNI 256, local 192.168.1.51, port 4789, found nothing",
     ],
-    ["17: br0", (h) => `ip -n ${h} link del br0`, "link br0 in RED: expected a bridge, found nothing"],
+    ["br0 (pain 17)", (h) => `ip -n ${h} link del br0`, "link br0 in RED: expected a bridge, found nothing"],
     ["a port", (h) => `ip -n ${h} link del veth2`, "link veth2 in RED: expected a pair with eth0"],
     ["a port out of its bridge", (h) => `ip -n ${h} link set veth2 nomaster`, "expected master br0, found master none"],
     ["a port that is down", (h) => `ip -n ${h} link set veth2 down`, "link veth2 in RED: expected up, found down"],
     [
-      "18: the MAC of br0",
+      "the MAC of br0 (pain 18)",
       (h) => `ip -n ${h} link set br0 address 02:00:00:00:00:99`,
       "link br0 in RED: expected mac 02:42:0a:41:0a:01, found mac 02:00:00:00:00:99",
     ],
@@ -119,17 +119,17 @@ describeAsRoot("a kernel that others touch", () => {
       "link br0 in RED: expected 10.65.10.1/24, found no address",
     ],
     [
-      "10: the hidden namespace's mount",
+      "the hidden namespace's mount (pain 10)",
       (h) => `umount -l /run/netns/${h}`,
       "namespace RED: expected it, with all that is in it, found nothing",
     ],
     [
-      "10: the hidden namespace",
+      "the hidden namespace (pain 10)",
       (h) => `ip netns del ${h}`,
       "namespace RED: expected it, with all that is in it, found nothing",
     ],
     [
-      "18: the MAC of eth0",
+      "the MAC of eth0 (pain 18)",
       () => "ip -n ovl-w_n1 link set eth0 address 02:00:00:00:00:98",
       "link eth0 in ovl-w_n1: expected mac 02:42:0a:41:0a:02, found mac 02:00:00:00:00:98",
     ],
@@ -188,12 +188,16 @@ describeAsRoot("a kernel that others touch", () => {
   test("a lone element of the guards' sets, gone or added by others", async () => {
     const { mac } = one.endpoint("w_n1")
     const places = [
-      [one.machine.file(`/run/netns/${hidden}`), { device: "veth2", mac, addresses: ["10.65.10.2"] }, hidden],
+      [
+        one.machine.file(`/run/netns/${hidden}`),
+        { device: "veth2", mac, addresses: ["10.65.10.2"] },
+        `/run/netns/${hidden}`,
+      ],
       [`/proc/${one.machine.pid}/ns/net`, { device: "foreign0", mac, addresses: ["10.9.9.9"] }, "the host"],
     ] as const
     for (const [path, own, where] of places) {
       const heard = events().length
-      const isOurs = where === hidden
+      const isOurs = where !== "the host"
       changeGuard(path, isOurs ? [own] : [], isOurs ? [] : [own])
       await until(() => events().length > heard, `the guard of ${where} is put right`, REPAIRED_WITHIN_MS)
       expect(events().at(-1)?.message).toContain(`nf_tables table bridge ovl in ${where}: expected as ovl made it`)

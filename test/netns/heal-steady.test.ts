@@ -1,4 +1,4 @@
-/** 6: a daemon with nothing to do writes nothing to the kernel, through whole looks and while it watches. */
+/** A daemon with nothing to do writes nothing to the kernel, through whole looks and while it watches. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { RECONCILE_INTERVAL_MS } from "../../src/base/limits.ts"
 import { ovlCommand, TestCluster, type TestNode } from "../support/cluster.ts"
@@ -21,7 +21,7 @@ describeAsRoot("a steady state", () => {
 
   const lastReconcile = () => one.status().kernel.lastReconcile
 
-  test("no write from the start on, over two looks at everything and a foreign change", async () => {
+  test("no write from the start on, over two looks at everything and a foreign change (pain 6)", async () => {
     await one.stop("SIGKILL")
     one.daemon = one.machine.start([...traced(TRACE), ...ovlCommand(), "join", "--advertise", one.address])
     await one.daemon.says("is ready")

@@ -235,7 +235,7 @@ describeAsRoot("names", () => {
     })
   })
 
-  test("a resolver whose address lies inside the workload's network is asked from the host (pain 44)", async () => {
+  test("a resolver whose address lies inside a network of the workload is asked from the host (pain 44)", async () => {
     one.machine.run("ip addr add 10.65.10.53/32 dev lo")
     const inRange = await startResolver(one.machine, cluster.scratch, "10.65.10.53")
     try {

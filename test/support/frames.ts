@@ -54,8 +54,9 @@ export function udp(port: number, payload: string): Buffer {
   return Buffer.concat([word(40_000), word(port), word(8 + payload.length), word(0), Buffer.from(payload)])
 }
 
-export function echoRequest(payload: string): Buffer {
-  const rest = Buffer.concat([Buffer.from([0, 7, 0, 1]), Buffer.from(payload)])
+/** From identifier 7. */
+export function echoRequest(payload: string, sequence = 1): Buffer {
+  const rest = Buffer.concat([word(7), word(sequence), Buffer.from(payload)])
   return Buffer.concat([Buffer.from([8, 0]), checksum(Buffer.concat([Buffer.from([8, 0, 0, 0]), rest])), rest])
 }
 

@@ -1,9 +1,9 @@
 /** How many consistent reads a second three servers answer, beside three members of etcd. */
 import { HttpConnection } from "../../chaos/http.ts"
 import type { Benchmark, Context, Row } from "../benchmark.ts"
-import { compareRates, inTurns, perSecond, ratesOf, roundsOf } from "../kv/wrk.ts"
-import { median, times } from "../statistics.ts"
+import { inTurns, ratesOf } from "../kv/wrk.ts"
 import { type Leaders, withBoth } from "./cluster.ts"
+import { rateRow } from "./rate-row.ts"
 
 const VALUE = "x".repeat(128)
 const GOAL_FACTOR = 3
@@ -13,7 +13,9 @@ function run(context: Context): Promise<Row[]> {
     await writeKey(leaders)
     const machineOf = (target: string) => (target === "etcd-v3" ? leaders.etcd : leaders.ovl).machine
     const rates = inTurns(machineOf, "get", ["ovl-consistent", "etcd-v3"])
-    return [row(ratesOf(rates, "ovl-consistent"), ratesOf(rates, "etcd-v3"))]
+    return [
+      rateRow("consistent GET/s of one key", ratesOf(rates, "ovl-consistent"), ratesOf(rates, "etcd-v3"), GOAL_FACTOR),
+    ]
   })
 }
 
@@ -39,25 +41,6 @@ async function converse(server: Leaders["ovl"], ...requests: [string, string, st
   for (const [method, target, body] of requests) last = (await connection.request({ method, target, body }, 5_000)).body
   connection.close()
   return last
-}
-
-function row(ovl: number[], etcd: number[]): Row {
-  const compared = compareRates(ovl, etcd)
-  return {
-    what: "three servers: consistent GET/s of one key, 64 connections to the leader, 128 bytes",
-    ovl: perSecond(ovl),
-    reference: `${perSecond(etcd)}, three members of etcd, v3 JSON API`,
-    comparison: times(compared.factor),
-    goal: `at least ${GOAL_FACTOR} x`,
-    reached: compared.factor >= GOAL_FACTOR,
-    figures: {
-      ovlPerSecond: median(ovl),
-      referencePerSecond: median(etcd),
-      ...compared,
-      ...roundsOf("ovl", ovl),
-      ...roundsOf("reference", etcd),
-    },
-  }
 }
 
 export const replicatedGet: Benchmark = {

@@ -39,6 +39,10 @@ async function measuresOf(node: LocalNode): Promise<Measure[]> {
     ...(store ? [gauge("ovl_store_revision", "The store's last durable revision", store.revision)] : []),
     gauge("ovl_kernel_in_sync", "1 when the kernel holds what it should", kernel.inSync ? 1 : 0),
     counter("ovl_kernel_repairs_total", "Kernel objects put right", kernel.repairs),
+    ...(kernel.reconcileCpuMs === null
+      ? []
+      : [seconds("ovl_kernel_reconcile_cpu_seconds", RECONCILE_HELP, kernel.reconcileCpuMs)]),
+    ...node.measures(),
     ...(server ? [...raftMeasures(server.status()), ...memberMeasures(server.view()), ...server.measures()] : []),
   ].filter(({ values }) => values.length > 0)
 }
@@ -59,6 +63,8 @@ function raftMeasures(status: ReturnType<NonNullable<LocalNode["server"]>["statu
     ...contact,
   ]
 }
+
+const RECONCILE_HELP = "Processor time of the last look at all that ovl has in the kernel"
 
 const CONTACT_HELP = "Since this server heard from a leader; 0 on the leader"
 

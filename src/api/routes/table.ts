@@ -4,6 +4,7 @@ import { eventRoutes } from "./events.ts"
 import { metricsRoutes } from "./metrics.ts"
 import { networkRoutes } from "./networks.ts"
 import { nodeRoutes } from "./nodes.ts"
+import { probeRoutes } from "./probe.ts"
 import { raftRoutes } from "./raft.ts"
 import { statusRoutes } from "./status.ts"
 import { tokenRoutes } from "./tokens.ts"
@@ -17,6 +18,7 @@ export const OWN_ROUTES: Route[] = [
   ...tokenRoutes,
   ...workloadRoutes,
   ...statusRoutes,
+  ...probeRoutes,
   ...raftRoutes,
   ...eventRoutes,
   ...metricsRoutes,

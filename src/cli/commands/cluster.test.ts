@@ -26,7 +26,7 @@ test("status: degraded exits 7, with what is wrong and what to do", async () => 
     health: "degraded",
     problems: [{ code: "no_leader", message: "no server answers", hint: "is swarm-01 up?", level: "error" }],
     cluster: { ...STATUS.cluster, leader: null },
-    kernel: { inSync: false, lastReconcile: null, repairs: 1 },
+    kernel: { inSync: false, lastReconcile: null, repairs: 1, reconcileCpuMs: null },
   }
   const outcome = await ovl(["status"], { client: { status: () => degraded } })
   expect(outcome.status).toBe(7)

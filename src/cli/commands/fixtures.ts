@@ -17,7 +17,7 @@ export const ENDPOINT: EndpointView = {
   mac: "02:42:0a:41:0a:02",
   ifname: "eth0",
   netns: "/run/netns/namespace_01",
-  egress: { ifname: "eth1", ip: "172.18.0.2/16", gateway: "172.18.0.1" },
+  egress: { ifname: "eth1", ip: "172.18.0.2/16", gateway: "172.18.0.1", ip6: null, gateway6: null },
   ports: [],
   state: "up",
   created: "2026-03-01T11:00:00Z",
@@ -58,7 +58,7 @@ export const STATUS: StatusView = {
   cluster: { id: "c0ffee", leader: "swarm-01", term: 1, index: 42, servers: 1, nodes: 2 },
   networks: 2,
   endpoints: 4,
-  kernel: { inSync: true, lastReconcile: "2026-03-01T11:59:57Z", repairs: 0 },
+  kernel: { inSync: true, lastReconcile: "2026-03-01T11:59:57Z", repairs: 0, reconcileCpuMs: 12 },
   health: "ok",
   problems: [],
 }

@@ -6,7 +6,6 @@ const VERBS: readonly (readonly [string, string])[] = [
   ["ping", "Ping from one workload to another"],
   ["trace", "Follow the way from one workload to another, hop by hop"],
   ["capture", "Capture frames of a network or an endpoint"],
-  ["doctor", "Look for what keeps this node from working"],
   ["events", "Show what happens, as it happens"],
   ["metrics", "Show this node's figures"],
   ["graph", "Draw networks, nodes and workloads"],

@@ -18,10 +18,10 @@ function pendingChange(state: FirewallState, family: Family): { text: string; ab
   return { text, absent: TABLES.filter((table) => !saved.has(table) && text.includes(`*${table}\n`)) }
 }
 
-/** IPv6 is looked at only where it may matter: a VTEP has such an address, or rules were made for one before. */
+/** IPv6 is looked at only where it may matter: a VTEP or the bridge has such an address, or rules were made before. */
 function familiesOf(state: FirewallState, remembered: Remembered): Family[] {
   const wantsIpv6 = state.vxlan?.members.some((member) => member.includes(":")) ?? false
-  return wantsIpv6 || remembered.read().ipv6Rules ? [4, 6] : [4]
+  return wantsIpv6 || state.egress?.ipv6 || remembered.read().ipv6Rules ? [4, 6] : [4]
 }
 
 export function firewallMatches(state: FirewallState, remembered: Remembered): boolean {

@@ -97,7 +97,7 @@ const OWN_ADDRESSES: readonly Rule[] = [
 ]
 
 export function guardChains(state: GuardState): Chain[] {
-  if (state.place === "egress") return egressChains()
+  if (state.place === "egress") return egressChains(state.ipv6Filtered ?? false)
   const foreign = [
     rule(`iifname ${VXLAN_NAME}`, "accept", is(IIFNAME, Buffer.from(nameBytes(VXLAN_NAME)).toString("hex"))),
     ...OWN_ADDRESSES,
@@ -134,13 +134,14 @@ function hostRules(gateways: readonly string[]): Rule[] {
 }
 
 /**
- * On the egress bridge nothing but IPv4, which the host's own rules then see, may go from port to port, whatever the
- * ports' flags are.
+ * On the egress bridge nothing but what the host's own rules then see may go from port to port, whatever the ports' flags
+ * are: IPv4, and IPv6 where they do.
  */
-function egressChains(): Chain[] {
+function egressChains(ipv6: boolean): Chain[] {
   const others = rule("iifname != @ports", "accept", missing("ports", IIFNAME))
   const both = [within("ports", IIFNAME), within("ports", OIFNAME)]
-  const apart = rule("iifname @ports oifname @ports not ip", "drop", ...both, isNot({ meta: "protocol" }, "0800"))
+  const notIp = [isNot({ meta: "protocol" }, "0800"), ...(ipv6 ? [isNot({ meta: "protocol" }, "86dd")] : [])]
+  const apart = rule(`iifname @ports oifname @ports not ip${ipv6 ? ", not ip6" : ""}`, "drop", ...both, ...notIp)
   return [
     { name: "spoofing", hook: "prerouting", rules: [others, ...OWN_ADDRESSES] },
     { name: "apart", hook: "forward", rules: [apart] },

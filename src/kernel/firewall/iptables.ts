@@ -33,6 +33,22 @@ export function hasIptables(family: Family): boolean {
   }
 }
 
+/** Once found it stays, so it is asked for once. */
+const familiesWithNat = new Set<Family>()
+
+/** Whether the kernel has a table `nat` of this family: the old back end needs a module for it. */
+export function hasNat(family: Family): boolean {
+  if (familiesWithNat.has(family)) return true
+  try {
+    run(programName(family, "save"), ["-t", "nat"], "")
+    familiesWithNat.add(family)
+    return true
+  } catch (error) {
+    if (error instanceof OvlError) return false
+    throw error
+  }
+}
+
 /** True if its rules are nf_tables': then the kernel tells whoever listens that they changed. */
 export function usesNfTables(): boolean {
   return hasIptables(4) && run(programName(4, "save"), ["--version"], "").includes("nf_tables")

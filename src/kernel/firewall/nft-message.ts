@@ -36,6 +36,7 @@ export const NEW_SET = 9
 export const NEW_ELEMENT = 12
 export const GET_ELEMENT = 13
 export const DELETE_ELEMENT = 14
+export const GET_GENERATION = 16
 
 export type Attribute = Buffer
 
@@ -82,7 +83,13 @@ export interface Change {
   attributes: readonly Attribute[]
 }
 
-function message(type: number, flags: number, family: number, resource: number, attributes: readonly Attribute[]) {
+export function message(
+  type: number,
+  flags: number,
+  family: number,
+  resource: number,
+  attributes: readonly Attribute[],
+) {
   const header = Buffer.alloc(HEADER_BYTES)
   const body = Buffer.concat(attributes)
   header.writeUInt32LE(HEADER_BYTES + body.length, 0)
@@ -136,6 +143,14 @@ export class NfTables {
       }
     }
     if (refusal !== null) throw refusal
+  }
+
+  /** The attributes of what a question without any has for an answer; null where it has none. */
+  get(type: number): Buffer | null {
+    const request = message(typeOf(type), NLM_F_REQUEST, 0, 0, [])
+    send(this.#fd, request, request.length)
+    const answer = this.#receive()?.[0]
+    return answer === undefined || answer.type === NLMSG_ERROR ? null : answer.body.subarray(HEADER_BYTES - 16)
   }
 
   /** The attributes of each object; nothing where what is asked about does not exist. */

@@ -3,7 +3,7 @@
  * chains. All of ovl's is in chains named OVL-*; OVL-USER is the administrator's and only ever made, never rewritten.
  * Pure: `change.ts` compares it with what is there.
  */
-import { EGRESS_BRIDGE_NAME, type FirewallState, type PublishedPort } from "../../model/dataplane.ts"
+import { EGRESS_BRIDGE_NAME, type FirewallState, portsOfFamily, type PublishedPort } from "../../model/dataplane.ts"
 import { memberChains } from "./members.ts"
 
 export type Family = 4 | 6
@@ -33,7 +33,7 @@ export interface WantedTable {
 
 const NOTHING: WantedTable = { chains: new Map(), hooks: [], userChain: false }
 
-/** The part of the state that concerns one family: rules for IPv6 exist only where a VTEP has an IPv6 address. */
+/** The part of the state that concerns one family: rules for IPv6 exist only where a VTEP or the bridge has such an address. */
 export function wantedTables(
   state: FirewallState,
   family: Family,
@@ -41,26 +41,56 @@ export function wantedTables(
 ): Record<TableName, WantedTable> {
   const members = state.vxlan?.members.filter((member) => member.includes(":") === (family === 6)) ?? []
   const vxlan = state.vxlan !== null && (family === 4 || members.length > 0) ? { ...state.vxlan, members } : null
-  const egress = family === 4 ? state.egress : null
+  const egress = egressOf(state.egress, family)
   if (vxlan === null && egress === null) return { raw: NOTHING, filter: NOTHING, nat: NOTHING }
   return { raw: rawTable(egress), filter: filterTable(vxlan, egress, family, hasDockerUser), nat: natTable(egress) }
 }
 
 type Vxlan = NonNullable<FirewallState["vxlan"]>
-type EgressRules = NonNullable<FirewallState["egress"]>
+
+/** What the rules of one family say. */
+interface EgressRules {
+  family: Family
+  subnet: string
+  /** Conditions under which a packet must not pass that nobody accepts. */
+  guards: readonly string[]
+  vxlanPort: number
+  published: readonly PublishedPort[]
+}
+
+function egressOf(state: FirewallState["egress"], family: Family): EgressRules | null {
+  if (state === null) return null
+  const { vxlanPort, ipv6 } = state
+  const published = portsOfFamily(state.published, family)
+  if (family === 4) {
+    const guards = state.guarded.map((device) => `-i ${device}`)
+    return { family, subnet: state.subnet, guards, vxlanPort, published }
+  }
+  if (!ipv6) return null
+  // There is one switch for all devices. What stays on a bridge was never stopped by it.
+  const routed = ipv6.bridgesFiltered ? " -m physdev ! --physdev-is-bridged" : ""
+  const guards = ipv6.guarded ? [`! -i ${EGRESS_BRIDGE_NAME}${routed}`] : []
+  return { family, subnet: ipv6.subnet, guards, vxlanPort, published }
+}
 
 /**
  * Before connection tracking and routing, and for as long as the bridge is there: where a port is published on 127.0.0.1,
- * the kernel lets such addresses pass on the bridge, and then what listens on them must not be open to the network.
+ * the kernel lets such addresses pass on the bridge, and then what listens on them must not be open to the network. It
+ * never lets ::1 pass (ip6_rcv_core in net/ipv6/ip6_input.c).
  */
 function rawTable(egress: EgressRules | null): WantedTable {
-  if (egress === null) return NOTHING
+  if (egress === null || egress.family === 6) return NOTHING
   const rule = `-d 127.0.0.0/8 ! -i lo ${comment("127.0.0.1 is for this host alone")} -j DROP`
   return {
     chains: new Map([["OVL-PREROUTING", [rule]]]),
     hooks: [jump("PREROUTING", "OVL-PREROUTING", "first")],
     userChain: false,
   }
+}
+
+const REDIRECT: Record<Family, string> = {
+  4: "-p icmp -m icmp --icmp-type 5",
+  6: "-p ipv6-icmp -m icmp6 --icmpv6-type 137",
 }
 
 function filterTable(
@@ -78,13 +108,13 @@ function filterTable(
     hooks.push(jump("FORWARD", "OVL-FORWARD", "first"))
     if (egress.published.length > 0) {
       chains.set("OVL-OUTPUT", [
-        `-o ${EGRESS_BRIDGE_NAME} -p icmp -m icmp --icmp-type 5 ${comment("no way past this host")} -j DROP`,
+        `-o ${EGRESS_BRIDGE_NAME} ${REDIRECT[family]} ${comment("no way past this host")} -j DROP`,
       ])
       hooks.push(jump("OUTPUT", "OVL-OUTPUT", "first"))
     }
     if (hasDockerUser) hooks.push(jump(DOCKER_USER_CHAIN, "OVL-FORWARD", "first"))
-    if (egress.guarded.length > 0) {
-      const guard = egress.guarded.map((device) => `-i ${device} ${comment("forwards for workloads only")} -j DROP`)
+    if (egress.guards.length > 0) {
+      const guard = egress.guards.map((condition) => `${condition} ${comment("forwards for workloads only")} -j DROP`)
       chains.set("OVL-GUARD", guard)
       hooks.push(jump("FORWARD", "OVL-GUARD", "last"))
     }
@@ -100,8 +130,10 @@ function natTable(egress: EgressRules | null): WantedTable {
   const chains = new Map([["OVL-POSTROUTING", [out, ...returnRules(egress)]]])
   if (egress.published.length > 0) {
     chains.set("OVL-PORTS", egress.published.map(publishRule))
+    // The answer to what is sent to ::1 would not come in.
+    const local = egress.family === 6 ? "! -d ::1/128 " : ""
     for (const chain of ["PREROUTING", "OUTPUT"])
-      hooks.push(jump(chain, "OVL-PORTS", "first", "-m addrtype --dst-type LOCAL "))
+      hooks.push(jump(chain, "OVL-PORTS", "first", `${local}-m addrtype --dst-type LOCAL `))
   }
   return { chains, hooks, userChain: false }
 }
@@ -111,17 +143,27 @@ function returnRules(egress: EgressRules): string[] {
   if (egress.published.length === 0) return []
   const to = `-o ${EGRESS_BRIDGE_NAME}`
   return [
-    `-s 127.0.0.0/8 ${to} ${comment("from this host to a published port")} -j MASQUERADE`,
+    ...(egress.family === 4
+      ? [`-s 127.0.0.0/8 ${to} ${comment("from this host to a published port")} -j MASQUERADE`]
+      : []),
     `-s ${egress.subnet} ${to} -m conntrack --ctstate DNAT ${comment("from a neighbour to a published port")} -j MASQUERADE`,
   ]
 }
 
 function publishRule({ protocol, address, hostPort, port, count, to }: PublishedPort): string {
-  const where = address === null ? "" : `-d ${address}/32 `
+  const where = address === null ? "" : `-d ${address}/${address.includes(":") ? 128 : 32} `
+  const host = to.includes(":") ? `[${to}]` : to
   const [hostLast, last] = [hostPort + count - 1, port + count - 1]
   const asked = count === 1 ? String(hostPort) : `${hostPort}:${hostLast}`
-  const given = count === 1 ? `${to}:${port}` : port === hostPort ? to : `${to}:${port}-${last}/${hostPort}`
+  const given = count === 1 ? `${host}:${port}` : port === hostPort ? to : `${host}:${port}-${last}/${hostPort}`
   return `${where}-p ${protocol} -m ${protocol} --dport ${asked} ${comment("published")} -j DNAT --to-destination ${given}`
+}
+
+/** Solicitation and advertisement (RFC 4861); whose they may be, the guard of the bridge's ports sees to. */
+const NEIGHBOUR_DISCOVERY = [135, 136]
+
+function neighbourRule(from: string, type: number): string {
+  return `${from} -p ipv6-icmp -m icmp6 --icmpv6-type ${type} ${comment("who has the gateway's address")} -j ACCEPT`
 }
 
 function inputRules(vxlan: Vxlan | null, egress: EgressRules | null): string[] {
@@ -133,6 +175,7 @@ function inputRules(vxlan: Vxlan | null, egress: EgressRules | null): string[] {
   if (!egress) return rules
   return [
     ...rules,
+    ...(egress.family === 6 ? NEIGHBOUR_DISCOVERY.map((type) => neighbourRule(from, type)) : []),
     `! -s ${egress.subnet} ${from} ${comment("no foreign source")} -j DROP`,
     `${from} -m conntrack --ctstate RELATED,ESTABLISHED ${comment("answers to this host")} -j RETURN`,
     `${from} ${comment("what the administrator accepts")} -j ${USER_CHAIN}`,

@@ -7,19 +7,22 @@ import { LAB_ANSWER_TIMEOUT_MS, LAB_SILENCE_MS } from "../../base/limits.ts"
 import { EGRESS_BRIDGE_NAME } from "../../model/dataplane.ts"
 import type { Egress } from "../../model/endpoint.ts"
 import { link, NetlinkSocket } from "../../netlink/index.ts"
-import { bare } from "../topology.ts"
-import { HOST_LINK } from "../underlay.ts"
+import { areConnected, bare } from "../topology.ts"
+import { HOST_LINK } from "../underlay/wanted.ts"
 import type { Check, Findings } from "./check.ts"
 import { udpFrame } from "./frames.ts"
 import { ask, PROBE_PORT, sendDatagrams } from "./probe.ts"
-import { type Scene, type SceneWorkload, siblings } from "./scene.ts"
+import { outgoingPart, type Scene, type SceneWorkload, siblings } from "./scene.ts"
 import { newMarks, type Tap, Taps } from "./tap.ts"
 
 /** Ports that nothing answers on. */
 const FIRST_STRAY_PORT = 40_000
 const STRAY_PORTS = 20_000
 
-export function egressChecks(scene: Scene): Check[] {
+/** None where nobody has a way out. */
+export function egressChecks(whole: Scene): Check[] {
+  const scene = outgoingPart(whole)
+  if (scene.workloads.length === 0) return []
   return [
     { name: "the outside is reached with the node's address", look: (findings) => goesOut(scene, findings) },
     { name: "egress neighbours are apart", look: (findings) => neighboursApart(scene, findings) },
@@ -39,7 +42,7 @@ interface EgressDoor {
 
 function openDoors(scene: Scene, taps: Taps): EgressDoor[] {
   return scene.workloads.flatMap((workload) => {
-    const { egress } = workload.endpoint
+    const { egress } = workload
     if (!egress) return []
     const mac = macOf(workload.netns, egress.ifname)
     const gatewayMac = macOf(workload.host.netns, EGRESS_BRIDGE_NAME)
@@ -156,10 +159,12 @@ async function outsideStaysOut(scene: Scene, findings: Findings): Promise<void> 
 async function nodeClosed(scene: Scene, findings: Findings): Promise<void> {
   const mark = newMarks("node")
   const questions = scene.workloads.flatMap((from) => {
-    const { egress } = from.endpoint
+    const { egress } = from
     if (!egress) return []
     const own = [from.host.vtep, egress.gateway].map((address) => ({ from, address, answerer: null }))
-    const others = scene.hosts.filter((host) => host !== from.host)
+    const others = scene.hosts.filter(
+      (host) => host !== from.host && areConnected(scene.topology, host.name, from.host.name),
+    )
     return [...own, ...others.map((host) => ({ from, address: host.vtep, answerer: host.name }))]
   })
   await Promise.all(

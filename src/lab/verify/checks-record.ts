@@ -1,5 +1,6 @@
 /** Beside the data plane: each node's health, and the networks' records as a reader of Consul finds them. */
 import { DOCKER_RECORD_FLAGS, dockerRecordKey, dockerRecordsPrefix } from "../../model/record.ts"
+import { areConnected, firstServer } from "../topology.ts"
 import type { Check, Findings } from "./check.ts"
 import { httpGet } from "./http.ts"
 import type { Scene, SceneHost } from "./scene.ts"
@@ -7,7 +8,13 @@ import type { Scene, SceneHost } from "./scene.ts"
 /** `--http` is left at its default inside a lab's hosts. */
 const HTTP_PORT = 8500
 
-export function recordChecks(scene: Scene): Check[] {
+/** Of a node that is cut off nothing is expected but its kernel. */
+export function recordChecks(whole: Scene): Check[] {
+  const { topology } = whole
+  const server = firstServer(topology).name
+  const isInTouch = ({ name }: { name: string }) => areConnected(topology, name, server)
+  const hosts = topology.hosts.filter(isInTouch)
+  const scene = { ...whole, hosts: whole.hosts.filter(isInTouch), topology: { ...topology, hosts } }
   return [
     { name: "nodes", look: (findings) => nodes(scene, findings) },
     ...scene.hosts.map((host) => ({
@@ -23,7 +30,9 @@ async function nodes(scene: Scene, findings: Findings): Promise<void> {
     const fact = `${name}: ${health}, kernel ${kernel.inSync ? "in sync" : "not in sync"}`
     const why = problems.map((problem) => `: ${problem.message}`).join("")
     findings.expect(health === "ok" && kernel.inSync, fact, `${fact}${why}`)
-    const known = (await client.nodes()).map((node) => `${node.name} ${node.address} ${node.role} ${node.state}`)
+    const all = await client.nodes()
+    const inTouch = all.filter((node) => scene.hosts.some((host) => host.name === node.name))
+    const known = inTouch.map((node) => `${node.name} ${node.address} ${node.role} ${node.state}`)
     const expected = scene.topology.hosts.map((host) => `${host.name} ${host.address.split("/")[0]} ${host.role} alive`)
     findings.expectRows(`${name} sees`, known, expected)
   }
@@ -54,7 +63,8 @@ async function records(scene: Scene, host: SceneHost, findings: Findings): Promi
       GwIP: `${gateway}/${subnet.split("/")[1]}`,
       Vni: network.vni,
     }))
-    const value = JSON.stringify({ mtu: 0, secure: false, subnets })
+    const mtu = scene.topology.networks.find((each) => each.name === network.name)?.mtu ?? 0
+    const value = JSON.stringify({ mtu, secure: false, subnets })
     const actual = entry ? `flags ${entry.flags} ${entry.value}` : "missing"
     const fact = `${network.name}: ${actual}`
     findings.expect(actual === `flags ${DOCKER_RECORD_FLAGS} ${value}`, fact, `${fact}, not ${value}`)

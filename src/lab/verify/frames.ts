@@ -49,6 +49,12 @@ export function isGroupMac(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
 }
 
+/** Where frames to an IPv4 group go (RFC 1112, 6.4): its lower 23 bits behind 01:00:5e. */
+export function groupMac(group: string): string {
+  const [, second = 0, third = 0, fourth = 0] = group.split(".").map(Number)
+  return macText(Uint8Array.of(0x01, 0x00, 0x5e, second & 0x7f, third, fourth))
+}
+
 /** The ARP message in a frame, or null if it is something else. */
 export function parseArp(frame: EthernetFrame): ArpMessage | null {
   const { etherType, payload } = frame

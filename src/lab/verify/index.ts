@@ -3,14 +3,17 @@ import { asOvlError, OvlError } from "../../base/errors.ts"
 import type { LabCheck, LabVerify } from "../../model/lab.ts"
 import { lockLab } from "../lock.ts"
 import { LabPlaces } from "../places.ts"
+import { bare } from "../topology.ts"
 import { chooseLab } from "../state.ts"
-import type { Progress } from "../up.ts"
+import type { Progress } from "../progress.ts"
 import { runChecks } from "./check.ts"
 import { egressChecks } from "./checks-egress.ts"
 import { isolationChecks } from "./checks-isolation.ts"
 import { kernelChecks } from "./checks-kernel.ts"
 import { recordChecks } from "./checks-record.ts"
 import { wireChecks } from "./checks-wire.ts"
+import { openDoors } from "./doors.ts"
+import { doorsOf, expectationChecks } from "./expectations.ts"
 import { type Responder, respond } from "./probe.ts"
 import { lookAround, type Scene } from "./scene.ts"
 
@@ -39,7 +42,10 @@ async function allChecks(places: LabPlaces, progress: Progress): Promise<LabChec
     progress("between the networks, in the kernel, to the outside")
     const kernel = await runChecks([...isolationChecks(scene), ...kernelChecks(scene), ...egressChecks(scene)])
     progress("in the store")
-    return [...wire, ...kernel, ...(await runChecks(recordChecks(scene)))]
+    const records = await runChecks(recordChecks(scene))
+    progress("as expected")
+    using _ = await openDoors(doorsOf(scene))
+    return [...wire, ...kernel, ...records, ...(await runChecks(expectationChecks(scene)))]
   } catch (error) {
     return [{ name: "the lab is complete", ok: false, detail: asOvlError(error).message }]
   } finally {
@@ -58,6 +64,9 @@ async function openResponders(scene: Scene): Promise<Responder[]> {
   const { outside } = scene
   const opened = await Promise.allSettled([
     ...[...scene.workloads, ...scene.hosts].map(({ netns, name }) => respond(netns, name)),
+    ...scene.workloads.flatMap(({ netns, name, endpoints }) =>
+      endpoints.flatMap(({ endpoint }) => (endpoint.ip6 ? [respond(netns, name, bare(endpoint.ip6))] : [])),
+    ),
     respond(outside.netns, outside.name, outside.address),
   ])
   const responders = opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []))

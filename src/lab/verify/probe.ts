@@ -20,15 +20,15 @@ export interface Responder {
  * Answers every question that comes to `address` in the namespace with `<name> <asker's address> <question>`; it is
  * also what the answers come from, so a host with several wants the one that is asked. Errors: probe_failed.
  */
-export async function respond(netns: string, name: string, address = "0.0.0.0"): Promise<Responder> {
-  const answer = (socket: Socket, question: Buffer, port: number, asker: string) =>
-    trySend(socket, `${name} ${asker} ${question.toString()}`, asker, port)
+export async function respond(netns: string, name: string, address = "0.0.0.0", port = PROBE_PORT): Promise<Responder> {
+  const answer = (socket: Socket, question: Buffer, from: number, asker: string) =>
+    trySend(socket, `${name} ${asker} ${question.toString()}`, asker, from)
   // An asker that has gone is reported here too; its question is answered all the same.
   const socket = { data: answer, error: () => {} }
   try {
-    return await withNamespace(netns, () => Bun.udpSocket({ hostname: address, port: PROBE_PORT, socket }))
+    return await withNamespace(netns, () => Bun.udpSocket({ hostname: address, port, socket }))
   } catch (error) {
-    throw new OvlError("probe_failed", `cannot listen on UDP port ${PROBE_PORT} in ${name}: ${String(error)}`)
+    throw new OvlError("probe_failed", `cannot listen on UDP port ${port} in ${name}: ${String(error)}`)
   }
 }
 
@@ -40,16 +40,22 @@ export interface Answer {
 }
 
 /** Asks once, `question` being what is sent; null when nobody answers in time. */
-export async function ask(netns: string, address: string, question: string, timeoutMs: number): Promise<Answer | null> {
+export async function ask(
+  netns: string,
+  address: string,
+  question: string,
+  timeoutMs: number,
+  port = PROBE_PORT,
+): Promise<Answer | null> {
   const { promise, resolve } = Promise.withResolvers<Answer | null>()
-  const socket = await openSocket(netns, (text) => {
+  const socket = await openSocket(netns, address, (text) => {
     const [name = "", seen = "", about = ""] = text.split(" ")
     if (about === question) resolve({ name, seen })
   })
   const timer = setTimeout(() => resolve(null), timeoutMs)
   try {
     // A refusal, such as no route, is an answer that does not come.
-    trySend(socket, question, address, PROBE_PORT)
+    trySend(socket, question, address, port)
     return await promise
   } finally {
     clearTimeout(timer)
@@ -62,7 +68,7 @@ export async function sendDatagrams(
   netns: string,
   datagrams: { address: string; port: number; data: string | Uint8Array }[],
 ): Promise<void> {
-  const socket = await openSocket(netns, () => {})
+  const socket = await openSocket(netns, "", () => {})
   try {
     for (const { address, port, data } of datagrams) trySend(socket, data, address, port)
   } finally {
@@ -72,9 +78,11 @@ export async function sendDatagrams(
 
 type Socket = Bun.udp.Socket<"buffer">
 
-function openSocket(netns: string, onText: (text: string) => void): Promise<Socket> {
+/** For words to `address`, whose family decides. */
+function openSocket(netns: string, address: string, onText: (text: string) => void): Promise<Socket> {
   const socket = { data: (_: Socket, data: Buffer) => onText(data.toString()), error: () => {} }
-  return withNamespace(netns, () => Bun.udpSocket({ hostname: "0.0.0.0", socket }))
+  const hostname = address.includes(":") ? "::" : "0.0.0.0"
+  return withNamespace(netns, () => Bun.udpSocket({ hostname, socket }))
 }
 
 /**

@@ -1,18 +1,24 @@
 /** What the checks look at: nodes, networks and workloads as the API tells, and the way into each namespace. */
 import { OvlError } from "../../base/errors.ts"
 import type { Client } from "../../client/client.ts"
-import type { EndpointView } from "../../model/endpoint.ts"
+import type { Egress, EndpointView } from "../../model/endpoint.ts"
+import { endpointName } from "../../model/names.ts"
 import type { NetworkView } from "../../model/network.ts"
 import type { StatusView } from "../../model/node.ts"
 import { clientOf, insideHost } from "../daemons.ts"
 import type { LabPlaces } from "../places.ts"
-import { bare, type Topology } from "../topology.ts"
+import { areConnected, bare, type LabWorkload, type Topology } from "../topology.ts"
 
 export interface SceneWorkload {
   name: string
   host: SceneHost
+  /** Its first network, and what it has there. */
   network: NetworkView
   endpoint: EndpointView
+  /** On each of its networks, in order. */
+  endpoints: { network: NetworkView; endpoint: EndpointView }[]
+  /** Its way to the outside, on whichever network it has one. */
+  egress: Egress | null
   /** Address without prefix length. */
   ip: string
   mac: string
@@ -46,17 +52,25 @@ export interface Scene {
 /** Errors: lab_node_down, and lab_incomplete where the lab is not what its topology says. */
 export async function lookAround(places: LabPlaces, topology: Topology): Promise<Scene> {
   const hosts = await Promise.all(topology.hosts.map((host) => lookAt(places, host.name, bare(host.address))))
-  const workloads = topology.workloads.map((workload): SceneWorkload => {
-    const host = hosts.find((each) => each.name === workload.host)
-    const network = host?.networks.find((each) => each.name === workload.network)
-    const endpoint = host?.endpoints.find((each) => each.name === workload.name)
-    if (!host || !network || !endpoint) throw incomplete(`${workload.name} is not there`)
-    if (!endpoint.netns || endpoint.state !== "up") throw incomplete(`${workload.name} is ${endpoint.state}`)
-    const [ip, netns] = [bare(endpoint.ip), host.inside(endpoint.netns)]
-    return { name: workload.name, host, network, endpoint, ip, mac: endpoint.mac, netns }
-  })
+  const workloads = topology.workloads.map((workload) => workloadOf(workload, hosts))
   const { name, address } = topology.outside
   return { topology, hosts, workloads, outside: { name, netns: places.pin(name, "net"), address: bare(address) } }
+}
+
+function workloadOf({ name, host: hostName, networks }: LabWorkload, hosts: SceneHost[]): SceneWorkload {
+  const host = hosts.find((each) => each.name === hostName)
+  const endpoints = networks.map((networkName, at) => {
+    const own = endpointName(name, networkName, at === 0)
+    const network = host?.networks.find((each) => each.name === networkName)
+    const endpoint = host?.endpoints.find((each) => each.name === own)
+    if (!network || !endpoint) throw incomplete(`${own} is not there`)
+    if (!endpoint.netns || endpoint.state !== "up") throw incomplete(`${own} is ${endpoint.state}`)
+    return { network, endpoint }
+  })
+  const { network, endpoint } = endpoints[0]!
+  const egress = endpoints.map((each) => each.endpoint.egress).find((each) => each !== null) ?? null
+  const netns = host!.inside(endpoint.netns!)
+  return { name, host: host!, network, endpoint, endpoints, egress, ip: bare(endpoint.ip), mac: endpoint.mac, netns }
 }
 
 function incomplete(why: string): OvlError {
@@ -70,12 +84,33 @@ async function lookAt(places: LabPlaces, name: string, vtep: string): Promise<Sc
   return { name, netns: places.pin(name, "net"), vtep, client, status, networks, endpoints, inside }
 }
 
-/** Workloads that share a network with `from`, itself left out. */
+/** Workloads that share a network with `from` and are in touch with it, itself left out. */
 export function siblings(scene: Scene, from: SceneWorkload): SceneWorkload[] {
-  return scene.workloads.filter((to) => to !== from && to.network.id === from.network.id)
+  return scene.workloads.filter((to) => {
+    const inTouch = areConnected(scene.topology, from.host.name, to.host.name)
+    return to !== from && to.network.id === from.network.id && inTouch
+  })
 }
 
 /** Workloads of other networks. */
 export function strangers(scene: Scene, from: SceneWorkload): SceneWorkload[] {
   return scene.workloads.filter((to) => to.network.id !== from.network.id)
+}
+
+/**
+ * The part of it that is of one kind: each workload on one network, IPv4, where nothing is flooded and nobody sends under
+ * another one's name. What is to be seen there follows from the records alone; the rest is for the file's expectations.
+ */
+export function plainPart(scene: Scene): Scene {
+  const isPlain = ({ endpoints, network, ip }: SceneWorkload) =>
+    endpoints.length === 1 && !network.multicast && !network.allowSpoof && !ip.includes(":")
+  return { ...scene, workloads: scene.workloads.filter(isPlain) }
+}
+
+/** Of those, who has a way to the outside, and is in touch with it. */
+export function outgoingPart(scene: Scene): Scene {
+  const { topology, outside } = scene
+  const goesOut = ({ egress, host }: SceneWorkload) =>
+    egress !== null && areConnected(topology, host.name, outside.name)
+  return { ...scene, workloads: plainPart(scene).workloads.filter(goesOut) }
 }

@@ -11,7 +11,13 @@ export const labExec = defineCommand({
     { what: "What VXLAN looks like on the wire", line: "ovl lab exec swarm-01 tcpdump -ni eth0 udp port 4789" },
   ],
   arguments: {
-    host: { name: "HOST", description: "swarm-01, swarm-02 or outside", required: true, takes: "one", holds: "host" },
+    host: {
+      name: "HOST",
+      description: "A node of the lab, or its outside host",
+      required: true,
+      takes: "one",
+      holds: "host",
+    },
     command: { name: "CMD", description: "The command and its arguments, untouched", required: true, takes: "command" },
   },
   options: LAB_OPTIONS,

@@ -1,37 +1,55 @@
-import { notAvailable } from "../../../base/errors.ts"
 import { defineCommand } from "../../command.ts"
-import { DEFAULT_LAB, LAB_OPTIONS, requireRootForLab, tryNext } from "../../lab.ts"
+import { LAB_OPTIONS, labOfFile, requireRootForLab, tryNext } from "../../lab.ts"
 import { progressOf } from "../../render/progress.ts"
 
 export const labUp = defineCommand({
   path: ["lab", "up"],
   task: "See it work",
-  summary: "Bring the red/green lab up: two hosts, two networks, four workloads",
+  summary: "Bring a lab up: several nodes on this machine, networks and workloads",
   details:
-    "Everything is made in namespaces of its own on this machine. Both networks have the subnet 10.65.10.0/24, and each address lives in both. Run again, it repairs.",
+    "Everything is made in namespaces of its own. Without FILE it is the red/green lab: two hosts, two networks with the subnet 10.65.10.0/24, and each address in both. Run again, it repairs, and applies what has changed in the file; what was made by hand beside it stays.",
   examples: [
     { what: "Up, proved, and down again", line: "ovl lab up && ovl lab verify; ovl lab down" },
-    { what: "Without a word, for a script", line: "ovl lab up --quiet" },
+    {
+      what: "A lab of one's own, after a look at what it would do",
+      line: "ovl lab up mine.yaml --dry-run\n  ovl lab up mine.yaml",
+    },
+    { what: "The same once more beside it", line: "ovl lab up mine.yaml --name second" },
   ],
   arguments: {
     file: {
       name: "FILE",
-      description: "A lab of one's own (not available in this version)",
+      description: "A lab as YAML, or - for standard input (default: the red/green lab)",
       required: false,
       takes: "one",
     },
   },
-  options: { name: { ...LAB_OPTIONS.name, default: DEFAULT_LAB, description: "The lab's name" } },
+  options: {
+    name: { ...LAB_OPTIONS.name, description: "The lab's name (default: the one in the file)" },
+    "dry-run": {
+      kind: "flag",
+      config: "",
+      description: "Print what would be done as ip, bridge and iptables lines, and change nothing",
+    },
+  },
   async run(context) {
-    const { name } = context.options
-    if (context.arguments.file !== undefined) throw notAvailable("lab up FILE")
-    requireRootForLab(context.io, "up")
+    const { io, options, settings } = context
+    const topology = await labOfFile(io, context.arguments.file, options.name)
+    if (options["dry-run"]) {
+      const { dryRun } = await import("../../../lab/dry-run.ts")
+      const plan = await dryRun(topology, io.isRoot)
+      for (const remark of plan.remarks) context.remark(remark)
+      context.answer({ lab: topology.name, changes: plan.changes, lines: plan.lines }, () =>
+        plan.lines.map((line) => `${line}\n`).join(""),
+      )
+      return 0
+    }
+    requireRootForLab(io, "up")
     const { labUp: bringUp } = await import("../../../lab/up.ts")
-    const { RED_GREEN } = await import("../../../lab/topology.ts")
     const progress = progressOf(context)
-    await progress.over(bringUp({ ...RED_GREEN, name }, progress.step))
-    if (context.settings.json) context.document({ lab: name })
-    else context.remark(await tryNext({ ...RED_GREEN, name }, context.io.programName(), false))
+    await progress.over(bringUp(topology, progress.step))
+    if (settings.json) context.document({ lab: topology.name })
+    else context.remark(await tryNext(topology, io.programName(), false))
     return 0
   },
 })

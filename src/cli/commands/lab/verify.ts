@@ -30,8 +30,9 @@ export const labVerify = defineCommand({
     if (settings.json) return result.failed > 0 ? DEGRADED : 0
     if (columns !== null && isCut(result, columns)) context.remark("`ovl lab verify -v` shows the long lines whole.")
     if (result.failed > 0) return DEGRADED
-    const { RED_GREEN } = await import("../../../lab/topology.ts")
-    context.remark(await tryNext({ ...RED_GREEN, name: result.lab }, io.programName(), true))
+    const { LabPlaces } = await import("../../../lab/places.ts")
+    const topology = new LabPlaces(result.lab).topology()
+    if (topology) context.remark(await tryNext(topology, io.programName(), true))
     return 0
   },
 })

@@ -1,0 +1,172 @@
+import { expect, test } from "bun:test"
+import { parseSaved } from "../kernel/firewall/saved.ts"
+import { inodesAt } from "../linux/port-holders.ts"
+import type { NetworkView } from "../model/network.ts"
+import type { ProbeView } from "../model/probe.ts"
+import { OvlError } from "../base/errors.ts"
+import { carryOut, type Finding } from "./check.ts"
+import { clockFinding } from "./clock.ts"
+import { wayFindings } from "./cluster.ts"
+import { forwardFindings, nftRuleFindings, vxlanFindings } from "./firewall.ts"
+import { parseKernelConfig } from "./kernel-config.ts"
+import type { Patient } from "./patient.ts"
+import { portFinding } from "./ports.ts"
+import { missingCapabilities } from "./rights.ts"
+import { egressClashes, networkClashes } from "./routes.ts"
+
+const said = (findings: Finding[]) => findings.map(({ level, detail }) => `${level}: ${detail}`)
+
+test("a check that cannot look says why, and a mistake of one check does not end the others", async () => {
+  const patient = {} as Patient
+  const thrown = (error: unknown) => carryOut({ name: "x", look: () => Promise.reject(error) }, patient)
+  const denied = new OvlError("not_permitted", "no", { kind: "forbidden" })
+  expect(await thrown(denied)).toMatchObject([{ name: "x", ok: true, level: "skipped" }])
+  expect(await thrown(new Error("odd"))).toMatchObject([{ ok: true, level: "warning" }])
+})
+
+test("capabilities that are missing are named", () => {
+  expect(missingCapabilities("CapEff:\t000001ffffffffff\n")).toEqual([])
+  expect(missingCapabilities("CapEff:\t0000000000002000\n").join()).toBe(
+    "CAP_NET_ADMIN (to make interfaces, routes and rules),CAP_SYS_ADMIN (to make and enter namespaces)",
+  )
+})
+
+test("the kernel's configuration", () => {
+  const text = "CONFIG_VXLAN=m\n# CONFIG_BRIDGE is not set\nCONFIG_VETH=y\nCONFIG_HZ=250\n"
+  expect([...parseKernelConfig(text)]).toEqual([
+    ["VXLAN", "m"],
+    ["BRIDGE", "n"],
+    ["VETH", "y"],
+  ])
+})
+
+test("who has a port: the kernel, the daemon, somebody else, or somebody whom only root can see", () => {
+  const wanted = { protocol: "udp", port: 4789, what: "VXLAN" } as const
+  const finding = (holders: Parameters<typeof portFinding>[1], daemon: number | null = 7) =>
+    said([portFinding(wanted, holders, daemon, "or not")])[0]
+  expect(finding([])).toBe("ok: free, for VXLAN")
+  expect(finding([{ pid: null, program: null, kernel: true }])).toBe("ok: the kernel's, for VXLAN devices")
+  expect(finding([{ pid: 7, program: "ovl", kernel: false }])).toBe("ok: the daemon's (pid 7), for VXLAN")
+  expect(finding([{ pid: 8, program: "flanneld", kernel: false }])).toBe(
+    "failed: taken by flanneld (pid 8): VXLAN cannot have it",
+  )
+  expect(finding([{ pid: null, program: null, kernel: false }])).toBe("ok: taken, most likely by the daemon")
+  expect(finding([{ pid: null, program: null, kernel: false }], null)).toStartWith("failed: taken by a program that")
+})
+
+test("sockets that listen, out of /proc/net", () => {
+  const line = (at: string, state: string, inode: string) =>
+    `   1: ${at} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 2 0000 0`
+  const text = [line("0100007F:206C", "0A", "11"), line("0100007F:206C", "01", "12"), line("00:206D", "0A", "13")].join(
+    "\n",
+  )
+  expect(inodesAt("tcp", 8300, text)).toEqual(["11"])
+  expect(inodesAt("udp", 8300, text)).toEqual([])
+})
+
+const filter = (...rules: string[]) =>
+  parseSaved(
+    ["*filter", ":INPUT ACCEPT [0:0]", ":FORWARD DROP [0:0]", ":OVL-INPUT - [0:0]", ...rules, "COMMIT"].join("\n"),
+  )
+
+test("rules that drop VXLAN: for everybody, for some, in lists and ranges; ours and those for others are passed over (pain 15)", () => {
+  const of = (rule: string) => said(vxlanFindings(filter(rule), null))
+  const dropped = (level: string, rule: string) =>
+    expect(of(rule)).toEqual([`${level}: a rule drops VXLAN: iptables -t filter ${rule}`])
+  dropped("failed", "-A INPUT -p udp -m udp --dport 4789 -j DROP")
+  dropped("failed", "-A INPUT -p udp -m multiport --dports 53,4000:5000 -j REJECT --reject-with icmp-port-unreachable")
+  dropped("warning", "-A INPUT -s 10.0.0.0/8 -p udp -m udp --dport 4789 -j DROP")
+  expect(of("-A OVL-INPUT -p udp -m udp --dport 4789 -j DROP")).toEqual([])
+  expect(of("-A INPUT -p udp -m udp --dport 4790 -j DROP")).toEqual([])
+  expect(of("-A INPUT -p tcp -m tcp --dport 4789 -j DROP")).toEqual([])
+  expect(of("-A INPUT -p udp -m udp --dport 4789 -j ACCEPT")).toEqual([])
+})
+
+test("a default that drops is a warning unless something may accept VXLAN", () => {
+  const of = (manager: string | null, ...rules: string[]) => {
+    const tables = filter(...rules)
+    tables.get("filter")!.policies.set("INPUT", "DROP")
+    return vxlanFindings(tables, manager)
+  }
+  expect(of(null, "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "-A INPUT -i lo -j ACCEPT")).toHaveLength(1)
+  expect(of("ufw")[0]!.hint).toBe("ufw allow 4789/udp && ufw allow 8300/tcp")
+  expect(of(null, "-A INPUT -p udp -m udp --dport 4789 -j ACCEPT")).toEqual([])
+  expect(of(null, "-A INPUT -s 192.168.1.0/24 -j ACCEPT")).toEqual([])
+})
+
+test("FORWARD: a default that drops is no matter, a rule before ovl's is", () => {
+  const jump = '-A FORWARD -m comment --comment "ovl: overlay networks" -j OVL-FORWARD'
+  expect(said(forwardFindings(filter(jump)))[0]).toStartWith("ok: FORWARD drops by default; ovl's own chain")
+  expect(said(forwardFindings(filter("-A FORWARD -j DROP", jump)))[0]).toStartWith("failed: a rule stands before ovl's")
+  expect(said(forwardFindings(filter(jump, "-A FORWARD -j DROP")))[0]).toStartWith("ok")
+})
+
+test("rules of nf_tables that iptables does not show", () => {
+  const ruleset = `table ip filter {
+\t\tudp dport 4789 drop
+}
+table inet firewalld {
+\tchain filter_IN_public_deny {
+\t\tudp dport { 53, 4789 } drop
+\t\tudp dport 4789 accept
+\t}
+}`
+  expect(said(nftRuleFindings(ruleset))).toEqual([
+    "warning: a rule of nf_tables drops VXLAN: table inet firewalld: udp dport { 53, 4789 } drop",
+  ])
+})
+
+test("subnets that clash with the host's routes", () => {
+  const routes = [
+    { dst: "default", via: "10.0.0.1", device: "eth0" },
+    { dst: "10.0.0.0/24", via: null, device: "eth0" },
+    { dst: "172.18.0.0/16", via: null, device: "ovl_gwbridge" },
+    { dst: "172.18.9.0/24", via: "10.0.0.9", device: "vpn0" },
+  ]
+  const network = (name: string, subnet: string, internal = false) =>
+    ({ name, internal, subnets: [{ subnet, gateway: "" }] }) as unknown as NetworkView
+  expect(said(networkClashes({ routes }, [network("red", "10.0.0.128/25"), network("blue", "10.9.0.0/24")]))).toEqual([
+    "warning: network red (10.0.0.128/25) overlaps this host's route 10.0.0.0/24 dev eth0",
+  ])
+  expect(networkClashes({ routes }, [network("red", "10.0.0.0/24", true), network("six", "fd00::/64")])).toEqual([])
+  expect(said(egressClashes({ routes, addresses: [] }, "172.18.0.1/16"))).toEqual([
+    "failed: the egress bridge's subnet 172.18.0.0/16 overlaps 172.18.9.0/24 dev vpn0",
+  ])
+  expect(egressClashes({ routes, addresses: [] }, null)).toEqual([])
+})
+
+const OPEN = { small: true, full: true }
+const view: ProbeView = {
+  node: "n2",
+  address: "192.168.1.52",
+  there: OPEN,
+  back: OPEN,
+  ms: 0.25,
+  mtu: 1450,
+  largest: null,
+  clockAheadMs: 12,
+  refused: null,
+}
+
+test("each direction has a line", () => {
+  expect(said(wayFindings("n1", view, true))[0]).toBe(
+    "ok: VXLAN passes, frames of full size (MTU 1450) too, 0.3 ms there and back",
+  )
+  const blocked = wayFindings("n1", { ...view, back: { small: false, full: false } }, true)
+  expect(blocked.map(({ name, level }) => `${name} ${level}`)).toEqual(["way n1 -> n2 ok", "way n2 -> n1 failed"])
+  const unknown = { small: null, full: null }
+  const silent = { ...view, there: unknown, back: unknown }
+  expect([wayFindings("n1", silent, true)[0]!.level, wayFindings("n1", silent, false)[0]!.level]).toEqual([
+    "failed",
+    "warning",
+  ])
+})
+
+test("clocks", () => {
+  const of = (...ahead: (number | null)[]) =>
+    said([clockFinding(ahead.map((clockAheadMs) => ({ ...view, clockAheadMs })))])[0]
+  expect(of(12, -30)).toBe("ok: within 30 ms of the other nodes'")
+  expect(of(12, -2_500)).toBe("warning: 2.5 s ahead of n2's")
+  expect(of(90_000)).toBe("failed: 90 s behind n2's")
+  expect(of(null)).toStartWith("skipped")
+})

@@ -1,0 +1,189 @@
+/**
+ * The workloads of a lab's file: on which node and networks, under which address. Who asks for none gets one here and
+ * not from the cluster, so that a lab has the same addresses each time it is made.
+ */
+import {
+  firstHostIp,
+  formatIp,
+  formatSubnet,
+  type Ip,
+  lastHostIp,
+  parseIp,
+  parseSubnet,
+  type Subnet,
+  subnetsOverlap,
+  whyNoHost,
+} from "../../model/address.ts"
+import { parseMac } from "../../model/mac.ts"
+import { foldName } from "../../model/names.ts"
+import type { NetworkSpec } from "../../model/network.ts"
+import { mappingsOverlap, parsePortMapping, type PortMapping } from "../../model/port-mapping.ts"
+import { askedSubnets } from "../../model/subnet.ts"
+import type { LabHost, LabWorkload } from "../topology.ts"
+import { type Report, Taken } from "./report.ts"
+import { unknown } from "./resolve-nodes.ts"
+import type { LabFile } from "./schema.ts"
+import type { Path } from "./source.ts"
+
+type WorkloadEntry = NonNullable<LabFile["workloads"]>[string]
+
+/** A network as far as addresses are concerned. */
+interface Room {
+  spec: NetworkSpec
+  subnets: { subnet: Subnet; gateway: string }[]
+  /** What addresses are given from where none is asked for; null where the cluster chooses the subnet. */
+  pool: Subnet | null
+  taken: Taken
+}
+
+export function resolveWorkloads(
+  file: LabFile,
+  hosts: readonly LabHost[],
+  networks: readonly NetworkSpec[],
+  report: Report,
+  names: Taken,
+): LabWorkload[] {
+  const rooms = new Map(networks.map((spec) => [spec.name, roomOf(spec)]))
+  const workloads = Object.entries(file.workloads ?? {}).map(([name, entry]) => {
+    return resolveWorkload(name, entry, hosts, rooms, report, names)
+  })
+  const published: { host: string; owner: string; mapping: PortMapping }[] = []
+  for (const workload of workloads) checkPorts(workload, networks, published, report)
+  // Those that ask for an address come first, whatever the order in the file.
+  for (const workload of workloads) giveAddress(workload, rooms.get(workload.networks[0] ?? ""), report)
+  return workloads
+}
+
+function roomOf(spec: NetworkSpec): Room {
+  const taken = new Taken()
+  try {
+    const asked = askedSubnets(spec)
+    const subnets = (asked?.subnets ?? []).map(({ subnet, gateway }) => ({ subnet: parseSubnet(subnet), gateway }))
+    for (const { gateway } of subnets) taken.take(gateway, "the gateway")
+    const range = asked?.ipRange ? parseSubnet(asked.ipRange) : null
+    return { spec, subnets, pool: range ?? subnets[0]?.subnet ?? null, taken }
+  } catch {
+    // Told already, where the networks were looked at.
+    return { spec, subnets: [], pool: null, taken }
+  }
+}
+
+function resolveWorkload(
+  name: string,
+  entry: WorkloadEntry,
+  hosts: readonly LabHost[],
+  rooms: ReadonlyMap<string, Room>,
+  report: Report,
+  names: Taken,
+): LabWorkload {
+  const path = ["workloads", name]
+  const other = names.take(name, `workload ${name}`)
+  if (other !== null) report.wrongName(path, `${name} is what ${other} is called`)
+  const nodes = hosts.map((host) => host.name)
+  if (!nodes.includes(entry.node)) report.wrong([...path, "node"], unknown(entry.node, "node", nodes))
+  const networks = networksOf(path, entry, rooms, report)
+  const room = rooms.get(networks[0] ?? "")
+  return {
+    name,
+    host: entry.node,
+    networks,
+    address: addressOf([...path, "ip"], entry.ip, room, name, report),
+    address6: addressOf([...path, "ip6"], entry.ip6, room, name, report),
+    mac: entry.mac === undefined ? null : report.judged([...path, "mac"], () => parseMac(entry.mac!)),
+    hostname: entry.hostname ?? null,
+    command: commandOf([...path, "command"], entry.command, report),
+    env: Object.keys(entry.env ?? {}).map((key) => `${key}=${report.text([...path, "env", key])}`),
+    publish: entry.ports ?? [],
+  }
+}
+
+function networksOf(path: Path, entry: WorkloadEntry, rooms: ReadonlyMap<string, Room>, report: Report): string[] {
+  if (entry.network !== undefined && entry.networks !== undefined)
+    report.wrong([...path, "networks"], "say either network or networks, not both")
+  const isList = entry.network === undefined
+  const networks = isList ? (entry.networks ?? []) : [entry.network!]
+  if (networks.length === 0) report.wrongName(path, "network is missing")
+  const seen = new Set<string>()
+  networks.forEach((network, at) => {
+    const place = isList ? [...path, "networks", at] : [...path, "network"]
+    if (!rooms.has(network)) report.wrong(place, unknown(network, "network", [...rooms.keys()]))
+    if (seen.has(foldName(network))) report.wrong(place, `network ${network} is named twice`)
+    seen.add(foldName(network))
+    const clash = networks.slice(0, at).find((each) => roomsOverlap(rooms.get(each), rooms.get(network)))
+    if (clash && clash !== network)
+      report.wrong(place, `its subnet overlaps that of ${clash}: one workload cannot be on both`)
+  })
+  return networks
+}
+
+function roomsOverlap(a: Room | undefined, b: Room | undefined): boolean {
+  return (a?.subnets ?? []).some((one) => (b?.subnets ?? []).some((two) => subnetsOverlap(one.subnet, two.subnet)))
+}
+
+function addressOf(
+  path: Path,
+  text: string | undefined,
+  room: Room | undefined,
+  owner: string,
+  report: Report,
+): string | null {
+  if (text === undefined || !room) return null
+  const ip = parseIp(text)
+  const why = ip === null ? "it is no address: write it without a prefix length" : whyNot(ip, room)
+  if (ip === null || why !== null) {
+    report.wrong(path, `${text}: ${why}`)
+    return null
+  }
+  const address = formatIp(ip)
+  const other = room.taken.take(address, owner)
+  if (other === null) return address
+  report.wrong(path, `${text} is the address of ${other} on ${room.spec.name}`)
+  return null
+}
+
+function whyNot(ip: Ip, room: Room): string | null {
+  if (room.subnets.length === 0) return `network ${room.spec.name} has no subnet in this file to hold it`
+  const own = room.subnets.find(({ subnet }) => subnet.family === ip.family)
+  if (own) return whyNoHost(own.subnet, ip)
+  return `network ${room.spec.name} has ${room.subnets.map(({ subnet }) => formatSubnet(subnet)).join(", ")}`
+}
+
+/** An IPv6 pool is given from in the same order: the cluster would, too. */
+function giveAddress(workload: LabWorkload, room: Room | undefined, report: Report): void {
+  if (workload.address !== null || !room?.pool) return
+  const { pool } = room
+  for (let value = firstHostIp(pool); value <= lastHostIp(pool); value++) {
+    const address = formatIp({ family: pool.family, value })
+    if (room.taken.has(address)) continue
+    room.taken.take(address, workload.name)
+    workload.address = address
+    return
+  }
+  report.wrongName(["workloads", workload.name], `network ${room.spec.name} has no address left for it`)
+}
+
+/** One line is for a shell, as docker has it; a list is the words themselves, as they were written. */
+function commandOf(path: Path, command: WorkloadEntry["command"], report: Report): string[] {
+  if (command === undefined) return []
+  if (typeof command === "string") return ["sh", "-c", command]
+  return command.map((_, at) => report.text([...path, at]))
+}
+
+function checkPorts(
+  workload: LabWorkload,
+  networks: readonly NetworkSpec[],
+  published: { host: string; owner: string; mapping: PortMapping }[],
+  report: Report,
+): void {
+  const path = ["workloads", workload.name, "ports"]
+  const own = networks.filter((network) => workload.networks.includes(network.name))
+  if (workload.publish.length > 0 && own.length > 0 && own.every((network) => network.internal))
+    report.wrong(path, "it is only on internal networks, which have no way to the outside")
+  workload.publish.forEach((text, at) => {
+    const mapping = report.judged([...path, at], () => parsePortMapping(text))
+    if (mapping === null) return
+    const other = published.find((each) => each.host === workload.host && mappingsOverlap(each.mapping, mapping))
+    if (other) report.wrong([...path, at], `${text}: that port of ${workload.host} is published by ${other.owner}`)
+    published.push({ host: workload.host, owner: workload.name, mapping })
+  })
+}
