@@ -28,12 +28,11 @@ export class BridgeRoom {
 
   /** Keeps the ports until `release`. Errors: bridge_full, egress_bridge_full (conflict); then nothing is kept. */
   take(comers: readonly Comer[]): { release: () => void } {
-    const present = [...this.#own(), ...this.#underWay(), ...comers]
+    const present = [this.#own(), this.#underWay(), comers]
     for (const { networkId, name, egress } of comers) {
-      const onNetwork = present.filter((each) => each.networkId === networkId).length
+      const onNetwork = count(present, (each) => each.networkId === networkId)
       if (onNetwork > BRIDGE_ENDPOINTS_MAX) throw this.#networkFull(name, networkId)
-      if (egress !== null && present.filter((each) => each.egress !== null).length > BRIDGE_PORTS_MAX)
-        throw egressFull(name)
+      if (egress !== null && count(present, (each) => each.egress !== null) > BRIDGE_PORTS_MAX) throw egressFull(name)
     }
     for (const comer of comers) this.#coming.set(comer.id, comer)
     return {
@@ -55,6 +54,14 @@ export class BridgeRoom {
       hint: "put it on another node, or detach endpoints of the network here",
     })
   }
+}
+
+type Present = Pick<Comer, "networkId" | "egress">
+
+function count(lists: readonly (readonly Present[])[], test: (one: Present) => boolean): number {
+  let found = 0
+  for (const list of lists) for (const one of list) if (test(one)) found++
+  return found
 }
 
 function egressFull(name: string): OvlError {

@@ -325,7 +325,6 @@ export class DataPlane {
   #reconcileEgress(desired: EgressState | null, farEnds: "all" | ReadonlySet<string>): void {
     this.#attempt("egress bridge", () => this.#reconciler.egress(desired, farEnds))
     if (!this.#gentle) this.#guards.egress(desired)
-    const facts = this.#o.kernel.hostFacts()
     this.#conflicts = desired === null ? [] : this.egress.conflicts(desired)
   }
 

@@ -39,9 +39,10 @@ export class EgressAddresses {
   promise(ifname: string, ipv6: boolean): Egress {
     const { egress } = this.#o.dataplane
     const bridge = egress.address()
-    const taken = new Set(this.#promised)
-    for (const each of this.#own()) if (each.egress) taken.add(each.egress.ip)
-    const ip = nextEgressAddress(bridge, this.#last, taken)
+    const own = this.#own()
+    // Mostly the first that is asked about is free, so no set of all is made.
+    const has = (address: string) => this.#promised.has(address) || own.some((each) => each.egress?.ip === address)
+    const ip = nextEgressAddress(bridge, this.#last, { has })
     this.#promised.add(ip)
     this.#last = ip
     return { ifname, ip, gateway: bareIp(bridge), ...this.#ipv6(ip, ipv6) }

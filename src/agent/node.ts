@@ -1,13 +1,14 @@
 /** The local node: the agent's parts behind the port that the API serves. */
 import type { Clock } from "../base/clock.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
-import { SERVER_CALL_BUDGET_MS } from "../base/limits.ts"
+import { PROBE_CALLS_MAX, SERVER_CALL_BUDGET_MS } from "../base/limits.ts"
 import type { Measure } from "../base/measures.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { NodeRecord, Problem, StatusView } from "../model/node.ts"
+import type { PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
 import type { ProbeView } from "../model/probe.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster, ClusterInfo } from "../registry/port.ts"
@@ -20,6 +21,7 @@ import type { Endpoints } from "./endpoints.ts"
 import type { EventBus } from "./events.ts"
 import { ask } from "./forward.ts"
 import type { PathWatch } from "./path-watch.ts"
+import type { Pinger } from "./pinger.ts"
 import type { Prober } from "./prober.ts"
 import type { Identity } from "./identity.ts"
 import type { NameServers } from "./names.ts"
@@ -42,6 +44,7 @@ export interface NodeParts {
   dataplane: DataPlane
   underlay: Underlay
   prober: Prober
+  pinger: Pinger
   paths: PathWatch
   /** What stands in the way of this node's own address. */
   vtepProblems: () => Problem[]
@@ -57,6 +60,8 @@ export interface NodeParts {
 
 export class Node implements LocalNode {
   readonly #p: NodeParts
+  /** Probes under way, by whom they are for. */
+  readonly #probes = new Map<string, Promise<ProbeView[]>>()
 
   constructor(parts: NodeParts) {
     this.#p = parts
@@ -184,7 +189,23 @@ export class Node implements LocalNode {
   }
 
   async probe(reference: string | null): Promise<ProbeView[]> {
-    return this.#p.prober.probe(this.#peersFor(reference), { largest: true })
+    const key = reference ?? ""
+    // Who asks for the same meanwhile gets the same answer.
+    const underWay = this.#probes.get(key)
+    if (underWay) return underWay
+    const peers = this.#peersFor(reference)
+    if (this.#probes.size >= PROBE_CALLS_MAX) throw tooManyProbes()
+    const views = this.#p.prober.probe(peers, { largest: true }).finally(() => this.#probes.delete(key))
+    this.#probes.set(key, views)
+    return views
+  }
+
+  ping(request: PingRequest): Promise<PingView> {
+    return this.#p.pinger.ping(request)
+  }
+
+  pingNetwork(reference: string, request: PingNetworkRequest): Promise<PingNetworkView> {
+    return this.#p.pinger.pingNetwork(reference, request)
   }
 
   #peersFor(reference: string | null): NodeRecord[] {
@@ -237,8 +258,8 @@ export class Node implements LocalNode {
     checkServerMayGo(view, this.id)
   }
 
-  events(onEvent: (event: EventView) => void): () => void {
-    return this.#p.events.listen(onEvent)
+  events(onEvent: (event: EventView) => void, options?: { since?: number }): () => void {
+    return this.#p.events.listen(onEvent, options)
   }
 
   async forward(question: HttpQuestion, signal: AbortSignal): Promise<HttpMessage> {
@@ -256,4 +277,11 @@ export class Node implements LocalNode {
       }
     }
   }
+}
+
+function tooManyProbes(): OvlError {
+  return new OvlError("probe_busy", "probe: too many others are under way", {
+    kind: "conflict",
+    hint: "try again in a few seconds",
+  })
 }

@@ -9,6 +9,7 @@ import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
+import type { PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
 import type { ProbeView } from "../model/probe.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
@@ -96,12 +97,20 @@ export interface LocalNode {
   measures(): Measure[]
   /**
    * Probes the ways to another node and back on the overlay's own port, or to all members, by name. Errors:
-   * node_not_found, node_is_self (conflict).
+   * node_not_found, node_is_self and probe_busy (conflict).
    */
   probe(reference: string | null): Promise<ProbeView[]>
+  /**
+   * Pings from a workload of any node. Errors: endpoint_not_found, network_not_found, no_shared_network (conflict),
+   * family_missing (invalid).
+   */
+  ping(request: PingRequest): Promise<PingView>
+  /** Each endpoint of a network from each other one. Errors: network_not_found, pairs_too_many (invalid). */
+  pingNetwork(reference: string, request: PingNetworkRequest): Promise<PingNetworkView>
   /** Takes this node out of the cluster and its state out of the kernel; the daemon then ends. */
   leave(): Promise<void>
-  events(onEvent: (event: EventView) => void): () => void
+  /** `since`: those that are remembered from then on, in milliseconds since the epoch, are told first. */
+  events(onEvent: (event: EventView) => void, options?: { since?: number }): () => void
   /**
    * A client asks a server's HTTP application. Rejects with `no_server` (unavailable); once `signal` is aborted, the
    * server is told so and the call rejects.

@@ -61,12 +61,15 @@ export class ProbeAttempt {
     this.#clockAheadMs = Math.round(theirs + ms / 2 - now)
   }
 
-  /** `heard`: what this node heard of the other one. `largest`: as far as it was looked for. */
-  view(heard: Heard, largest: number | null): ProbeView {
+  /**
+   * `heard`: what this node heard of the other one. `largest`: as far as it was looked for. `hears`: whether this node
+   * can hear probes; if not, its silence says nothing.
+   */
+  view(heard: Heard, largest: number | null, hears: boolean): ProbeView {
     const { node, small, fullThere, fullBack, report } = this
     // One answer of whatever size shows that both ways are open.
     const open = small || fullThere || fullBack
-    const silence = report === null ? null : false
+    const silence = report === null || !hears ? null : false
     return {
       node: node.name,
       address: node.address,

@@ -36,6 +36,8 @@ let rounds: ProbeRounds
 let probers: Map<string, Prober>
 let ears: Map<string, (payload: Uint8Array, source: string | null) => void>
 let sent: Packet[]
+/** Who may not listen. */
+let deaf: Set<string>
 /** Null lets it pass, "lost" does not, anything else is the sender's kernel refusing. */
 let way: (packet: Packet) => string | null
 
@@ -63,6 +65,7 @@ function start(nodeId: string, catalog: Catalog): Prober {
           if (fate === null) queueMicrotask(() => ears.get(to)?.(payload, from))
           return fate === "lost" ? null : fate
         },
+        hears: () => !deaf.has(nodeId),
         close: () => {},
       }
     },
@@ -84,6 +87,7 @@ beforeEach(() => {
   ears = new Map()
   sent = []
   way = () => null
+  deaf = new Set()
   const catalog = new Catalog()
   catalog.apply({
     revision: 1,
@@ -138,6 +142,16 @@ test("a node that takes no part is not blamed", async () => {
     there: { small: null, full: null },
     back: { small: null, full: null },
   })
+})
+
+test("a node that may not listen says nothing of what it did not hear", async () => {
+  const unknown = { small: null, full: null }
+  way = ({ to }) => (to === ADDRESS[A] ? "lost" : null)
+  deaf.add(A)
+  expect((await a.probe([b]))[0]).toMatchObject({ there: OPEN, back: unknown })
+  way = () => "lost"
+  deaf.add(B)
+  expect((await a.probe([b]))[0]).toMatchObject({ there: unknown, back: unknown })
 })
 
 test("the largest frame that passes is found, whichever direction eats the larger ones", async () => {

@@ -99,7 +99,9 @@ export class Prober {
     for (const { asker, round } of wishes) {
       const key = attemptKey(round, asker)
       const node = this.#o.catalog.nodes.get(asker)
-      if (!node || this.#parts.has(key) || this.#parts.size >= PROBE_PARTS_AT_ONCE_MAX || this.#closed) continue
+      // Who hears nothing would call every way blocked.
+      if (!node || !this.#wire.hears(node.address)) continue
+      if (this.#parts.has(key) || this.#parts.size >= PROBE_PARTS_AT_ONCE_MAX || this.#closed) continue
       this.#parts.add(key)
       void this.#sendFor(node, round).finally(() => this.#parts.delete(key))
     }
@@ -134,7 +136,8 @@ export class Prober {
     return Promise.all(
       attempts.map(async (attempt) => {
         const largest = options.largest ? await this.#largest(attempt) : null
-        return attempt.view(this.#heard.of(round, probeNodeTag(attempt.node.id)), largest)
+        const heard = this.#heard.of(round, probeNodeTag(attempt.node.id))
+        return attempt.view(heard, largest, this.#wire.hears(attempt.node.address))
       }),
     )
   }

@@ -1,6 +1,7 @@
 /**
  * Endpoints that go, told to the cluster in as few calls as may be: while one call is under way, the next ones gather.
- * The kernel waits once for each call's links of one namespace, so a thousand that go together cost little more than ten.
+ * The kernel waits once for each call's links of one namespace, so a thousand that go together cost little more than ten,
+ * and where they are more than one call takes, those of one network go in the same.
  */
 import type { Clock } from "../base/clock.ts"
 import { ENDPOINTS_PER_CALL_MAX, REMOVALS_GATHER_MS } from "../base/limits.ts"
@@ -47,16 +48,22 @@ export class RemovalQueue {
     this.#running = false
   }
 
-  /** As many as fit into one call; those of one caller stay together. */
+  /**
+   * As many as fit into one call: those of whoever waits longest, then what goes with it; those of one caller stay
+   * together.
+   */
   #next(): Waiting[] {
+    const byNetwork = Map.groupBy(this.#waiting, ({ endpoints }) => endpoints[0]?.networkId)
+    const next: Waiting[] = []
     let size = 0
-    let count = 0
-    for (const { endpoints } of this.#waiting) {
-      size += endpoints.length
-      if (count > 0 && size > ENDPOINTS_PER_CALL_MAX) break
-      count++
+    for (const one of [...byNetwork.values()].flat()) {
+      size += one.endpoints.length
+      if (next.length > 0 && size > ENDPOINTS_PER_CALL_MAX) break
+      next.push(one)
     }
-    return this.#waiting.splice(0, count)
+    const taken = new Set(next)
+    this.#waiting = this.#waiting.filter((one) => !taken.has(one))
+    return next
   }
 }
 

@@ -45,7 +45,7 @@ beforeEach(() => {
   })
   events = []
   looks = 0
-  const bus = new EventBus(clock, silentLog)
+  const bus = new EventBus(clock, silentLog, "h1")
   bus.listen(({ type, message }) => events.push(`${type}: ${message.replaceAll(/1-[0-9a-f]{10}/g, "RED")}`))
   dataplane = new DataPlane({
     kernel,

@@ -40,7 +40,7 @@ export const LOOPBACK_FLOWS_MAX = 512
 /** As long as the kernel remembers a UDP exchange of which it has seen an answer (nf_conntrack_udp_timeout_stream). */
 export const LOOPBACK_FLOW_IDLE_MS = 120_000
 /** Ports that are gone are taken out of the guard of their bridge after so long, together. */
-export const GUARD_FLUSH_MS = 500
+export const GUARD_FLUSH_MS = 2_000
 
 /** One request body on the API, less what Consul's own limits say for its paths. */
 export const API_BODY_MAX_BYTES = 1_048_576
@@ -181,6 +181,8 @@ export const UNDERLAY_PATHS_PER_LOOK_MAX = 256
 /** Between two tries of a probe, and how many there are before another node counts as not answering. */
 export const PROBE_RETRY_MS = 250
 export const PROBE_TRIES_MAX = 4
+/** Different probes that a node is asked for at the same time. */
+export const PROBE_CALLS_MAX = 8
 /** Nodes that are probed at the same time, and that one round over the control plane asks to take part. */
 export const PROBE_PEERS_AT_ONCE_MAX = 64
 /** Rounds over the control plane that a leader keeps at the same time: each node has one at most. */
@@ -195,11 +197,29 @@ export const PROBE_PARTS_AT_ONCE_MAX = 32
 export const PROBE_ANSWERS_PER_SECOND_MAX = 500
 /** What waits in a probe's listening socket. */
 export const PROBE_BUFFER_BYTES = 1_048_576
+/** Packets of one ping, the time between two, all of them together, and how long the last ones may take to be answered. */
+export const PING_COUNT_MAX = 1_000
+export const PING_COUNT_DEFAULT = 4
+export const PING_INTERVAL_MIN_MS = 10
+export const PING_INTERVAL_MAX_MS = 60_000
+export const PING_INTERVAL_DEFAULT_MS = 200
+export const PING_DURATION_MAX_MS = 60_000
+export const PING_ANSWER_WAIT_MS = 1_000
+/** Pairs of one ping of all pairs (33 workloads), packets of each, and pairs that one node has under way at a time. */
+export const PING_PAIRS_MAX = 1_056
+export const PING_PAIR_COUNT_MAX = 10
+export const PING_AT_ONCE_MAX = 64
+/** Orders to ping that a leader keeps for other nodes, and that one node carries out at the same time. */
+export const PING_ROUNDS_MAX = 128
+export const PING_PARTS_AT_ONCE_MAX = 16
+/** How long another node may take to hear of an order, with its next sign of life, and to report. */
+export const PING_ROUND_SLACK_MS = 5_500
+export const PING_ROUND_MAX_MS = 120_000
 /** How often ways to the nodes of shared networks are looked at: which ones are due, how many at once, and when again. */
 export const PATH_TURN_MS = 5_000
 export const PATHS_PER_TURN_MAX = 8
 export const PATH_CHECK_INTERVAL_MS = 180_000
-export const PATH_RECHECK_MS = 30_000
+export const PATH_RECHECK_MS = 15_000
 /** From which difference on `ovl doctor` calls a clock wrong, and from which useless. */
 export const CLOCK_SKEW_WARNING_MS = 1_000
 export const CLOCK_SKEW_FAILED_MS = 60_000
@@ -256,6 +276,8 @@ export const SESSION_TTL_MAX_MS = 86_400_000
 export const KV_DOT_SEGMENTS_MAX = 16
 /** Events that may wait for one slow reader of the event stream before it is cut off. */
 export const EVENT_QUEUE_MAX_EVENTS = 1_024
+/** Events that a node remembers, for those who ask for what was. */
+export const EVENT_HISTORY_MAX_EVENTS = 1_000
 /** A silent event stream says that it lives at least this often. */
 export const EVENT_KEEPALIVE_MS = 15_000
 /** How a workload's log is read: in pieces of this size, and looked at for more this often while it is followed. */

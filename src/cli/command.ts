@@ -24,6 +24,8 @@ interface OptionCommon {
   unavailable?: boolean
   /** Has neither a variable nor a key: `--help`. */
   lineOnly?: boolean
+  /** Whoever has the value may do something with it: it is never shown. */
+  secret?: boolean
   holds?: Held
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { loadConfiguration, parseConfiguration } from "./config.ts"
+import { DEFAULT_CONFIG } from "./globals.ts"
 import { configKeys } from "./registry.ts"
 
 async function parsed(text: string): Promise<string> {
@@ -73,8 +74,8 @@ test("broken YAML is told with its line", async () => {
 })
 
 test("a missing file is an error only if it was named", async () => {
-  expect((await loadConfiguration("/nowhere/c.yaml", false, configKeys())).size).toBe(0)
-  expect(loadConfiguration("/nowhere/c.yaml", true, configKeys())).rejects.toThrow(
+  expect((await loadConfiguration(DEFAULT_CONFIG, configKeys())).size).toBe(0)
+  expect(loadConfiguration("/nowhere/c.yaml", configKeys())).rejects.toThrow(
     "cannot read /nowhere/c.yaml: there is no such file",
   )
 })

@@ -8,6 +8,7 @@ import type { Node, Pair } from "yaml"
 import { OvlError } from "../base/errors.ts"
 import { CONFIG_FILE_MAX_BYTES } from "../base/limits.ts"
 import type { Option } from "./command.ts"
+import { DEFAULT_CONFIG } from "./globals.ts"
 import { nearest, usageError } from "./usage.ts"
 import type { GivenTexts } from "./values.ts"
 
@@ -15,15 +16,11 @@ import type { GivenTexts } from "./values.ts"
 export type Configuration = ReadonlyMap<string, GivenTexts>
 
 /**
- * Reads and checks the file. One that is not there is an error only if the person named it (`required`).
+ * Reads and checks the file. Only the default one may be missing: another one was named by somebody.
  * Throws `config_not_found`, `config_unreadable`, `config_invalid`.
  */
-export async function loadConfiguration(
-  path: string,
-  required: boolean,
-  keys: ReadonlyMap<string, Option>,
-): Promise<Configuration> {
-  const text = readText(path, required)
+export async function loadConfiguration(path: string, keys: ReadonlyMap<string, Option>): Promise<Configuration> {
+  const text = readText(path, path !== DEFAULT_CONFIG)
   return text === null ? new Map() : parseConfiguration(path, text, keys)
 }
 

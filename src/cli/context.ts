@@ -5,11 +5,14 @@ import type { Io } from "./io.ts"
 import type { Origin } from "./parse.ts"
 import type { Style } from "./render/style.ts"
 import { errorText } from "./report.ts"
+import type { GivenOption } from "./words.ts"
 
 /** The global options, with the socket's path worked out. */
 export interface Settings {
   socket: string
   runDir: string
+  /** The configuration file that was read, or would have been. */
+  config: string
   json: boolean
   quiet: boolean
   verbose: boolean
@@ -29,6 +32,8 @@ export interface ContextParts<O extends OptionTable, A extends ArgumentTable> {
   options: OptionValues<O>
   /** Where each option's value came from. */
   origins: Readonly<Record<string, Origin>>
+  /** The options that stood on the line, as they stood there. */
+  given: ReadonlyMap<string, GivenOption>
   arguments: ArgumentValues<A>
   settings: Settings
   world: World
@@ -41,6 +46,7 @@ export class Context<O extends OptionTable = OptionTable, A extends ArgumentTabl
   readonly command: Command
   readonly options: OptionValues<O>
   readonly origins: Readonly<Record<string, Origin>>
+  readonly given: ReadonlyMap<string, GivenOption>
   readonly arguments: ArgumentValues<A>
   readonly settings: Settings
   readonly style: Style
@@ -53,6 +59,7 @@ export class Context<O extends OptionTable = OptionTable, A extends ArgumentTabl
     this.command = parts.command
     this.options = parts.options
     this.origins = parts.origins
+    this.given = parts.given
     this.arguments = parts.arguments
     this.settings = parts.settings
     this.style = parts.style

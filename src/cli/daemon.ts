@@ -12,7 +12,7 @@ import {
   JOIN_SERVERS_MAX,
   TOKEN_TEXT_MAX_BYTES,
 } from "../base/limits.ts"
-import { lineLog } from "../base/log.ts"
+import { jsonLog, lineLog } from "../base/log.ts"
 import type { OptionTable, OptionValues } from "./command.ts"
 import type { Context } from "./context.ts"
 import { DEFAULT_DATA_DIR } from "./globals.ts"
@@ -77,6 +77,14 @@ export const DAEMON_OPTIONS = {
     max: SESSION_TTL_MAX_MS,
     description: "The shortest TTL that a session may have (Consul's session_ttl_min)",
   },
+  "log-format": {
+    kind: "text",
+    value: "FORMAT",
+    config: "log-format",
+    default: "text",
+    choices: ["text", "json"],
+    description: "How the daemon writes its log on stderr: lines for people, or one JSON object a line",
+  },
 } as const satisfies OptionTable
 
 type DaemonValues = OptionValues<typeof DAEMON_OPTIONS>
@@ -121,7 +129,7 @@ export async function runDaemon(context: DaemonContext, request: DaemonRequest):
     token,
     consul: { valueMaxBytes: options["kv-max-value"], sessionTtlMinMs: options["session-ttl-min"] },
     out: (line: string) => context.line(line),
-    log: lineLog(
+    log: (options["log-format"] === "json" ? jsonLog : lineLog)(
       (line) => context.io.stderr(line),
       logLevel(context),
       () => new Date(context.now()).toISOString(),

@@ -11,7 +11,7 @@ import { durationText } from "./values.ts"
 
 /** What a noun stands for, in one line, for the first page. */
 const NOUNS: Record<string, string> = {
-  lab: "two hosts, two networks, four workloads on this machine",
+  lab: "several nodes on this machine",
   token: "join tokens",
   network: "isolated layer-2 segments",
   endpoint: "interfaces of workloads on networks, on every node",
@@ -53,7 +53,7 @@ function firstPage(style: Style): string {
 function wordSummary(word: string, built: readonly Command[]): string {
   const own = built.filter((command) => command.path[0] === word)
   if (own[0]!.path.length === 1) return own[0]!.summary
-  return `${own.map((command) => command.path[1]).join(", ")} - ${NOUNS[word] ?? ""}`
+  return `${[...new Set(own.map((command) => command.path[1]))].join(", ")} - ${NOUNS[word] ?? ""}`
 }
 
 function nounPage(path: readonly string[], style: Style): string {

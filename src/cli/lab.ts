@@ -2,7 +2,7 @@
 import { LAB_FILE_MAX_BYTES } from "../base/limits.ts"
 import type { Topology } from "../lab/topology.ts"
 import type { OptionTable } from "./command.ts"
-import { readInput } from "./input.ts"
+import { readInput, sourceName } from "./input.ts"
 import type { Io } from "./io.ts"
 import { requireRoot } from "./rights.ts"
 
@@ -23,7 +23,10 @@ export async function labOfFile(io: Io, file: string | undefined, name: string |
   if (file === undefined) return (await import("../lab/file/built-in.ts")).builtInLab(name)
   const bytes = readInput(io, file, LAB_FILE_MAX_BYTES, "a lab's file")
   const { readLabFile } = await import("../lab/file/read.ts")
-  return readLabFile(file === "-" ? "standard input" : file, new TextDecoder().decode(bytes), name)
+  const { LabPlaces } = await import("../lab/places.ts")
+  // What is up is root's to see; without that every lab is a new one.
+  const known = (lab: string) => (io.isRoot ? new LabPlaces(lab).topology() : null)
+  return readLabFile(sourceName(file), new TextDecoder().decode(bytes), { name, known })
 }
 
 /**

@@ -99,6 +99,8 @@ export type Origin = "line" | "variable" | "file" | "default"
 export interface ResolvedOptions {
   values: Record<string, unknown>
   origins: Record<string, Origin>
+  /** How the one who gave it named it: `--mtu`, `OVL_MTU`, `/etc/ovl/config.yaml:3: mtu`; nothing of a default. */
+  given: Record<string, string>
 }
 
 /**
@@ -112,7 +114,7 @@ export function resolveOptions(
   env: Environment,
   configuration: Configuration,
 ): ResolvedOptions {
-  const resolved: ResolvedOptions = { values: {}, origins: {} }
+  const resolved: ResolvedOptions = { values: {}, origins: {}, given: {} }
   for (const [name, option] of Object.entries(table)) {
     if (option.lineOnly) continue
     const variable = variableOf(name)
@@ -124,6 +126,7 @@ export function resolveOptions(
     ]
     const [origin, given] = sources.find(([, texts]) => texts !== undefined) ?? (["default", undefined] as const)
     resolved.origins[name] = origin
+    if (given) resolved.given[name] = given.given
     resolved.values[name] = given ? convert(option, given, env) : fallback(option)
   }
   return resolved

@@ -6,13 +6,14 @@ import { COMMANDS, commandAt, findVerb } from "./registry.ts"
 import { positionalsBeforeCommand, splitLine, tablesOf } from "./words.ts"
 
 /** The list of section 3 of the contract, verb by verb. */
-const BUILT = `serve, join, leave, down, status, node ls, node inspect, node rm,
+const BUILT = `serve, join, leave, down, status, doctor, node ls, node inspect, node rm,
 raft ls, raft transfer, raft rm, raft recover, token create, token ls, token rm,
 network create, network ls, network inspect, network rm, network connect, network disconnect, run, exec, ps, logs, stop, rm, attach, detach,
 endpoint ls, endpoint inspect, version, kv get, kv put, kv del, kv ls, kv watch, kv export, kv import,
-snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down`
+snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down,
+lab validate, lab link down, lab link up`
 const LATER = `network prune,
-ping, trace, capture, doctor, events, metrics, graph, completion`
+ping, trace, capture, events, metrics, graph, completion`
 
 function names(list: string): string[] {
   return list.split(/,\s+/)
@@ -58,7 +59,9 @@ const OPTIONS: Record<string, string> = {
   "kv del": "recurse cas modify-index",
   "kv ls": "recurse limit after",
   "kv watch": "recurse",
-  "lab up": "name",
+  "lab up": "name dry-run",
+  "lab link down": "name",
+  "lab link up": "name",
   "lab down": "all",
 }
 

@@ -5,6 +5,7 @@
 import { notAvailable } from "../base/errors.ts"
 import { type Command, configKeyOf, type Option } from "./command.ts"
 import { attach } from "./commands/attach.ts"
+import { configShow } from "./commands/config/show.ts"
 import { detach } from "./commands/detach.ts"
 import { doctor } from "./commands/doctor.ts"
 import { down } from "./commands/down.ts"
@@ -62,7 +63,7 @@ import { type GivenOption, isOption, takeOption } from "./words.ts"
 /** In the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
   ...[labUp, labVerify, labExec, labLinkDown, labLinkUp, labLs, labDown, labValidate],
-  ...[serve, join, leave, down, tokenCreate, tokenLs, tokenRm],
+  ...[serve, join, leave, down, configShow, tokenCreate, tokenLs, tokenRm],
   ...[
     networkCreate,
     networkLs,

@@ -120,14 +120,14 @@ describe("wrong words", () => {
 })
 
 test("what is not built says so, with any words behind it", async () => {
-  const lines = `ping a b|trace a b|capture red -w -|doctor|events -f|metrics|graph
+  const lines = `ping a b|trace a b|capture red -w -|events -f|metrics|graph
 completion bash|network prune`
   for (const line of lines.split(/[|\n]/)) {
     const outcome = await ovl(line.split(" "))
     expect(outcome.stderr).toMatch(/^ovl: [a-z ]+: not available in this version\n$/)
     expect([line, outcome.status, outcome.stdout]).toEqual([line, 1, ""])
   }
-  const json = await ovl(["doctor", "--json"])
+  const json = await ovl(["graph", "--json"])
   expect(JSON.parse(json.stderr).error.code).toBe("not_available")
 })
 

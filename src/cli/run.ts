@@ -7,7 +7,7 @@ import { asOvlError, notAvailable } from "../base/errors.ts"
 import { callOf, type Command, nameOf, type OptionTable } from "./command.ts"
 import { type Configuration, loadConfiguration } from "./config.ts"
 import { Context, type Settings, type World } from "./context.ts"
-import { DEFAULT_CONFIG, GLOBAL_OPTIONS, type GlobalValues } from "./globals.ts"
+import { GLOBAL_OPTIONS, type GlobalValues } from "./globals.ts"
 import { helpPage, verbPage } from "./help.ts"
 import { BrokenPipe } from "./io.ts"
 import { type BoundArguments, bindArguments, resolveOptions } from "./parse.ts"
@@ -67,6 +67,7 @@ async function runVerb(command: Command, line: SplitLine, world: World): Promise
     command,
     options: own.values as Context["options"],
     origins: { ...globals.origins, ...own.origins },
+    given: line.options,
     arguments: args as Context["arguments"],
     settings,
     world,
@@ -86,6 +87,7 @@ function settingsOf(globals: GlobalValues): Settings {
   return {
     socket: globals.socket ?? join(globals["run-dir"], "ovl.sock"),
     runDir: globals["run-dir"],
+    config: globals.config,
     json: globals.json,
     quiet: globals.quiet,
     verbose: globals.verbose,
@@ -98,8 +100,7 @@ async function readConfiguration(
   env: World["io"]["env"],
 ): Promise<Configuration> {
   const { values } = resolveOptions({ config: GLOBAL_OPTIONS.config }, null, line, env, new Map())
-  const path = values.config as string
-  return loadConfiguration(path, path !== DEFAULT_CONFIG, configKeys())
+  return loadConfiguration(values.config as string, configKeys())
 }
 
 /** What the contract names and this version has not is refused, wherever it was asked for. */

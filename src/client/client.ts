@@ -5,6 +5,7 @@
 import type { AttachSpec, ConnectSpec, EndpointView } from "../model/endpoint.ts"
 import type { NetworkSpec, NetworkView } from "../model/network.ts"
 import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { PingNetworkView, PingNetworkWish, PingView, PingWish } from "../model/ping.ts"
 import type { ProbeView } from "../model/probe.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
@@ -132,6 +133,16 @@ export class Client {
     return this.#post("/api/v1/probe", node === undefined ? {} : { node })
   }
 
+  /** From a workload of any node to another one, or to an address. */
+  ping(wish: PingWish): Promise<PingView> {
+    return this.#post("/api/v1/ping", wish)
+  }
+
+  /** Each workload of a network from each other one. */
+  pingNetwork(network: string, wish: PingNetworkWish = {}): Promise<PingNetworkView> {
+    return this.#post(`/api/v1/networks/${encode(network)}/ping`, wish)
+  }
+
   workloads(): Promise<WorkloadView[]> {
     return this.#get("/api/v1/workloads")
   }
@@ -169,9 +180,16 @@ export class Client {
     return pieces(this.#address, { method: "GET", target, signal: options.signal })
   }
 
-  /** What happens on the node from now on. Ends with the daemon, or when the loop is left. */
-  events(options: { signal?: AbortSignal } = {}): AsyncGenerator<EventView> {
-    return parseEvents(pieces(this.#address, { method: "GET", target: "/api/v1/events", signal: options.signal }))
+  /**
+   * What happens on the node from now on, with `since` (ISO 8601) first what it remembers from then on; with `follow`
+   * false only that. Ends with the daemon, or when the loop is left.
+   */
+  events(options: { since?: string; follow?: boolean; signal?: AbortSignal } = {}): AsyncGenerator<EventView> {
+    const query = new URLSearchParams()
+    if (options.since !== undefined) query.set("since", options.since)
+    if (options.follow !== undefined) query.set("follow", String(options.follow))
+    const target = query.size === 0 ? "/api/v1/events" : `/api/v1/events?${query}`
+    return parseEvents(pieces(this.#address, { method: "GET", target, signal: options.signal }))
   }
 
   /** In Prometheus' text format. */

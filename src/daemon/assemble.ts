@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { Connections } from "../agent/connections.ts"
 import { DataPlane } from "../agent/dataplane.ts"
 import { Endpoints } from "../agent/endpoints.ts"
+import { echo } from "../agent/echo.ts"
 import { EventBus } from "../agent/events.ts"
 import { tellChanges } from "../agent/change-events.ts"
 import { CatalogCache } from "../agent/catalog-cache.ts"
@@ -16,6 +17,7 @@ import { tellRepair } from "../agent/repair-events.ts"
 import { type BatchSource, Replica } from "../agent/replica.ts"
 import { newServerAddresses } from "../agent/server-addresses.ts"
 import { Watch } from "../agent/watch.ts"
+import { Pinger } from "../agent/pinger.ts"
 import { Prober } from "../agent/prober.ts"
 import { openProbeWire } from "../agent/probe-wire.ts"
 import { PathWatch } from "../agent/path-watch.ts"
@@ -48,6 +50,7 @@ export interface Agent {
   dataplane: DataPlane
   underlay: Underlay
   prober: Prober
+  pinger: Pinger
   paths: PathWatch
   watch: Watch
   endpoints: Endpoints
@@ -69,7 +72,7 @@ export function assembleAgent(options: AgentOptions): Agent {
   const { identity, runDir, dataDir, kernel, cluster, listenForNames, log } = options
   const { nodeId, clusterId } = identity
   const isClient = identity.role === "client"
-  const events = new EventBus(systemClock, log)
+  const events = new EventBus(systemClock, log, identity.name)
   let closed = false
   const resolvConf = new HostResolvConf(systemClock)
   const kept = { clusterId, clock: systemClock, log }
@@ -192,6 +195,7 @@ export function assembleAgent(options: AgentOptions): Agent {
     random: systemRandom,
     log,
   })
+  const pinger = new Pinger({ replica, nodeId, cluster, echo, clock: systemClock, random: systemRandom, log })
   const paths = new PathWatch({ catalog, nodeId, prober, events, clock: systemClock })
   const watch = new Watch({
     kernel,
@@ -222,6 +226,7 @@ export function assembleAgent(options: AgentOptions): Agent {
     dataplane,
     underlay,
     prober,
+    pinger,
     paths,
     watch,
     endpoints,
@@ -236,6 +241,7 @@ export function assembleAgent(options: AgentOptions): Agent {
       underlay.close()
       paths.close()
       prober.close()
+      pinger.close()
       names.close()
       withdrawals.close()
       cache?.close()

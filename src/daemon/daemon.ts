@@ -315,13 +315,16 @@ function startKnocking({ part }: Server, { replica }: Agent, port: number, undo:
 }
 
 /** Signs of life, one after another; returns what ends them. */
-function keepAlive(node: Node, { prober }: Agent, log: Log): () => void {
+function keepAlive(node: Node, { prober, pinger }: Agent, log: Log): () => void {
   let stopped = false
   let cancel = () => {}
   const beat = async () => {
     await node.cluster
       .heartbeat(node.id)
-      .then((wishes) => prober.takePart(wishes))
+      .then(({ probes, pings }) => {
+        prober.takePart(probes)
+        pinger.takePart(pings)
+      })
       .catch((error) => log.debug("no sign of life", { why: asOvlError(error).message }))
     if (!stopped) cancel = systemClock.after(NODE_HEARTBEAT_MS, beat)
   }

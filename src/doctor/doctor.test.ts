@@ -11,7 +11,7 @@ import { forwardFindings, nftRuleFindings, vxlanFindings } from "./firewall.ts"
 import { parseKernelConfig } from "./kernel-config.ts"
 import type { Patient } from "./patient.ts"
 import { portFinding } from "./ports.ts"
-import { missingCapabilities } from "./rights.ts"
+import { rightsFinding } from "./rights.ts"
 import { egressClashes, networkClashes } from "./routes.ts"
 
 const said = (findings: Finding[]) => findings.map(({ level, detail }) => `${level}: ${detail}`)
@@ -24,11 +24,11 @@ test("a check that cannot look says why, and a mistake of one check does not end
   expect(await thrown(new Error("odd"))).toMatchObject([{ ok: true, level: "warning" }])
 })
 
-test("capabilities that are missing are named", () => {
-  expect(missingCapabilities("CapEff:\t000001ffffffffff\n")).toEqual([])
-  expect(missingCapabilities("CapEff:\t0000000000002000\n").join()).toBe(
-    "CAP_NET_ADMIN (to make interfaces, routes and rules),CAP_SYS_ADMIN (to make and enter namespaces)",
-  )
+test("root without what root usually may", () => {
+  const of = (bits: string) => said([rightsFinding(`CapEff:\t${bits}\n`)])[0]
+  expect(of("000001ffffffffff")).toStartWith("ok")
+  expect(of("0000000000002000")).toBe("failed: root, but without CAP_NET_ADMIN and CAP_SYS_ADMIN: no node can run")
+  expect(of("000001ffffffdfff")).toBe("warning: root, but without CAP_NET_RAW: the probes of other nodes are not heard")
 })
 
 test("the kernel's configuration", () => {

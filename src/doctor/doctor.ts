@@ -6,6 +6,7 @@ import { daemon, ways } from "./cluster.ts"
 import { flavour, foreignRules } from "./firewall.ts"
 import { kernelOptions } from "./kernel-options.ts"
 import { leftOvers, removeLeftOvers } from "./left-overs.ts"
+import { neighbours } from "./neighbours.ts"
 import { Patient, type PatientOptions } from "./patient.ts"
 import { address, room, unpacking } from "./places.ts"
 import { ports } from "./ports.ts"
@@ -14,7 +15,7 @@ import { routes } from "./routes.ts"
 
 /** A further check is a further row. */
 const CHECKS: readonly Check[] = [
-  ...[rights, kernelOptions, address, ports, unpacking, room, flavour, foreignRules, routes, leftOvers],
+  ...[rights, kernelOptions, address, ports, unpacking, room, flavour, foreignRules, routes, neighbours, leftOvers],
   ...[daemon, clock, ways],
 ]
 

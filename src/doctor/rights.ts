@@ -1,20 +1,9 @@
 /** Whether this program may do what a node does: root alone is not enough in a container. */
 import { readFileSync } from "node:fs"
+import { missingCapabilities, USEFUL } from "../linux/capabilities.ts"
 import { type Check, type Finding, failed, ok, warning } from "./check.ts"
 
-/** include/uapi/linux/capability.h, and what each is for. */
-const NEEDED = [
-  { bit: 12, name: "CAP_NET_ADMIN", why: "to make interfaces, routes and rules" },
-  { bit: 13, name: "CAP_NET_RAW", why: "to hear probes of other nodes" },
-  { bit: 21, name: "CAP_SYS_ADMIN", why: "to make and enter namespaces" },
-] as const
-
-/** From `CapEff` of /proc/PID/status (proc_pid_status(5)): those that are missing. */
-export function missingCapabilities(status: string): string[] {
-  const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"
-  const effective = BigInt(`0x${digits}`)
-  return NEEDED.filter(({ bit }) => ((effective >> BigInt(bit)) & 1n) === 0n).map(({ name, why }) => `${name} (${why})`)
-}
+const IN_A_CONTAINER = "in a container: give them with --cap-add, or run it with --privileged"
 
 export const rights: Check = {
   name: "rights",
@@ -26,13 +15,16 @@ export const rights: Check = {
           "run `ovl doctor` as root: sudo ovl doctor",
         ),
       ]
-    const missing = missingCapabilities(readFileSync("/proc/self/status", "utf8"))
-    if (missing.length === 0) return [ok("root, with the capabilities that a node needs")]
-    return [
-      failed(
-        `root, but without ${missing.join(", ")}`,
-        "in a container: give them with --cap-add, or run it with --privileged",
-      ),
-    ]
+    return [rightsFinding(readFileSync("/proc/self/status", "utf8"))]
   },
+}
+
+/** Exported for tests: of root, by the text of /proc/self/status. */
+export function rightsFinding(status: string): Finding {
+  const missing = missingCapabilities(status)
+  if (missing.length > 0) return failed(`root, but without ${missing.join(" and ")}: no node can run`, IN_A_CONTAINER)
+  const unheard = missingCapabilities(status, USEFUL)
+  if (unheard.length > 0)
+    return warning(`root, but without ${unheard.join()}: the probes of other nodes are not heard`, IN_A_CONTAINER)
+  return ok("root, with the capabilities that a node needs")
 }

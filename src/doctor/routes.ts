@@ -12,7 +12,7 @@ export const routes: Check = {
     const { facts, kernel } = patient
     const answers = await patient.answers()
     const networks = answers instanceof OvlError ? [] : answers.networks
-    const bridge = kernel.observeEgress()?.bridge.addresses[0] ?? null
+    const bridge = kernel.observeEgress()?.bridge.addresses.find((each) => !each.includes(":")) ?? null
     const found = [...networkClashes(facts, networks), ...egressClashes(facts, bridge)]
     if (bridge === null) found.push(...noEgressSubnet(facts))
     return found.length > 0 ? found : [ok("no subnet clashes with a route of this host")]

@@ -61,7 +61,8 @@ export function request(
     case "veth-add": {
       const { name, index: ownIndex, mac, mtu } = o
       const peer = { name: o.peer.name, mac: o.peer.mac, mtu, namespace: descriptorOf(o.peer.ns) }
-      link.add(batch, { kind: "veth", name, index: ownIndex, mac, mtu, master: index, peer })
+      // One for each processor would take the kernel a quarter longer to make, and a pair has no lock to share out.
+      link.add(batch, { kind: "veth", name, index: ownIndex, mac, mtu, master: index, peer, queues: 1 })
       // Of a hidden namespace IPv6 is off altogether.
       if (o.ns === HOST_NAMESPACE) setQuietIpv6(batch, name)
       link.set(batch, name, { alias: o.alias, up: true })

@@ -51,6 +51,8 @@ export class FakeKernel implements Kernel {
   readonly pathMtus = new Map<string, PathMtu>()
   /** Every operation that was carried out, undoing included. */
   readonly performed: Operation[] = []
+  /** Ports that the plan which is carried out has made, as `<namespace> <name>`. */
+  private readonly newPorts = new Set<string>()
   /** An operation for which this says true is refused. */
   refuse: (operation: Operation) => boolean = () => false
   private readonly guards = new Map<NamespacePath, GuardState>()
@@ -108,7 +110,8 @@ export class FakeKernel implements Kernel {
   }
 
   observePort(ns: NamespacePath, bridge: string, name: string, mac: string): ObservedPort | null {
-    const port = portsOf(this.world.namespaceAt(ns), []).find((one) => one.name === name)
+    const found = this.world.namespaces.get(ns)
+    const port = found && portsOf(found, []).find((one) => one.name === name)
     if (!port) return null
     const master = port.master === bridge ? bridge : null
     return { ...port, master, staticMacs: port.staticMacs.filter((each) => each === mac) }
@@ -196,6 +199,7 @@ export class FakeKernel implements Kernel {
   apply(operations: readonly Operation[], mode: ApplyMode): void {
     const done: Operation[] = []
     const failures: Failure[] = []
+    this.newPorts.clear()
     for (const operation of operations) {
       const error = this.attempt(operation)
       if (error === null) done.push(operation)
@@ -223,8 +227,16 @@ export class FakeKernel implements Kernel {
       }
     }
     this.performed.push(operation)
-    this.watching?.changed(spacesOf(operation), true)
+    this.watching?.changed(this.echoesOf(operation), true)
     return null
+  }
+
+  /** A bridge's namespace is not told of what makes a new port of it. */
+  private echoesOf(operation: Operation): NamespacePath[] {
+    if (operation.op !== "veth-add")
+      return "name" in operation && this.newPorts.has(`${operation.ns} ${operation.name}`) ? [] : [operation.ns]
+    this.newPorts.add(`${operation.ns} ${operation.name}`)
+    return [operation.peer.ns]
   }
 
   /** Where the real one looks before it asks, it says what is missing. */

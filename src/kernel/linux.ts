@@ -152,8 +152,7 @@ export class LinuxKernel implements Kernel {
 
   listHidden(): HiddenNamespace[] {
     const found: HiddenNamespace[] = []
-    for (const { name, path, id } of listNamespaces(NETNS_DIRECTORY)) {
-      if (!isHiddenName(name)) continue
+    for (const { path, id } of listNamespaces(NETNS_DIRECTORY, isHiddenName)) {
       const marked = id === null ? null : this.markOf(path)
       if (marked !== undefined) found.push({ netns: path, networkId: marked })
     }

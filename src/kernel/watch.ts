@@ -137,9 +137,10 @@ export class LinuxWatch implements KernelWatch {
   /** Takes what has come, but for echoes. */
   private take(isEcho: (path: NamespacePath, notice: Notice) => boolean): void {
     const { taken } = this
-    const ours = this.writing.union(this.wrote_)
     const note = (path: NamespacePath, notice: Notice) => {
-      if (!isEcho(path, notice)) (ours.has(path) ? taken.byUs : taken.byOthers).add(path)
+      if (isEcho(path, notice)) return
+      const isOurs = this.writing.has(path) || this.wrote_.has(path)
+      ;(isOurs ? taken.byUs : taken.byOthers).add(path)
     }
     const lost = this.route.read((notice) => {
       for (const path of this.placesOf(notice)) note(path, notice)

@@ -89,11 +89,11 @@ export class WorkloadEnds {
     if (known && version !== null && known.version === version && known.looksLeft-- > 0) return known.ends
     const bytes = this.sockets.with(ns, ({ fd }) => takeSurvey(fd))
     if (bytes === null) return undefined
-    const looksLeft = this.reads++ % WORKLOAD_READ_EVERY_LOOKS
     if (known && Buffer.compare(known.bytes, bytes) === 0) {
-      Object.assign(known, { version, looksLeft })
+      Object.assign(known, { version, looksLeft: WORKLOAD_READ_EVERY_LOOKS - 1 })
       return known.ends
     }
+    const looksLeft = this.reads++ % WORKLOAD_READ_EVERY_LOOKS
     const ends = interfacesOf(readSurvey(bytes))
     if (this.known.size >= IDENTIFIED_NAMESPACES_MAX) this.known.clear()
     this.known.set(ns, { bytes: bytes.slice(), ends, version, looksLeft })

@@ -78,6 +78,14 @@ export function areConnected(topology: Topology, a: string, b: string): boolean 
   return !isUnplugged(a) && !isUnplugged(b) && !isCut
 }
 
+/** The hosts in touch with a server that more than half of the servers hear; none where nobody can lead. */
+export function leadableHosts(topology: Topology): LabHost[] {
+  const servers = topology.hosts.filter((host) => host.role === "server")
+  const hears = (server: LabHost) => servers.filter((each) => areConnected(topology, server.name, each.name)).length
+  const leader = servers.find((server) => hears(server) > servers.length / 2)
+  return leader ? topology.hosts.filter((host) => areConnected(topology, host.name, leader.name)) : []
+}
+
 /** What to try in a lab that is up: lines for a shell. `usual` is the lab that needs no `--name`. */
 export function nextSteps(topology: Topology, usual: string): string[] {
   const name = topology.name === usual ? "" : ` --name ${topology.name}`

@@ -7,13 +7,15 @@ import { OvlError } from "../base/errors.ts"
 
 /** Bits by name, include/uapi/linux/capability.h: for links, routes and rules; for namespaces and mounts. */
 const NEEDED = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n } as const
+/** To hear the probes of other nodes: a node does without. */
+export const USEFUL = { CAP_NET_RAW: 13n } as const
 
-/** Names of those needed that are not among the effective ones; `status` is the text of /proc/self/status. */
-export function missingCapabilities(status: string): string[] {
+/** Names of those needed, or given, that are not among the effective ones; `status` is the text of /proc/self/status. */
+export function missingCapabilities(status: string, needed: Readonly<Record<string, bigint>> = NEEDED): string[] {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1]
   if (effective === undefined) return []
   const bits = BigInt(`0x${effective}`)
-  return Object.entries(NEEDED).flatMap(([name, bit]) => ((bits >> bit) & 1n ? [] : [name]))
+  return Object.entries(needed).flatMap(([name, bit]) => ((bits >> bit) & 1n ? [] : [name]))
 }
 
 /** Throws `not_permitted` (forbidden) naming what is missing. */

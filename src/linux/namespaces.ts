@@ -216,10 +216,11 @@ export interface PinnedNamespace {
   readonly id: NamespaceId | null
 }
 
-/** What is pinned in a directory, by name; empty where there is no such directory. */
-export function listNamespaces(directory: string): PinnedNamespace[] {
+/** What is pinned in a directory under a name that is `meant`, by name; empty where there is no such directory. */
+export function listNamespaces(directory: string, meant: (name: string) => boolean = () => true): PinnedNamespace[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory)
+    .filter(meant)
     .sort()
     .map((name) => {
       const path = join(directory, name)

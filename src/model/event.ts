@@ -3,6 +3,8 @@ import { z } from "zod"
 
 export const eventSchema = z.object({
   time: z.string(),
+  /** The name of the node that tells it. */
+  node: z.string(),
   /** A stable word such as `network_created`, `endpoint_up`, `repaired`. */
   type: z.string(),
   /** A sentence for people. */

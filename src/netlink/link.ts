@@ -25,6 +25,8 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   IFLA_NET_NS_FD,
+  IFLA_NUM_RX_QUEUES,
+  IFLA_NUM_TX_QUEUES,
   IFLA_PROP_LIST,
   IFLA_VXLAN_ID,
   IFLA_VXLAN_L2MISS,
@@ -113,6 +115,8 @@ export type NewVethPeer = Omit<NewLink, "master" | "up">
 
 export interface NewVeth extends NewLink {
   kind: "veth"
+  /** Of both ends, in each direction. Left out it is the kernel's choice: one, from Linux 5.17 on one a processor. */
+  queues?: number
   peer: NewVethPeer
 }
 
@@ -187,10 +191,17 @@ function putVxlan(writer: MessageWriter, spec: NewVxlan): void {
   putFlag(writer, IFLA_VXLAN_UDP_CSUM, spec.udpCsum)
 }
 
-function putVethPeer(writer: MessageWriter, peer: NewVethPeer): void {
+function putQueues(writer: MessageWriter, queues: number | undefined): void {
+  if (queues === undefined) return
+  writer.attributeU32(IFLA_NUM_TX_QUEUES, queues)
+  writer.attributeU32(IFLA_NUM_RX_QUEUES, queues)
+}
+
+function putVethPeer(writer: MessageWriter, peer: NewVethPeer, queues: number | undefined): void {
   const nest = writer.nest(VETH_INFO_PEER)
   putHeader(writer, peer.index ?? 0, undefined)
   putCommon(writer, { name: peer.name, mac: peer.mac, mtu: peer.mtu, namespace: peer.namespace })
+  putQueues(writer, queues)
   writer.endNest(nest)
 }
 
@@ -205,12 +216,13 @@ export function add(target: RequestTarget, spec: LinkSpec): void {
   putHeader(writer, spec.index ?? 0, spec.up === true ? true : undefined)
   const { name, mac, mtu, master, namespace } = spec
   putCommon(writer, { name, mac, mtu, master, namespace })
+  if (spec.kind === "veth") putQueues(writer, spec.queues)
   const info = writer.nest(IFLA_LINKINFO)
   writer.attributeString(IFLA_INFO_KIND, spec.kind)
   const data = writer.nest(IFLA_INFO_DATA)
   if (spec.kind === "bridge") putBridge(writer, spec)
   else if (spec.kind === "vxlan") putVxlan(writer, spec)
-  else putVethPeer(writer, spec.peer)
+  else putVethPeer(writer, spec.peer, spec.queues)
   writer.endNest(data)
   writer.endNest(info)
   target.end()

@@ -65,7 +65,11 @@ function takenSubnets(facts: Pick<HostFacts, "routes" | "addresses">, catalog: P
  * The next free address on the egress bridge after `last` (null: from the beginning), as `172.18.0.2/16`; a freed one
  * comes round again only after the others. Errors: `egress_exhausted` (conflict).
  */
-export function nextEgressAddress(bridgeAddress: string, last: string | null, taken: ReadonlySet<string>): string {
+export function nextEgressAddress(
+  bridgeAddress: string,
+  last: string | null,
+  taken: Pick<ReadonlySet<string>, "has">,
+): string {
   const bridge = parseInterfaceAddress(bridgeAddress)
   const subnet = subnetOf(bridge)
   const hosts = { first: firstHost(subnet), last: lastHost(subnet) }

@@ -21,6 +21,7 @@ import { createNetwork, removeNetwork } from "./networks.ts"
 import { NodeSessions } from "./node-sessions.ts"
 import { heartbeat, isMember, removeNode, updateNode } from "./nodes.ts"
 import type { Cluster, ClusterInfo, Follower, Interest } from "./port.ts"
+import { PingRounds } from "./ping-rounds.ts"
 import { ProbeRounds } from "./probe-rounds.ts"
 import { Programmed } from "./programmed.ts"
 import { recoveryPreview, settleRecovery } from "./recovery.ts"
@@ -91,6 +92,7 @@ export function openCluster(options: OpenClusterOptions): LocalCluster {
   const feed = new Feed(store)
   const programmed = new Programmed(clock)
   const probes = new ProbeRounds(clock)
+  const pings = new PingRounds(clock)
   const removed = new Set<string>()
   const sessions = new NodeSessions({ store, replication, clock, log })
   const following = feed.follow(
@@ -118,10 +120,12 @@ export function openCluster(options: OpenClusterOptions): LocalCluster {
     reportProgrammed: (nodeId, revision) => programmed.report(nodeId, revision),
     heartbeat: async (nodeId) => {
       await heartbeat(context, nodeId)
-      return probes.wishesOf(nodeId)
+      return { probes: probes.wishesOf(nodeId), pings: pings.ordersFor(nodeId) }
     },
     probeRound: (wish, others, timeoutMs) => probes.ask(wish, others, timeoutMs),
     reportProbe: async (report) => probes.report(report),
+    pingRound: (round) => pings.ask(round),
+    reportPing: async (report) => pings.report(report),
     updateNode: (id, facts) => updateNode(context, id, facts),
     removeNode: (id, options) => removeNode(context, id, options),
     raft: async () => raftHere(context),
@@ -153,6 +157,7 @@ export function openCluster(options: OpenClusterOptions): LocalCluster {
       following.close()
       sessions.close()
       probes.close()
+      pings.close()
     },
   }
   return cluster

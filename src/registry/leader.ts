@@ -40,6 +40,8 @@ const AT_LEADER: Record<AtLeader, boolean> = {
   heartbeat: true,
   probeRound: false,
   reportProbe: true,
+  pingRound: false,
+  reportPing: true,
   updateNode: true,
   removeNode: false,
   raft: true,

@@ -8,6 +8,7 @@ import type { Egress, EndpointRecord } from "../model/endpoint.ts"
 import type { NetworkRecord, NetworkSpec } from "../model/network.ts"
 import type { PortMapping } from "../model/port-mapping.ts"
 import type { NodeRecord, Role, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
+import type { PingOrder, PingReport, PingRound } from "../model/ping.ts"
 import type { ProbeReport, ProbeWish } from "../model/probe.ts"
 import type { RaftView } from "../model/raft.ts"
 
@@ -95,6 +96,12 @@ export interface Follower {
   close(): void
 }
 
+/** What others wish of a node, until it has reported on it. */
+export interface NodeWishes {
+  probes: ProbeWish[]
+  pings: PingOrder[]
+}
+
 /** All writes answer with the revision that made them; wait for a replica to reach it before reading there. */
 export interface Cluster {
   info(): Promise<ClusterInfo>
@@ -116,9 +123,9 @@ export interface Cluster {
   reportProgrammed(nodeId: string, revision: number): void
   /**
    * Keeps the node alive in the eyes of the others for NODE_LEASE_TTL_MS, and brings what others wish of it: rounds of
-   * probes that it has not reported on. Errors: node_not_found, not_member.
+   * probes and orders to ping that it has not reported on. Errors: node_not_found, not_member.
    */
-  heartbeat(nodeId: string): Promise<ProbeWish[]>
+  heartbeat(nodeId: string): Promise<NodeWishes>
   /**
    * Asks other nodes to send probes to this one and to say what they hear from it. Resolves with the reports of those
    * that took part within `timeoutMs`. Errors: probe_busy (conflict) while the node has a round under way, probe_too_many.
@@ -126,6 +133,13 @@ export interface Cluster {
   probeRound(wish: ProbeWish, others: string[], timeoutMs: number): Promise<ProbeReport[]>
   /** What this node heard from the one that asked. */
   reportProbe(report: ProbeReport): Promise<void>
+  /**
+   * Asks other nodes to ping from endpoints of theirs. Resolves with the reports of those that did within the round's
+   * time. Errors: ping_busy (unavailable).
+   */
+  pingRound(round: PingRound): Promise<PingReport[]>
+  /** What came of an order. */
+  reportPing(report: PingReport): Promise<void>
   /** A node's own facts, when they change. Errors: node_not_found, not_member (forbidden), address_taken. */
   updateNode(id: string, facts: NodeFacts): Promise<{ revision: number }>
   /**

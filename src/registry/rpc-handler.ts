@@ -108,8 +108,8 @@ function handlersOf(cluster: LocalCluster): Handlers {
     },
     "cluster/heartbeat": async ({ nodeId }, peer) => {
       own(nodeId, peer, "give a sign of life for")
-      const probes = await cluster.heartbeat(nodeId)
-      return probes.length === 0 ? null : { probes }
+      const wishes = await cluster.heartbeat(nodeId)
+      return wishes.probes.length + wishes.pings.length === 0 ? null : wishes
     },
     "cluster/probeRound": async ({ asker, round, others, timeoutMs }, peer) => {
       own(asker, peer, "ask for probes of")
@@ -118,6 +118,15 @@ function handlersOf(cluster: LocalCluster): Handlers {
     "cluster/reportProbe": async (report, peer) => {
       own(report.nodeId, peer, "report for")
       await cluster.reportProbe(report)
+      return null
+    },
+    "cluster/pingRound": async (round, peer) => {
+      own(round.asker, peer, "ask for pings of")
+      return { reports: await cluster.pingRound(round) }
+    },
+    "cluster/reportPing": async (report, peer) => {
+      own(report.nodeId, peer, "report for")
+      await cluster.reportPing(report)
       return null
     },
     "cluster/updateNode": async ({ id, facts }, peer) => {

@@ -17,6 +17,7 @@ import { egressSchema, endpointRecordSchema, endpointStateSchema } from "../mode
 import { networkRecordSchema, networkSpecSchema } from "../model/network.ts"
 import { nodeRecordSchema, roleSchema, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../model/node.ts"
 import { portMappingSchema } from "../model/port-mapping.ts"
+import { pingOrderSchema, pingReportSchema, pingRoundSchema } from "../model/ping.ts"
 import { probeReportSchema, probeWishSchema } from "../model/probe.ts"
 import { raftViewSchema } from "../model/raft.ts"
 import { JOIN_METHOD } from "../transport/server-session.ts"
@@ -166,7 +167,9 @@ export const METHODS = {
   "cluster/heartbeat": {
     params: z.strictObject({ nodeId: id }),
     // Nothing, as ever, where nobody wishes anything: an older node expects nothing else.
-    answer: z.object({ probes: z.array(probeWishSchema) }).nullable(),
+    answer: z
+      .object({ probes: z.array(probeWishSchema), pings: z.array(pingOrderSchema).default([]) })
+      .nullable(),
   },
   "cluster/probeRound": {
     params: z.strictObject({
@@ -177,6 +180,8 @@ export const METHODS = {
     answer: z.object({ reports: z.array(probeReportSchema) }),
   },
   "cluster/reportProbe": { params: probeReportSchema, answer: nothing },
+  "cluster/pingRound": { params: pingRoundSchema, answer: z.object({ reports: z.array(pingReportSchema) }) },
+  "cluster/reportPing": { params: pingReportSchema, answer: nothing },
   "cluster/updateNode": { params: z.strictObject({ id, facts: nodeFactsSchema }), answer: revisionAnswer },
   "cluster/removeNode": { params: z.strictObject({ id, leave: z.boolean() }), answer: revisionAnswer },
   "cluster/raft": { params: nothing, answer: raftViewSchema },

@@ -46,7 +46,7 @@ export function remoteCluster(options: RemoteClusterOptions): Cluster {
     },
     heartbeat: async (nodeId) => {
       const answer = await call("cluster/heartbeat", { nodeId })
-      return answer?.probes ?? []
+      return answer ?? { probes: [], pings: [] }
     },
     probeRound: async (wish, others, timeoutMs) => {
       const params = { ...wish, others, timeoutMs }
@@ -54,6 +54,11 @@ export function remoteCluster(options: RemoteClusterOptions): Cluster {
     },
     reportProbe: async (report) => {
       await call("cluster/reportProbe", report)
+    },
+    pingRound: async (round) =>
+      (await call("cluster/pingRound", round, round.timeoutMs + SERVER_CALL_BUDGET_MS)).reports,
+    reportPing: async (report) => {
+      await call("cluster/reportPing", report)
     },
     updateNode: (id, facts) => call("cluster/updateNode", { id, facts }),
     removeNode: (id, { leave }) =>
@@ -88,6 +93,7 @@ const REPEATABLE: ReadonlySet<Method> = new Set([
   "cluster/reportProgrammed",
   "cluster/heartbeat",
   "cluster/reportProbe",
+  "cluster/reportPing",
   "cluster/updateNode",
   "cluster/raft",
   "cluster/listTokens",

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ask } from "../../src/agent/forward.ts"
+import { pairOf, pairsOf } from "../../src/agent/ping-pairs.ts"
 import type { LocalNode } from "../../src/agent/port.ts"
 import { parseHttpAddress } from "../../src/api/address.ts"
 import type { EventView } from "../../src/model/event.ts"
@@ -23,6 +24,7 @@ import { withForwarding } from "../../src/daemon/peers.ts"
 import { systemClock, systemRandom } from "../../src/linux/system.ts"
 import { Catalog } from "../../src/model/catalog.ts"
 import type { AttachSpec } from "../../src/model/endpoint.ts"
+import { pingNumbers } from "../../src/model/ping.ts"
 import { nodeView } from "../../src/model/views.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../src/model/workload.ts"
 import { createClusterIfNew } from "../../src/registry/bootstrap.ts"
@@ -189,6 +191,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
   while (!catalog.nodes.has(SELF)) await Bun.sleep(1)
   const workloads = new Map<string, WorkloadView>()
   const listeners = new Set<(event: EventView) => void>()
+  const history: EventView[] = []
   const workload = (name: string) => {
     const found = workloads.get(name)
     if (found) return found
@@ -222,6 +225,20 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     left: false,
     waitFor,
     probe: async () => [],
+    ping: async (request) => {
+      const pair = pairOf(catalog, request)
+      const replies = [{ seq: 1, ms: 0.5, why: null }]
+      return { ...pair.sides, ...pingNumbers(replies), replies, problem: null }
+    },
+    pingNetwork: async (reference, { family }) => {
+      const network = catalog.findNetwork(reference)
+      if (!network) throw networkNotFound(reference)
+      const pairs = pairsOf(catalog, network.id, family ?? null).map(({ sides }) => {
+        const replies = [{ seq: 1, ms: null, why: "host unreachable" }]
+        return { ...sides, ...pingNumbers(replies), replies, problem: null }
+      })
+      return { network: network.name, pairs, failed: pairs.length }
+    },
     localPart: (id) => ({ netns: `/run/netns/1-${id.slice(0, 10)}`, bridge: "br0", vxlan: "vxlan1" }),
     async attach(spec: AttachSpec) {
       const network = catalog.findNetwork(spec.network)
@@ -320,11 +337,15 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     async leave() {
       node.left = true
     },
-    events(onEvent) {
+    events(onEvent, { since = Infinity } = {}) {
+      for (const event of history) if (Date.parse(event.time) >= since) onEvent(event)
       listeners.add(onEvent)
       return () => listeners.delete(onEvent)
     },
-    emit: (event) => listeners.forEach((listener) => void listener(event)),
+    emit: (event) => {
+      history.push(event)
+      listeners.forEach((listener) => void listener(event))
+    },
     get listeners() {
       return listeners.size
     },

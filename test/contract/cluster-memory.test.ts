@@ -72,6 +72,10 @@ describe("what a client may not do", () => {
     expect(await outcome(cluster.removeEndpoints([id]))).toBe(refused("remove an endpoint of"))
     expect(await outcome(cluster.updateNode(otherNode, { version: "9" }))).toBe(refused("change the facts of"))
     expect(await outcome(cluster.heartbeat(otherNode))).toBe(refused("give a sign of life for"))
+    const wish = { asker: otherNode, round: "0".repeat(16) }
+    expect(await outcome(cluster.probeRound(wish, [node], 10))).toBe(refused("ask for probes of"))
+    const report = { ...wish, asker: node, nodeId: otherNode, small: true, full: true }
+    expect(await outcome(cluster.reportProbe(report))).toBe(refused("report for"))
     expect(await outcome(cluster.removeNode(otherNode, { leave: true }))).toBe(refused("leave for"))
     expect(h.store.revision).toBe(before)
     await local.removeNode(node, { leave: false })

@@ -123,6 +123,64 @@ function membershipContract(harness: () => Harness): void {
     close()
   })
 
+  test("a node hears with its sign of life who wishes for probes, and what it reports reaches the asker (pain 47)", async () => {
+    const { cluster, local, clock, node, otherNode } = harness()
+    const wish = { asker: node, round: "0011223344556677" }
+    expect(await local.heartbeat(otherNode)).toEqual({ probes: [], pings: [] })
+    const asked = cluster.probeRound(wish, [otherNode], 5_000)
+    let wishes = await local.heartbeat(otherNode)
+    for (let n = 0; n < 100 && wishes.probes.length === 0; n++) {
+      await turn()
+      wishes = await local.heartbeat(otherNode)
+    }
+    expect(wishes).toEqual({ probes: [wish], pings: [] })
+    const report = { ...wish, nodeId: otherNode, small: true, full: false }
+    await local.reportProbe(report)
+    expect(await asked).toEqual([report])
+    expect(await local.heartbeat(otherNode)).toEqual({ probes: [], pings: [] })
+
+    const mine = local.probeRound({ ...wish, asker: otherNode }, [node], 5_000)
+    expect((await cluster.heartbeat(node)).probes).toEqual([{ ...wish, asker: otherNode }])
+    await cluster.reportProbe({ nodeId: node, asker: otherNode, round: wish.round, small: false, full: false })
+    expect(await mine).toHaveLength(1)
+
+    const unanswered = cluster.probeRound(wish, [otherNode], 1_000)
+    await turn()
+    await clock.pass(1_000)
+    expect(await unanswered).toEqual([])
+  })
+
+  test("a node hears with its sign of life what it is to ping, and what it reports reaches the asker", async () => {
+    const { cluster, local, clock, node, otherNode } = harness()
+    const task = { task: 3, endpointId: "e".repeat(64), to: "10.0.0.3", onLink: true, count: 2, intervalMs: 100 }
+    const round = "0011223344556677"
+    const asked = cluster.pingRound({ asker: node, round, tasks: [{ ...task, nodeId: otherNode }], timeoutMs: 5_000 })
+    let { pings } = await local.heartbeat(otherNode)
+    for (let n = 0; n < 100 && pings.length === 0; n++) {
+      await turn()
+      ;({ pings } = await local.heartbeat(otherNode))
+    }
+    expect(pings).toEqual([{ asker: node, round, tasks: [task] }])
+    expect((await cluster.heartbeat(node)).pings).toEqual([])
+    const report = {
+      nodeId: otherNode,
+      round,
+      results: [{ task: 3, replies: [{ seq: 1, ms: 0.5, why: null }], problem: null }],
+    }
+    // Neither another round's nor another node's report is taken for it.
+    await local.reportPing({ ...report, round: "ffffffffffffffff" })
+    await cluster.reportPing({ ...report, nodeId: node })
+    await local.reportPing(report)
+    expect(await asked).toEqual([report])
+    expect((await local.heartbeat(otherNode)).pings).toEqual([])
+
+    const silent = cluster.pingRound({ asker: node, round, tasks: [{ ...task, nodeId: otherNode }], timeoutMs: 1_000 })
+    await turn()
+    await clock.pass(1_000)
+    expect(await silent).toEqual([])
+    expect((await local.heartbeat(otherNode)).pings).toEqual([])
+  })
+
   test("a node's facts change, but not to an address that another one has", async () => {
     const { cluster, store, node, otherNode } = harness()
     await cluster.updateNode(node, { address: "192.168.1.61", underlayMtu: 9000 })

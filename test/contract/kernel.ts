@@ -162,6 +162,26 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
       expect(pending()).toBe("")
     })
 
+    test("one port is seen as it is seen among all", () => {
+      reconcile()
+      const one = () => kernel.observePort(HIDDEN, "br0", "veth2", "02:42:0a:41:0a:02")
+      const among = () => kernel.observeNetwork(HIDDEN)?.ports.find(({ name }) => name === "veth2")
+      const whole = among()
+      expect(one()).toEqual(whole!)
+      kernel.apply(
+        [
+          { op: "port-set", ns: HIDDEN, name: "veth2", learning: true, flood: true, isolated: true },
+          { op: "fdb-del", ns: HIDDEN, name: "veth2", mac: "02:42:0a:41:0a:02", dst: null },
+          { op: "link-set", ns: HIDDEN, name: "veth2", up: false, mtu: 1400 },
+        ],
+        "best-effort",
+      )
+      expect(one()).toEqual(among()!)
+      expect(one()).not.toEqual(whole!)
+      expect(kernel.observePort(HIDDEN, "br0", "veth9", "02:42:0a:41:0a:09")).toBeNull()
+      expect(kernel.observePort("/run/netns/none", "br0", "veth2", "02:42:0a:41:0a:02")).toBeNull()
+    })
+
     test("one endpoint's change is what a whole plan would be", () => {
       reconcile()
       const before = { ips: ["10.65.10.3"], mac: "02:42:0a:41:0a:03", vtep: "192.168.1.52", pinned: false }
@@ -451,11 +471,29 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
           changes: [{ type: "endpoint", id: endpoint.id, value: endpoint }],
         })
         reconcile()
+        // Of a new port the bridges' namespaces say nothing: it is looked at by way of its workload.
+        expect(plain(watch.read())).toEqual(nothing)
+        const peer = { ips: ["10.65.10.9"], mac: "02:42:0a:41:0a:09", vtep: "192.168.1.52", pinned: false }
+        kernel.apply(changePeer(HIDDEN, null, peer), "best-effort")
         const seen = plain(watch.read())
         expect(seen.byOthers).toEqual([])
         expect(seen.byUs).toContain(HIDDEN)
         expect(kernel.applyFirewall({ vxlan: null, egress: null })).toBe(true)
         expect(watch.read().rules).toBe("us")
+        kernel.apply(planNetwork(null, kernel.observeNetwork(HIDDEN)), "best-effort")
+        harness.removeWorkload("/run/netns/w7")
+      })
+
+      test("hears what others do to a port that is new", () => {
+        const watch = begin()
+        harness.addWorkload("/run/netns/w7")
+        const endpoint = endpointRecord(7, RED, NODE_1, "10.65.10.7/24")
+        const changes = [{ type: "endpoint" as const, id: endpoint.id, value: endpoint }]
+        catalog.apply({ revision: 2, snapshot: false, changes })
+        reconcile()
+        harness.disturb({ op: "port-set", ns: HIDDEN, name: "veth7", learning: true, flood: true, isolated: true })
+        const { byOthers, byUs } = watch.read()
+        expect([...byOthers, ...byUs]).toContain(HIDDEN)
         kernel.apply(planNetwork(null, kernel.observeNetwork(HIDDEN)), "best-effort")
         harness.removeWorkload("/run/netns/w7")
       })

@@ -90,7 +90,6 @@ const REFUSED: readonly Case[] = [
   [2, "subnet_invalid", "network create blue --subnet fd00::1/64"],
   [1, "not_available", "network create blue --subnet 10.1.0.0/24 --subnet 10.2.0.0/24"],
   [3, "key_not_found", "kv get x"],
-  [1, "not_available", "doctor"],
   [1, "not_available", "network prune"],
 ]
 

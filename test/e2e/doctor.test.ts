@@ -50,12 +50,23 @@ describeAsRoot("doctor on a host without a daemon", () => {
     await holder.says("1")
     node.machine.run("iptables -A INPUT -p udp --dport 4000:5000 -j DROP")
     node.machine.run("iptables -P FORWARD DROP")
-    const { status, view } = examine(node, "--advertise 192.168.9.9")
+    node.machine.run("mount -t tmpfs -o noexec none /mnt")
+    const { status, view } = examine(node, "--advertise 192.168.9.9 --run-dir /mnt/run --data-dir /mnt/data")
+    node.machine.run("umount /mnt")
     holder.signal("SIGKILL")
     await holder.ended
     expect(status).toBe(7)
-    expect(failures(view)).toEqual(["address", "port 8300/tcp", "port 4789/udp", "firewall: VXLAN"])
+    expect(failures(view)).toEqual([
+      "address",
+      "port 8300/tcp",
+      "port 4789/udp",
+      "temporary directory",
+      "firewall: VXLAN",
+    ])
     expect(named(view, "port 8300/tcp").detail).toMatch(/^taken by python3\S* \(pid \d+\): other nodes cannot have it$/)
+    expect(named(view, "temporary directory").detail).toEndWith(
+      "/mnt/run/tmp is mounted noexec, /mnt/data/tmp is mounted noexec",
+    )
     expect(named(view, "firewall: VXLAN").detail).toContain("-A INPUT -p udp -m udp --dport 4000:5000 -j DROP")
     expect(named(view, "firewall: FORWARD").level).toBe("ok")
     for (const check of view.checks) if (check.level === "failed") expect(check.hint).not.toBe("")

@@ -1,7 +1,9 @@
 /** The way out of a workload by IPv6, the ways in by published ports, and that there are no others. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { resolve } from "node:path"
+import { PacketSocket } from "../../src/linux/packet.ts"
 import { TestCluster, type TestNode } from "../support/cluster.ts"
+import { ethernet, routerAdvertisement } from "../support/frames.ts"
 import { type Machine, until } from "../support/machine.ts"
 import { describeAsRoot } from "../support/netns.ts"
 
@@ -206,6 +208,81 @@ describeAsRoot("egress by IPv6", () => {
     one.ovl("down")
     expect(state()).toBe(before)
   }, 15_000)
+})
+
+describeAsRoot("a host that is a router already", () => {
+  let cluster: TestCluster
+  afterAll(() => cluster.close())
+
+  test("stays one, by its administrator's settings, and nothing comes in all the same", async () => {
+    cluster = await TestCluster.start({ nodes: ["n1"], start: false })
+    const one = cluster.node("n1")
+    one.machine.sh(`ip -6 addr add ${NODE}/64 dev eth0 nodad; sysctl -qw net.ipv6.conf.all.forwarding=1`)
+    // Somebody else's, so the next subnet is taken.
+    one.machine.run("ip -6 route add fd6f:766c:6777:12::/64 dev eth0")
+    cluster.outside.run(`ip -6 addr add ${OUTSIDE}/64 dev eth0 nodad`)
+    cluster.outside.run(`ip -6 route add fd6f:766c:6777::/48 via ${NODE}`)
+    await one.serve()
+    one.ovl("network create six --subnet fd00:65:20::/64")
+    one.ovl("run -d --network six --name a")
+    expect(one.endpoint("a").egress).toMatchObject({ ip6: "fd6f:766c:6777:13::2/64", gateway6: "fd6f:766c:6777:13::1" })
+    one.exec("a", `ping -c1 -W1 ${OUTSIDE}`)
+    const comesIn = () => cluster.outside.try("ping -c1 -W1 fd6f:766c:6777:13::2").status === 0
+    expect(comesIn()).toBe(false)
+    one.machine.run("ip6tables -I OVL-FORWARD -o ovl_gwbridge -j ACCEPT")
+    expect(comesIn()).toBe(true)
+    one.machine.run("ip6tables -D OVL-FORWARD 1")
+    const switches = () => one.machine.run("sysctl -n net.ipv6.conf.all.forwarding net.ipv6.conf.eth0.accept_ra")
+    expect(switches()).toBe("1\n1\n")
+    expect(one.machine.run("ip6tables-save")).not.toContain("OVL-GUARD")
+    // After a restart all is as it was.
+    await one.stop()
+    await one.resume()
+    await until(() => one.status().kernel.inSync, "in sync")
+    expect(one.status().kernel.repairs).toBe(0)
+    one.exec("a", `ping -c1 -W1 ${OUTSIDE}`)
+    one.ovl("rm --force a")
+    expect(switches()).toBe("1\n1\n")
+    expect(one.machine.run("ip6tables-save")).not.toContain("OVL-")
+  }, 20_000)
+})
+
+describeAsRoot("a host that has its default route from a router", () => {
+  let cluster: TestCluster
+  afterAll(() => cluster.close())
+
+  test("keeps it while it forwards for workloads, and goes on hearing of routers", async () => {
+    cluster = await TestCluster.start({ nodes: ["n1"], start: false })
+    const one = cluster.node("n1")
+    const { outside } = cluster
+    one.machine.run(`ip -6 addr add ${NODE}/64 dev eth0 nodad`)
+    outside.sh(`ip -6 addr add ${OUTSIDE}/64 dev eth0 nodad; ip -6 addr add ${FAR}/128 dev lo nodad`)
+    outside.run("ip -6 addr add fe80::aa/64 dev eth0 nodad")
+    const advertise = (from: string) => {
+      using socket = PacketSocket.open({ namespace: `/proc/${outside.pid}/ns/net`, device: "eth0" })
+      const mac = outside.run("cat /sys/class/net/eth0/address").trim()
+      const ends = { from: mac, to: "33:33:00:00:00:01" }
+      socket.send(ethernet(ends, 0x86dd, routerAdvertisement(from, "ff02::1", 1800)))
+    }
+    const defaults = () => one.machine.run("ip -6 route show default")
+    advertise("fe80::aa")
+    await until(() => defaults().includes("fe80::aa"), "the host has a default route")
+    await one.serve()
+    one.ovl("network create six --subnet fd00:65:20::/64")
+    one.ovl("run -d --network six --name a")
+    expect(one.machine.run("sysctl -n net.ipv6.conf.all.forwarding").trim()).toBe("1")
+    expect(defaults()).toContain("fe80::aa")
+    one.exec("a", `ping -c1 -W1 ${FAR}`)
+    advertise("fe80::bb")
+    await until(() => defaults().includes("fe80::bb"), "the host hears of another router")
+    // A device that comes later listens, too.
+    one.machine.sh("ip link add later type veth peer name later2; ip link set later up")
+    const listens = () => one.machine.run("sysctl -n net.ipv6.conf.later.accept_ra").trim()
+    await until(() => listens() === "2", "a later device goes on listening", 15_000)
+    one.ovl("rm --force a")
+    expect(defaults()).toContain("fe80::aa")
+    expect(listens()).toBe("1")
+  }, 30_000)
 })
 
 describeAsRoot("a host without IPv6", () => {

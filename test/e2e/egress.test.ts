@@ -169,7 +169,8 @@ describeAsRoot("an egress subnet that is taken", () => {
     one.ovl("network create red --subnet 172.19.0.0/24")
     one.ovl("run -d --network red --name a")
     expect(addresses(one, null)).toContain("ovl_gwbridge 172.20.0.1/16")
-    expect(one.endpoint("a").egress).toEqual({ ifname: "eth1", ip: "172.20.0.2/16", gateway: "172.20.0.1" })
+    const egress = { ifname: "eth1", ip: "172.20.0.2/16", gateway: "172.20.0.1", ip6: null, gateway6: null }
+    expect(one.endpoint("a").egress).toEqual(egress)
     one.exec("a", `ping -c1 -W1 ${OUTSIDE}`)
     // Where the host forwards for others, only the rules of the bridge itself keep the outside out.
     cluster.outside.run(`ip route add 172.20.0.0/16 via ${one.address}`)

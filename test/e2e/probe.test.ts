@@ -100,10 +100,10 @@ describeAsRoot("two hosts, and what is between them", () => {
       message: "full-size frames (MTU 1450) from n1 to n2 are lost, small ones pass; the largest that passes is 1349",
     })
     expect(one.status().health).toBe("ok")
-    expect(one.daemon!.stderr).toContain("event=path_mtu")
+    await until(() => one.daemon!.stderr.includes("event=path_mtu"), "an event tells it")
     undo.splice(0)[0]!()
     await until(() => found() === undefined, "the problem is gone", 50_000)
-    expect(one.daemon!.stderr).toContain("event=path_open")
+    await until(() => one.daemon!.stderr.includes("event=path_open"), "an event tells it")
   }, 100_000)
 })
 
@@ -121,6 +121,27 @@ describeAsRoot("join", () => {
       expect(said()).toHaveLength(1)
       expect(said()[0]).toMatch(/warn +VXLAN from n1 to n2 \(UDP port 4789\) is blocked code=path_blocked hint=/)
       expect(two.daemon!.running).toBe(true)
+    } finally {
+      await cluster.close()
+    }
+  }, 40_000)
+})
+
+describeAsRoot("two hosts whose VTEPs are IPv6", () => {
+  test("are probed like any others: all passes, then one direction is shut (pain 47)", async () => {
+    const cluster = await TestCluster.start({ nodes: ["n1", "n2"], start: false })
+    try {
+      const [one, two] = cluster.nodes as [TestNode, TestNode]
+      for (const [n, { machine }] of cluster.nodes.entries()) {
+        machine.run("ip -4 addr flush dev eth0")
+        machine.run(`ip addr add fd00:1::5${n + 1}/64 dev eth0 nodad`)
+      }
+      await one.launch(["serve", "--name", "n1", "--advertise", "fd00:1::51"])
+      const token = one.ovl("token create")
+      await two.launch(["join", "fd00:1::51", "--token", token, "--name", "n2", "--advertise", "fd00:1::52"])
+      expect((await probe(one))[0]).toMatchObject({ address: "fd00:1::52", there: OPEN, back: OPEN, mtu: 1430 })
+      one.machine.run(`ip6tables -A INPUT ${VXLAN} -j DROP`)
+      expect(ways(await probe(one, two))).toEqual({ there: OPEN, back: SHUT, largest: null })
     } finally {
       await cluster.close()
     }

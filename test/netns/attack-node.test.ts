@@ -1,11 +1,14 @@
 /**
- * A workload that means no good and looks for a way into its node, with a raw socket on the egress bridge: it gets what is
- * published, and no other answer from any address of the node, nor a frame of its own making into the overlay.
+ * A workload that means no good and looks for a way into its node, with raw sockets on the egress bridge and on its
+ * network: it gets what is published, an echo and its DNS; no other answer of the node, and no frame of its own making
+ * into the overlay.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { removeGuard } from "../../src/kernel/firewall/guard.ts"
 import { type Frame, PacketSocket } from "../../src/linux/packet.ts"
 import { TestCluster, type TestNode } from "../support/cluster.ts"
 import { echoRequest, ethernet, ipv4, tcpSyn, udp } from "../support/frames.ts"
+import { links } from "../support/kernel-view.ts"
 import { until } from "../support/machine.ts"
 import { describeAsRoot } from "../support/netns.ts"
 
@@ -19,14 +22,30 @@ const WAIT_MS = 150
 const [ICMP, TCP, UDP, OSPF] = [1, 6, 17, 89]
 const EXPERIMENT = 0x88b5
 
+/** Where a frame is sent from, and what of it comes back there. */
+interface Place {
+  mac: string
+  ip: string
+  /** MAC of who is asked. */
+  asked: string
+  open(): PacketSocket
+  /** The first octet of the addresses that can answer; any if left out. */
+  answers?: number
+}
+
 describeAsRoot("a workload that looks for a way into its node", () => {
   let cluster: TestCluster
   let one: TestNode
   let two: TestNode
-  let own: { mac: string; ip: string }
+  /** Of `a` on the egress bridge, and on its network; and the other node, on the underlay. */
+  let own: Place
+  let inside: Place
+  let underlay: Place
+  let egressOfB: string
   /** Of `b` here and `c` on the other node. */
   let macs: Record<string, string>
   let vni: number
+  let hidden: string
   beforeAll(async () => {
     cluster = await TestCluster.start({ nodes: ["n1", "n2"] })
     one = cluster.node("n1")
@@ -36,7 +55,23 @@ describeAsRoot("a workload that looks for a way into its node", () => {
     // Where a port is published on 127.0.0.1, the kernel lets such addresses pass on the bridge.
     one.ovl("run -d --network red --name b -p 8081:80,127.0.0.1:8083:80")
     two.ovl("run -d --network red --name c")
-    own = { mac: one.exec("a", "cat /sys/class/net/eth1/address"), ip: one.endpoint("a").egress!.ip.split("/")[0]! }
+    const place = (device: string, ip: string, asked: string): Place => {
+      const mac = one.exec("a", `cat /sys/class/net/${device}/address`)
+      return { mac, ip: ip.split("/")[0]!, asked, open: () => at(one, "a", device) }
+    }
+    own = place("eth1", one.endpoint("a").egress!.ip, HOST)
+    inside = place("eth0", one.endpoint("a").ip, GATEWAY)
+    const eth0 = (node: TestNode) => links(node, null).find(({ ifname }) => ifname === "eth0")!.address
+    underlay = {
+      mac: eth0(two),
+      ip: two.address,
+      asked: eth0(one),
+      open: () => PacketSocket.open({ namespace: `/proc/${two.machine.pid}/ns/net`, device: "eth0" }),
+      // The nodes speak with each other all the time.
+      answers: 127,
+    }
+    egressOfB = one.endpoint("b").egress!.ip.split("/")[0]!
+    hidden = one.hidden("red")
     macs = { b: one.endpoint("b").mac, c: one.endpoint("c").mac }
     vni = one.network("red").vni
   })
@@ -45,9 +80,12 @@ describeAsRoot("a workload that looks for a way into its node", () => {
   const at = (node: TestNode, workload: string, device: string) =>
     PacketSocket.open({ namespace: node.machine.file(`/run/netns/ovl-${workload}`), device, promiscuous: true })
   const isAnswer =
-    (ip: string) =>
+    ({ ip, answers }: Place) =>
     ({ bytes, outgoing }: Frame): boolean =>
-      !outgoing && bytes[12] === 8 && bytes[13] === 0 && [...bytes.subarray(30, 34)].join(".") === ip
+      !outgoing &&
+      Buffer.from(bytes).readUInt16BE(12) === 0x0800 &&
+      [...bytes.subarray(30, 34)].join(".") === ip &&
+      (answers === undefined || bytes[26] === answers)
 
   type Try = [to: string, protocol: number, payload: Buffer]
   const syn = (to: string, port: number, from = own): Try => [to, TCP, tcpSyn(from.ip, to, port)]
@@ -73,14 +111,14 @@ describeAsRoot("a workload that looks for a way into its node", () => {
     return seen()
   }
   /** Sent one after another: an answer does not say to what it is. */
-  const answered = async (tries: Record<string, Try>, from = own, device = "eth1", host = HOST): Promise<string[]> => {
-    using socket = at(one, "a", device)
+  const answered = async (tries: Record<string, Try>, place = own): Promise<string[]> => {
+    using socket = place.open()
     const names: string[] = []
     for (const [name, [to, protocol, payload]] of Object.entries(tries)) {
-      const mac = /255$|^224/.test(to) ? EVERYBODY : host
+      const mac = /255$|^224/.test(to) ? EVERYBODY : place.asked
       socket.drain(1000)
-      socket.send(ethernet({ from: from.mac, to: mac }, 0x0800, ipv4(from.ip, to, protocol, payload)))
-      if (await comes(() => socket.drain(1000).some(isAnswer(from.ip)))) names.push(name)
+      socket.send(ethernet({ from: place.mac, to: mac }, 0x0800, ipv4(place.ip, to, protocol, payload)))
+      if (await comes(() => socket.drain(1000).some(isAnswer(place)))) names.push(name)
     }
     return names
   }
@@ -125,26 +163,45 @@ describeAsRoot("a workload that looks for a way into its node", () => {
     one.machine.run("iptables -F OVL-USER")
   }, 20_000)
 
-  test("gets of the hidden namespace an echo and its DNS, and no other answer", async () => {
-    const from = { mac: one.exec("a", "cat /sys/class/net/eth0/address"), ip: one.endpoint("a").ip.split("/")[0]! }
+  /** By way of its network, on which the gateway is the hidden namespace. */
+  const hiddenAnswers = () => {
     const gateway = "10.65.10.1"
-    const tries: Record<string, Try> = {
-      "an echo": echo(gateway),
-      "its DNS": syn(gateway, 53, from),
-      "a timestamp": timestamp(gateway),
-      "a port that nobody listens on": syn(gateway, 22, from),
-      "amid a connection": ack(gateway, 8500, from),
-      VXLAN: [gateway, UDP, udp(4789, "hello")],
-      "a closed port by UDP": [gateway, UDP, udp(9, "hello")],
-      "another protocol": [gateway, OSPF, Buffer.alloc(24)],
-      "its 127.0.0.1": echo("127.0.0.1"),
-      "the node": syn(one.address, 8300, from),
-      "the egress bridge": echo(BRIDGE),
-      "the egress of another": syn(one.endpoint("b").egress!.ip.split("/")[0]!, 80, from),
-      "all on the network": echo("10.65.10.255"),
-      "all systems": echo("224.0.0.1"),
-    }
-    expect(await answered(tries, from, "eth0", GATEWAY)).toEqual(["an echo", "its DNS"])
+    return answered(
+      {
+        "an echo": echo(gateway),
+        "its DNS": syn(gateway, 53, inside),
+        "a timestamp": timestamp(gateway),
+        "a port that nobody listens on": syn(gateway, 22, inside),
+        "amid a connection": ack(gateway, 8500, inside),
+        VXLAN: [gateway, UDP, udp(4789, "hello")],
+        "a closed port by UDP": [gateway, UDP, udp(9, "hello")],
+        "another protocol": [gateway, OSPF, Buffer.alloc(24)],
+        "its 127.0.0.1": echo("127.0.0.1"),
+        "the node": syn(one.address, 8300, inside),
+        "the egress bridge": echo(BRIDGE),
+        "the egress of another": syn(egressOfB, 80, inside),
+        "all on the network": echo("10.65.10.255"),
+        "all systems": echo("224.0.0.1"),
+      },
+      inside,
+    )
+  }
+
+  test("gets of the hidden namespace an echo and its DNS, and no other answer", async () => {
+    expect(await hiddenAnswers()).toEqual(["an echo", "its DNS"])
+  }, 20_000)
+
+  const loopback = () => ({
+    "the API": syn("127.0.0.1", 8500, underlay),
+    "amid a connection": ack("127.0.0.1", 8500, underlay),
+    "what is published on 127.0.0.1": syn("127.0.0.1", 8083, underlay),
+    "another address of lo": echo("127.1.2.3"),
+  })
+
+  test("nor does the network get an answer of 127.0.0.1, though somebody lets such addresses pass everywhere", async () => {
+    one.machine.run("sysctl -qw net.ipv4.conf.all.route_localnet=1")
+    one.machine.run(`ping -c1 -W1 ${two.address}`)
+    expect(await answered(loopback(), underlay)).toEqual([])
   }, 20_000)
 
   /** A frame for an endpoint in VXLAN of the network, by UDP to a VTEP. */
@@ -184,9 +241,22 @@ describeAsRoot("a workload that looks for a way into its node", () => {
       "the API on 127.0.0.1",
       "what is published on 127.0.0.1",
     ])
+    expect(await answered(loopback(), underlay)).toEqual(Object.keys(loopback()))
+    expect(removeGuard(one.machine.file(`/run/netns/${hidden}`))).toBe(true)
+    expect(await hiddenAnswers()).toEqual([
+      "an echo",
+      "its DNS",
+      "a timestamp",
+      "a port that nobody listens on",
+      "amid a connection",
+      "VXLAN",
+      "a closed port by UDP",
+      "another protocol",
+    ])
     await one.resume()
     await until(() => one.status().kernel.inSync, "the node is in sync")
     expect([await comesOut(one, "b", "fifth"), await comesOut(two, "c", "sixth")]).toEqual([false, false])
     expect(await answered(shut())).toEqual([])
+    expect(await hiddenAnswers()).toEqual(["an echo", "its DNS"])
   }, 20_000)
 })

@@ -278,4 +278,28 @@ describeAsRoot("names", () => {
     )
     one.ovl("rm --force old")
   })
+
+  test("a network whose names cannot be served is a problem of the node, until it can; questions are counted", async () => {
+    const hiddenOfRed = one.hidden("red")
+    await one.stop("SIGKILL")
+    const listening = 'require("net").createServer().listen(53, "0.0.0.0", () => console.log("listens"))'
+    const inTheWay = one.machine.start(["ip", "netns", "exec", hiddenOfRed, process.execPath, "-e", listening])
+    await inTheWay.says("listens")
+    await one.resume()
+    const problems = () => one.status().problems.filter(({ code }) => code === "names_not_served")
+    await until(() => problems().length > 0, "it is told")
+    expect(problems()).toMatchObject([
+      { level: "error", message: expect.stringMatching(/^network red: .*10\.65\.10\.1: /) },
+    ])
+    expect(one.status()).toMatchObject({ health: "degraded", kernel: { inSync: true } })
+    // The other networks are served meanwhile.
+    expect(await from("both", "vault", "A", { at: BLUE_GATEWAY })).toContain(address(one, "vault"))
+    inTheWay.signal("SIGKILL")
+    await until(() => problems().length === 0, "it is served again")
+    expect(await from("web", "far")).toContain(address(two, "far"))
+    const numbers = await (await fetch("http://ovl/metrics", { unix: one.machine.file("/run/ovl/ovl.sock") })).text()
+    expect(numbers).toMatch(/^ovl_dns_questions_total\{way="udp",result="ok"\} [1-9]/m)
+    expect(numbers).toMatch(/^ovl_dns_networks 2$/m)
+    expect(numbers).toMatch(/^ovl_dns_forward_failures_total 0$/m)
+  }, 30_000)
 })

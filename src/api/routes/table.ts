@@ -4,6 +4,7 @@ import { eventRoutes } from "./events.ts"
 import { metricsRoutes } from "./metrics.ts"
 import { networkRoutes } from "./networks.ts"
 import { nodeRoutes } from "./nodes.ts"
+import { pingRoutes } from "./ping.ts"
 import { probeRoutes } from "./probe.ts"
 import { raftRoutes } from "./raft.ts"
 import { statusRoutes } from "./status.ts"
@@ -19,6 +20,7 @@ export const OWN_ROUTES: Route[] = [
   ...workloadRoutes,
   ...statusRoutes,
   ...probeRoutes,
+  ...pingRoutes,
   ...raftRoutes,
   ...eventRoutes,
   ...metricsRoutes,

@@ -1,11 +1,15 @@
 import type { DoctorView } from "../../model/doctor.ts"
 import { defineCommand } from "../command.ts"
+import type { Context } from "../context.ts"
 import { DAEMON_OPTIONS, DATA_DIR_OPTION } from "../daemon.ts"
 import { DEGRADED } from "../exit-status.ts"
 import { progressOf } from "../render/progress.ts"
 import type { Style } from "../render/style.ts"
-import { count, visible } from "../render/text.ts"
+import { count, cut, visible } from "../render/text.ts"
 import { requireRoot } from "../rights.ts"
+
+/** All is found out within half of that where nothing is wrong. */
+const PATIENCE_MS = 1_500
 
 export const doctor = defineCommand({
   path: ["doctor"],
@@ -31,7 +35,7 @@ export const doctor = defineCommand({
     if (options.fix) requireRoot(io, "doctor --fix", "to remove namespaces and interfaces")
     const { examine } = await import("../../doctor/doctor.ts")
     const progress = progressOf(context)
-    const view = await examine({
+    const examination = examine({
       isRoot: io.isRoot,
       runDir: settings.runDir,
       dataDir: options["data-dir"],
@@ -43,21 +47,41 @@ export const doctor = defineCommand({
       fix: options.fix,
       progress: settings.verbose ? progress.step : () => {},
     })
-    context.answer(view, () => doctorText(view, context.style))
+    const view = await withPatience(context, examination)
+    const columns = io.stdoutIsTerminal && !settings.verbose ? io.stdoutColumns : null
+    context.answer(view, () => doctorText(view, context.style, columns))
     return view.failed > 0 ? DEGRADED : 0
   },
 })
 
+/** On a terminal, whoever waits for longer than it usually takes is told what for. */
+async function withPatience<T>(context: Context, work: Promise<T>): Promise<T> {
+  const { io, settings } = context
+  if (settings.json || !io.stderrIsTerminal) return work
+  let over = false
+  void context.sleep(PATIENCE_MS).then(() => {
+    if (!over) context.remark("Not every node answers at once: asking them what they hear takes some seconds.")
+  })
+  return work.finally(() => {
+    over = true
+  })
+}
+
 const MARKS = { ok: "ok", warning: "warning", failed: "FAILED", skipped: "skipped" } as const
 const MARK_WIDTH = Math.max(...Object.values(MARKS).map((mark) => mark.length))
 
-/** One line a check, a hint below it where there is something to do, then the sum. */
-export function doctorText(view: DoctorView, style: Style): string {
+/**
+ * One line a check, a hint below it where there is something to do, then the sum. Of what is well, lines are cut to
+ * `columns` characters, if given.
+ */
+export function doctorText(view: DoctorView, style: Style, columns: number | null): string {
   const width = Math.max(0, ...view.checks.map(({ name }) => name.length))
   const colour = { ok: style.good, warning: style.warn, failed: style.bad, skipped: style.dim }
   const lines = view.removed.map((what) => `removed  ${visible(what)}`)
   for (const { level, name, detail, hint } of view.checks) {
-    lines.push(`${colour[level](MARKS[level].padEnd(MARK_WIDTH))}  ${name.padEnd(width)}  ${visible(detail)}`)
+    const words = `${name.padEnd(width)}  ${visible(detail)}`
+    const shown = level === "ok" && columns !== null ? cut(words, columns - MARK_WIDTH - 2) : words
+    lines.push(`${colour[level](MARKS[level].padEnd(MARK_WIDTH))}  ${shown}`)
     if (hint !== "") lines.push(`${" ".repeat(MARK_WIDTH + 2)}${style.dim(`hint: ${visible(hint)}`)}`)
   }
   const { passed, warnings, failed, skipped } = view

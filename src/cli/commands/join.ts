@@ -30,7 +30,13 @@ export const join = defineCommand({
     },
   },
   options: {
-    token: { kind: "text", value: "TOKEN", config: "token", description: "Join token; - reads it from standard input" },
+    token: {
+      kind: "text",
+      value: "TOKEN",
+      config: "token",
+      secret: true,
+      description: "Join token; - reads it from standard input",
+    },
     "token-file": { kind: "text", value: "FILE", config: "token-file", description: "File that holds the join token" },
     server: {
       kind: "flag",

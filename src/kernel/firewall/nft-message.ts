@@ -23,6 +23,8 @@ const NLA_F_NESTED = 0x8000
 const NLA_TYPE_MASK = 0x3fff
 const HEADER_BYTES = 20
 const RECEIVE_BYTES = 65_536
+/** Where a datagram comes in, before its own bytes are taken out. */
+const received = Buffer.alloc(RECEIVE_BYTES)
 /** NFPROTO_BRIDGE: frames as a bridge sees them. */
 export const FAMILY_BRIDGE = 7
 
@@ -170,9 +172,9 @@ export class NfTables {
 
   /** What the next datagram holds; null when none is left. */
   #receive(): { type: number; body: Buffer }[] | null {
-    const into = Buffer.alloc(RECEIVE_BYTES)
-    const length = recv(this.#fd, into, MSG_DONTWAIT)
+    const length = recv(this.#fd, received, MSG_DONTWAIT)
     if (length < 16) return null
+    const into = Buffer.from(received.subarray(0, length))
     const found: { type: number; body: Buffer }[] = []
     for (let at = 0; at + 16 <= length; ) {
       const size = into.readUInt32LE(at)

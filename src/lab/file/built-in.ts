@@ -8,5 +8,5 @@ export const BUILT_IN_FILE = "labs/red-green.yaml"
 
 /** `name` goes before its own. Errors: name_invalid. */
 export function builtInLab(name?: string): Topology {
-  return readLabFile(BUILT_IN_FILE, text, name)
+  return readLabFile(BUILT_IN_FILE, text, { name })
 }

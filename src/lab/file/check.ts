@@ -32,8 +32,15 @@ export function checkShape(source: Source, mistakes: Mistake[]): LabFile | null 
   if (mistakes.length > before) return null
   const result = labFileSchema.safeParse(filled)
   if (result.success) return result.data
-  for (const issue of result.error.issues) mistakes.push(...mistakesOf(issue, source, filled))
+  const found = result.error.issues.flatMap((issue) => mistakesOf(issue, source, filled))
+  mistakes.push(...found.filter((mistake) => !isMisspelt(mistake, found)))
   return null
+}
+
+/** What is missing because its key is misspelt is told once. */
+function isMisspelt({ what, why }: Mistake, found: readonly Mistake[]): boolean {
+  const key = /^(\S+) is missing$/.exec(why)?.[1]
+  return found.some((other) => other.what === what && other.why.endsWith(`: did you mean ${key}?`))
 }
 
 /** `red:` with nothing after it is a network of which everything is chosen. */
@@ -102,12 +109,16 @@ function whyOf(issue: Issue, value: unknown): string {
     case "too_small":
       return tooMany(issue.origin, Number(issue.minimum), "at least")
     case "invalid_union":
-      return `it wants a single value or a list, not ${typeWord(value)}`
+      return `it wants a single value${takesList(issue.errors) ? " or a list" : ""}, not ${typeWord(value)}`
     case "invalid_format":
       return `${shown(value)}: ${issue.message}`
     default:
       return issue.message
   }
+}
+
+function takesList(branches: readonly (readonly Issue[])[]): boolean {
+  return branches.some((issues) => issues.some((each) => each.code === "invalid_type" && each.expected === "array"))
 }
 
 function tooMany(origin: string, bound: number, which: string): string {

@@ -35,7 +35,9 @@ export class LabFileError extends OvlError {
 
   constructor(file: string, text: string, mistakes: readonly Mistake[]) {
     const sorted = [...mistakes].sort((a, b) => a.line - b.line || a.column - b.column)
-    const told = sorted.slice(0, LAB_FILE_MISTAKES_MAX)
+    const told = sorted.slice(0, LAB_FILE_MISTAKES_MAX).map((mistake) => {
+      return { ...mistake, what: printable(mistake.what), why: printable(mistake.why) }
+    })
     const lines = text.split("\n")
     const parts = told.map((mistake) => describe(file, lines, mistake))
     const more = sorted.length - told.length

@@ -16,27 +16,35 @@ import { Source } from "./source.ts"
 
 const DEFAULT_KV_PREFIX = "ovl"
 
-/** `path` is how errors call the file, `name` goes before the lab's own. Errors: LabFileError (usage), name_invalid. */
-export function readLabFile(path: string, text: string, name?: string): Topology {
+export interface ReadOptions {
+  /** Goes before the lab's own. */
+  name?: string
+  /** What a lab of that name is now: who asks for no address keeps the one that it has. */
+  known?(lab: string): Topology | null
+}
+
+/** `path` is how errors call the file. Errors: LabFileError (usage), name_invalid. */
+export function readLabFile(path: string, text: string, { name, known }: ReadOptions = {}): Topology {
   // A mark that some editors put in front of everything is no part of the file.
   const content = text.replace(/^\ufeff/, "")
   const source = new Source(content)
   const mistakes = [...source.mistakes]
   const file = mistakes.length === 0 ? checkShape(source, mistakes) : null
   const report = new Report(source)
-  const topology = file === null ? null : resolve(file, report)
+  const before = file === null ? null : (known?.(name ?? file.name) ?? null)
+  const topology = file === null ? null : resolve(file, report, before)
   mistakes.push(...report.mistakes)
   if (mistakes.length > 0 || topology === null) throw new LabFileError(path, content, mistakes)
   return name === undefined ? topology : { ...topology, name: checkName(name, "lab") }
 }
 
-function resolve(file: LabFile, report: Report): Topology | null {
+function resolve(file: LabFile, report: Report, before: Topology | null): Topology | null {
   // Nodes, the outside and workloads are spoken of by their names alone.
   const names = new Taken()
-  const stations = resolveStations(file, report, names)
+  const stations = resolveStations(file, report, names, before)
   const networks = resolveNetworks(file, report)
   if (stations === null) return null
-  const workloads = resolveWorkloads(file, stations.hosts, networks, report, names)
+  const workloads = resolveWorkloads(file, stations.hosts, networks, report, names, before)
   const members = { ...stations, networks, workloads }
   return {
     name: file.name,

@@ -13,7 +13,7 @@ import {
   parseIpv4,
 } from "../../model/cidr.ts"
 import { SWITCH } from "../places.ts"
-import type { LabHost, Topology } from "../topology.ts"
+import { bare, type LabHost, type Topology } from "../topology.ts"
 import { type Report, Taken } from "./report.ts"
 import type { LabFile } from "./schema.ts"
 import type { Path } from "./source.ts"
@@ -28,14 +28,14 @@ const RATE_UNITS: Record<string, number> = { k: 1_000, m: 1_000_000, g: 1_000_00
 type Stations = Pick<Topology, "underlay" | "hosts" | "outside" | "cuts">
 
 /** Null where nothing more can be said, as the subnet itself is wrong. `names` are those that are taken. */
-export function resolveStations(file: LabFile, report: Report, names: Taken): Stations | null {
+export function resolveStations(file: LabFile, report: Report, names: Taken, before: Topology | null): Stations | null {
   const underlay = file.underlay ?? {}
   const mtu = underlay.mtu ?? ETHERNET_MTU_BYTES
   const subnet = underlaySubnet(underlay.subnet ?? DEFAULT_SUBNET, report)
   if (subnet === null) return null
   const addresses = new Taken()
   const outside = resolveOutside(file, subnet, report, names, addresses)
-  const hosts = resolveHosts(file, subnet, report, names, addresses)
+  const hosts = resolveHosts(file, subnet, report, names, addresses, before)
   if (hosts.length === 0) report.wrong(["nodes"], "a lab has one node at least")
   else if (!hosts.some((host) => host.role === "server")) report.wrong(["nodes"], "one node at least must be a server")
   const cuts = resolveCuts(file, [...hosts.map((host) => host.name), outside.name], report)
@@ -92,7 +92,14 @@ function resolveOutside(
   return { name, underlay: `${underlay}/${subnet.prefix}`, address: `${address}/32` }
 }
 
-function resolveHosts(file: LabFile, subnet: Cidr, report: Report, names: Taken, addresses: Taken): LabHost[] {
+function resolveHosts(
+  file: LabFile,
+  subnet: Cidr,
+  report: Report,
+  names: Taken,
+  addresses: Taken,
+  before: Topology | null,
+): LabHost[] {
   const entries = Object.entries(file.nodes)
   const anyServer = entries.some(([, node]) => node.role === "server")
   const given = new Map<string, number>()
@@ -107,6 +114,13 @@ function resolveHosts(file: LabFile, subnet: Cidr, report: Report, names: Taken,
     const owner = addresses.take(formatIpv4(parsed), `node ${name}`)
     if (owner !== null) report.wrong([...path, "address"], `${address} is the address of ${owner}`)
     given.set(name, parsed)
+  }
+  // Who asks for none keeps what it has, and only then others get the next free one.
+  for (const host of before?.hosts ?? []) {
+    const known = parseIpv4(bare(host.address))
+    const asksForNone = file.nodes[host.name] && file.nodes[host.name]!.address === undefined
+    if (known === null || !asksForNone || !containsAddress(subnet, known)) continue
+    if (addresses.take(formatIpv4(known), `node ${host.name}`) === null) given.set(host.name, known)
   }
   return entries.map(([name, node], at): LabHost => {
     const path = ["nodes", name]

@@ -19,7 +19,7 @@ import { foldName } from "../../model/names.ts"
 import type { NetworkSpec } from "../../model/network.ts"
 import { mappingsOverlap, parsePortMapping, type PortMapping } from "../../model/port-mapping.ts"
 import { askedSubnets } from "../../model/subnet.ts"
-import type { LabHost, LabWorkload } from "../topology.ts"
+import type { LabHost, LabWorkload, Topology } from "../topology.ts"
 import { type Report, Taken } from "./report.ts"
 import { unknown } from "./resolve-nodes.ts"
 import type { LabFile } from "./schema.ts"
@@ -34,6 +34,8 @@ interface Room {
   /** What addresses are given from where none is asked for; null where the cluster chooses the subnet. */
   pool: Subnet | null
   taken: Taken
+  /** What is wrong with it has been told, where the networks were looked at. */
+  isWrong: boolean
 }
 
 export function resolveWorkloads(
@@ -42,6 +44,7 @@ export function resolveWorkloads(
   networks: readonly NetworkSpec[],
   report: Report,
   names: Taken,
+  before: Topology | null,
 ): LabWorkload[] {
   const rooms = new Map(networks.map((spec) => [spec.name, roomOf(spec)]))
   const workloads = Object.entries(file.workloads ?? {}).map(([name, entry]) => {
@@ -49,7 +52,8 @@ export function resolveWorkloads(
   })
   const published: { host: string; owner: string; mapping: PortMapping }[] = []
   for (const workload of workloads) checkPorts(workload, networks, published, report)
-  // Those that ask for an address come first, whatever the order in the file.
+  // Those that ask for an address come first, whatever the order in the file, then those that have one.
+  for (const workload of workloads) keepAddress(workload, rooms.get(workload.networks[0] ?? ""), before)
   for (const workload of workloads) giveAddress(workload, rooms.get(workload.networks[0] ?? ""), report)
   return workloads
 }
@@ -61,10 +65,9 @@ function roomOf(spec: NetworkSpec): Room {
     const subnets = (asked?.subnets ?? []).map(({ subnet, gateway }) => ({ subnet: parseSubnet(subnet), gateway }))
     for (const { gateway } of subnets) taken.take(gateway, "the gateway")
     const range = asked?.ipRange ? parseSubnet(asked.ipRange) : null
-    return { spec, subnets, pool: range ?? subnets[0]?.subnet ?? null, taken }
+    return { spec, subnets, pool: range ?? subnets[0]?.subnet ?? null, taken, isWrong: false }
   } catch {
-    // Told already, where the networks were looked at.
-    return { spec, subnets: [], pool: null, taken }
+    return { spec, subnets: [], pool: null, taken, isWrong: true }
   }
 }
 
@@ -142,10 +145,21 @@ function addressOf(
 }
 
 function whyNot(ip: Ip, room: Room): string | null {
+  if (room.isWrong) return null
   if (room.subnets.length === 0) return `network ${room.spec.name} has no subnet in this file to hold it`
   const own = room.subnets.find(({ subnet }) => subnet.family === ip.family)
   if (own) return whyNoHost(own.subnet, ip)
   return `network ${room.spec.name} has ${room.subnets.map(({ subnet }) => formatSubnet(subnet)).join(", ")}`
+}
+
+/** One that is no longer in the pool, or that another one asks for, is given up. */
+function keepAddress(workload: LabWorkload, room: Room | undefined, before: Topology | null): void {
+  const known = before?.workloads.find(({ name, networks }) => {
+    return name === workload.name && networks[0] === workload.networks[0]
+  })
+  const ip = parseIp(known?.address ?? "")
+  if (workload.address !== null || !room?.pool || !ip || whyNoHost(room.pool, ip) !== null) return
+  if (room.taken.take(formatIp(ip), workload.name) === null) workload.address = formatIp(ip)
 }
 
 /** An IPv6 pool is given from in the same order: the cluster would, too. */

@@ -30,7 +30,7 @@ export class Source {
     }
     let document: Document.Parsed
     try {
-      document = parseDocument(text, { lineCounter: this.#counter, logLevel: "silent", version: "1.2" })
+      document = parseDocument(text, { lineCounter: this.#counter, version: "1.2" })
     } catch {
       // The parser goes down as deep as the file does.
       this.#mistake(null, [], `it is nested deeper than ${LAB_FILE_MAX_DEPTH} levels`)
@@ -126,5 +126,6 @@ export function pathText(path: Path): string {
 function plain(message: string): string {
   const first = (message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "").replace(/:$/, "")
   if (first === "Map keys must be unique") return "this key is there twice"
+  if (first.startsWith("Source contains multiple documents")) return "a second document begins: a file holds one lab"
   return first === "" ? "this is no YAML" : `this is no YAML: ${first.charAt(0).toLowerCase()}${first.slice(1)}`
 }

@@ -1,6 +1,6 @@
 /** Beside the data plane: each node's health, and the networks' records as a reader of Consul finds them. */
 import { DOCKER_RECORD_FLAGS, dockerRecordKey, dockerRecordsPrefix } from "../../model/record.ts"
-import { areConnected, firstServer } from "../topology.ts"
+import { leadableHosts } from "../topology.ts"
 import type { Check, Findings } from "./check.ts"
 import { httpGet } from "./http.ts"
 import type { Scene, SceneHost } from "./scene.ts"
@@ -10,11 +10,11 @@ const HTTP_PORT = 8500
 
 /** Of a node that is cut off nothing is expected but its kernel. */
 export function recordChecks(whole: Scene): Check[] {
-  const { topology } = whole
-  const server = firstServer(topology).name
-  const isInTouch = ({ name }: { name: string }) => areConnected(topology, name, server)
-  const hosts = topology.hosts.filter(isInTouch)
-  const scene = { ...whole, hosts: whole.hosts.filter(isInTouch), topology: { ...topology, hosts } }
+  const hosts = leadableHosts(whole.topology)
+  if (hosts.length === 0) return []
+  const names = new Set(hosts.map((host) => host.name))
+  const topology = { ...whole.topology, hosts }
+  const scene = { ...whole, hosts: whole.hosts.filter((host) => names.has(host.name)), topology }
   return [
     { name: "nodes", look: (findings) => nodes(scene, findings) },
     ...scene.hosts.map((host) => ({

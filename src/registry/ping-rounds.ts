@@ -1,0 +1,69 @@
+/**
+ * Orders to ping, for nodes that nobody can call: a node asks for a round, the others learn of it with the answer to their
+ * next sign of life, carry it out and report. All in memory, at the leader, and over in seconds; nothing is committed.
+ */
+import type { Clock } from "../base/clock.ts"
+import { OvlError } from "../base/errors.ts"
+import { PING_ROUNDS_MAX } from "../base/limits.ts"
+import type { PingOrder, PingReport, PingRound, PingTask } from "../model/ping.ts"
+
+interface Round {
+  asker: string
+  missing: Map<string, PingTask[]>
+  reports: PingReport[]
+  settle: () => void
+}
+
+export class PingRounds {
+  readonly #clock: Clock
+  readonly #rounds = new Map<string, Round>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Resolves with what the others report: when all have, or after `timeoutMs`. Errors: `ping_busy` (unavailable). */
+  ask({ asker, round, tasks, timeoutMs }: PingRound): Promise<PingReport[]> {
+    if (this.#rounds.has(round) || this.#rounds.size >= PING_ROUNDS_MAX) return Promise.reject(busy())
+    const missing = new Map<string, PingTask[]>()
+    for (const { nodeId, ...task } of tasks) missing.set(nodeId, [...(missing.get(nodeId) ?? []), task])
+    if (missing.size === 0) return Promise.resolve([])
+    return new Promise((resolve) => {
+      const reports: PingReport[] = []
+      const cancel = this.#clock.after(timeoutMs, () => settle())
+      const settle = () => {
+        cancel()
+        this.#rounds.delete(round)
+        resolve(reports)
+      }
+      this.#rounds.set(round, { asker, missing, reports, settle })
+    })
+  }
+
+  /** What is wanted of this node, and not reported yet. */
+  ordersFor(nodeId: string): PingOrder[] {
+    return [...this.#rounds].flatMap(([round, { asker, missing }]) => {
+      const tasks = missing.get(nodeId)
+      return tasks ? [{ asker, round, tasks }] : []
+    })
+  }
+
+  /** What comes too late, or twice, is of no use to anybody. */
+  report(report: PingReport): void {
+    const round = this.#rounds.get(report.round)
+    if (!round?.missing.delete(report.nodeId)) return
+    round.reports.push(report)
+    if (round.missing.size === 0) round.settle()
+  }
+
+  close(): void {
+    for (const round of [...this.#rounds.values()]) round.settle()
+  }
+}
+
+function busy(): OvlError {
+  return new OvlError("ping_busy", "ping: too many are under way in this cluster", {
+    kind: "unavailable",
+    hint: "try again in a few seconds",
+  })
+}
