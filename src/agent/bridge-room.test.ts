@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { asOvlError } from "../base/errors.ts"
-import { BRIDGE_ENDPOINTS_MAX, BRIDGE_PORTS_MAX } from "../base/limits.ts"
+import { BRIDGE_ENDPOINTS_MAX } from "../base/limits.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import { endpointRecord } from "../overlay/fixture.ts"
 import { BridgeRoom, type Comer } from "./bridge-room.ts"
@@ -48,7 +48,7 @@ test("all of one call or none", () => {
 test("where the egress bridge is full, an endpoint without egress is still possible", () => {
   const { door } = room(BRIDGE_ENDPOINTS_MAX - 2, true)
   door.take([comer("a"), comer("b", true)])
-  const { door: full } = room(BRIDGE_PORTS_MAX, true)
+  const { door: full } = room(BRIDGE_ENDPOINTS_MAX, true)
   expect(refusal(() => full.take([comer("c", true, "c".repeat(64))]))).toBe("conflict egress_bridge_full")
   expect(refusal(() => full.take([comer("c", false, "c".repeat(64))]))).toBe("taken")
 })

@@ -3,7 +3,7 @@
  * before the cluster has given anything away.
  */
 import { OvlError } from "../base/errors.ts"
-import { BRIDGE_ENDPOINTS_MAX, BRIDGE_PORTS_MAX } from "../base/limits.ts"
+import { BRIDGE_ENDPOINTS_MAX } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { Egress, EndpointRecord } from "../model/endpoint.ts"
 
@@ -32,7 +32,8 @@ export class BridgeRoom {
     for (const { networkId, name, egress } of comers) {
       const onNetwork = count(present, (each) => each.networkId === networkId)
       if (onNetwork > BRIDGE_ENDPOINTS_MAX) throw this.#networkFull(name, networkId)
-      if (egress !== null && count(present, (each) => each.egress !== null) > BRIDGE_PORTS_MAX) throw egressFull(name)
+      if (egress !== null && count(present, (each) => each.egress !== null) > BRIDGE_ENDPOINTS_MAX)
+        throw egressFull(name)
     }
     for (const comer of comers) this.#coming.set(comer.id, comer)
     return {
@@ -65,7 +66,7 @@ function count(lists: readonly (readonly Present[])[], test: (one: Present) => b
 }
 
 function egressFull(name: string): OvlError {
-  const why = `this node's egress bridge takes ${BRIDGE_PORTS_MAX} endpoints, and has them`
+  const why = `this node's egress bridge takes ${BRIDGE_ENDPOINTS_MAX} endpoints, and has them`
   return new OvlError("egress_bridge_full", `cannot give ${name} egress: ${why}`, {
     kind: "conflict",
     hint: "attach it with --no-egress, put it on an --internal network, or on another node",

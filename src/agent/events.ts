@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts"
 import { EVENT_HISTORY_MAX_EVENTS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
+import type { EventType } from "../model/event-types.ts"
 import type { EventView } from "../model/event.ts"
 
 export class EventBus {
@@ -20,8 +21,14 @@ export class EventBus {
   }
 
   /** Tells of one thing that happened; `type` is a stable word, `message` a sentence for people. */
-  emit(type: string, message: string, fields: Record<string, string> = {}): void {
-    const event: EventView = { time: new Date(this.#clock.now()).toISOString(), node: this.#node, type, message, fields }
+  emit(type: EventType, message: string, fields: Record<string, string> = {}): void {
+    const event: EventView = {
+      time: new Date(this.#clock.now()).toISOString(),
+      node: this.#node,
+      type,
+      message,
+      fields,
+    }
     this.#log.info(message, { event: type, ...fields })
     this.#history.push(event)
     if (this.#history.length > EVENT_HISTORY_MAX_EVENTS) this.#history.shift()

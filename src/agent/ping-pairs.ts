@@ -55,9 +55,7 @@ export function pairsOf(catalog: Catalog, networkId: string, family: Family | nu
       { kind: "invalid", hint: "ping single pairs: ovl ping NAME NAME" },
     )
   return endpoints.flatMap((source) =>
-    endpoints
-      .filter((target) => target.id !== source.id)
-      .map((target) => pairBetween(catalog, source, target, family)),
+    endpoints.filter((target) => target.id !== source.id).map((target) => pairBetween(catalog, source, target, family)),
   )
 }
 
@@ -89,7 +87,9 @@ function pairBetween(
   target: EndpointRecord,
   family: Family | null,
 ): PingPair {
-  const common = ([4, 6] as const).filter((each) => addressOf(source, each) !== null && addressOf(target, each) !== null)
+  const common = ([4, 6] as const).filter(
+    (each) => addressOf(source, each) !== null && addressOf(target, each) !== null,
+  )
   const chosen = family ?? common[0] ?? 4
   if (!common.includes(chosen))
     throw familyMissing(addressOf(source, chosen) === null ? source.name : target.name, chosen)
@@ -170,10 +170,14 @@ function noSharedNetwork(
   sources: readonly EndpointRecord[],
   targets: readonly EndpointRecord[],
 ): OvlError {
-  const on = (endpoints: readonly EndpointRecord[]) => endpoints.map((e) => networkName(catalog, e.networkId)).join(", ")
+  const on = (endpoints: readonly EndpointRecord[]) =>
+    endpoints.map((e) => networkName(catalog, e.networkId)).join(", ")
   return new OvlError(
     "no_shared_network",
     `cannot ping ${to} from ${from}: they share no network: ${from} is on ${on(sources)}, ${to} on ${on(targets)}`,
-    { kind: "conflict", hint: `networks are isolated from each other; \`ovl network connect\` puts a workload on one more` },
+    {
+      kind: "conflict",
+      hint: `networks are isolated from each other; \`ovl network connect\` puts a workload on one more`,
+    },
   )
 }

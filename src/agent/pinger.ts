@@ -15,7 +15,6 @@ import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import type { Catalog } from "../model/catalog.ts"
 import {
-  isAnswered,
   type PingNetworkRequest,
   type PingNetworkView,
   type PingOrder,
@@ -24,9 +23,8 @@ import {
   type PingResult,
   type PingTask,
   type PingView,
-  pingDurationMs,
-  pingNumbers,
 } from "../model/ping.ts"
+import { isAnswered, pingDurationMs, pingNumbers } from "../model/ping-numbers.ts"
 import type { Cluster } from "../registry/port.ts"
 import { addressesOf } from "../model/endpoint.ts"
 import { bareIp, familyOf } from "../model/address.ts"

@@ -7,7 +7,10 @@ const NETWORKS = ["red", "green", "blue", "grey"]
 const CLOCK = {
   now: () => 0,
   monotonic: () => 0,
-  after: (_ms: number, run: () => void) => (queueMicrotask(run), () => {}),
+  after: (_ms: number, run: () => void) => {
+    queueMicrotask(run)
+    return () => {}
+  },
 }
 
 function endpoint(id: number): EndpointRecord {

@@ -105,7 +105,7 @@ function findingOf(o: Operation, link: SeenLink | undefined, seen: Seen): Findin
     case "route-del": {
       const expected = o.op === "route-del" ? NOTHING : routeText(o)
       const found = link?.routes
-        ?.filter((route) => route.dst === o.dst)
+        ?.filter((route) => route.dst === o.dst && isIpv6Route(route) === isIpv6Route(o))
         .map(routeText)
         .join(", ")
       return { object: `route ${o.dst} of ${o.name} in ${where(o.ns)}`, expected, found: found || NOTHING }
@@ -169,6 +169,11 @@ function flagsText(flags: object): string {
   return Object.entries(flags)
     .map(([flag, on]) => `${flag} ${on ? "on" : "off"}`)
     .join(" ")
+}
+
+/** Of two default routes it is the gateway that tells. */
+function isIpv6Route({ dst, via }: RouteState): boolean {
+  return `${dst} ${via}`.includes(":")
 }
 
 function routeText({ dst, via }: RouteState): string {

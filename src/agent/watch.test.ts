@@ -1,5 +1,5 @@
 /** The watch over a kernel in memory: whatever others do to what is ovl's is set right within 2 s, and said. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test"
 import { ManualClock } from "../base/manual-clock.ts"
 import { RECONCILE_INTERVAL_MS } from "../base/limits.ts"
 import { silentLog } from "../base/log.ts"
@@ -269,6 +269,65 @@ test("a hundred changes of this node's own are one look, a second later", () => 
   expect(looks).toBe(0)
   clock.advance(1_100)
   expect(looks).toBe(1)
+})
+
+describe("an attach of this node's own", () => {
+  const W9 = "/run/netns/w9"
+  const ninth = endpointRecord(9, RED, NODE_1, "10.65.10.9/24", { netns: W9 })
+
+  function attach(): void {
+    kernel.world.addNamespace(W9)
+    catalog.amend([{ type: "endpoint", id: ninth.id, value: ninth }])
+    dataplane.attach([ninth])
+  }
+
+  test("is looked at a second later, and nothing beside it", () => {
+    const asked: string[] = []
+    for (const name of ["observeNetwork", "observeEgress", "guardMatches", "firewallDifference"] as const)
+      spyOn(kernel, name).mockImplementation(((..._: unknown[]) => asked.push(name)) as never)
+    const ports = spyOn(kernel, "observePort")
+    attach()
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(ports.mock.calls).toEqual([[NS, "br0", "veth9", ninth.mac]])
+    expect([asked, events]).toEqual([[], []])
+    mock.restore()
+  })
+
+  test("does not hide what others did to it", () => {
+    attach()
+    const before = world()
+    for (const damage of [
+      { op: "port-set", ns: NS, name: "veth9", learning: true, flood: true, isolated: true },
+      { op: "addr-del", ns: W9, name: "eth0", address: "10.65.10.9/24" },
+    ] satisfies Operation[]) {
+      // Unheard, as in the very moment of the attach.
+      kernel.world.perform(damage)
+    }
+    expect(world()).not.toEqual(before)
+    clock.advance(REPAIRED_WITHIN_MS)
+    expect(world()).toEqual(before)
+  })
+})
+
+test("a look at many workloads gives way to others every few of them", () => {
+  const slices: number[] = []
+  const all = Array.from({ length: 30 }, (_, n) => `/run/netns/many${n}`)
+  const crowded = new Watch({
+    kernel,
+    clock,
+    log: silentLog,
+    namespaces: () => new Set([...all, NS]),
+    check: (namespaces) => {
+      slices.push(namespaces.size)
+      clock.after(0, () => slices.push(0))
+    },
+    checkAll: () => {},
+  })
+  crowded.start()
+  clock.advance(3_000)
+  crowded.close()
+  // A zero is somebody else's turn.
+  expect(slices).toEqual([8, 0, 8, 0, 8, 0, 7, 0])
 })
 
 test("a route of others that clashes with the egress subnet is named (pain 40)", () => {

@@ -6,14 +6,16 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { LOG_CHUNK_BYTES, LOG_POLL_MS, LOG_REMEMBERED_BYTES } from "../base/limits.ts"
 
 export interface LogStreamOptions {
+  /** Only the last so many lines of what is there; left out, all of it. */
+  tail?: number
   /** Whether more may still come once everything there is has been sent. */
   more(): boolean
   signal: AbortSignal
 }
 
 /** Ends with what is there when `more` says no; a file that is missing is an empty one. Read only as fast as it is sent. */
-export function logStream(path: string, { more, signal }: LogStreamOptions): ReadableStream<Uint8Array> {
-  const reader = new LogReader(path)
+export function logStream(path: string, { tail, more, signal }: LogStreamOptions): ReadableStream<Uint8Array> {
+  const reader = new LogReader(path, tail)
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       for (;;) {
@@ -37,8 +39,11 @@ class LogReader {
   #offset = 0
   #last: Buffer = Buffer.alloc(0)
 
-  constructor(path: string) {
+  constructor(path: string, tail?: number) {
     this.#path = path
+    if (tail === undefined) return
+    this.#fd = openIfThere(path)
+    if (this.#fd !== null) this.#offset = startOfTail(this.#fd, tail)
   }
 
   /** The next piece, or null where nothing more is there now. */
@@ -72,6 +77,25 @@ class LogReader {
     return length
   }
 }
+
+/** Where the last so many lines begin; one that has not ended yet is a line too. Reads from the end, piece by piece. */
+function startOfTail(fd: number, lines: number): number {
+  const { size } = fstatSync(fd)
+  if (lines === 0) return size
+  const piece = Buffer.alloc(LOG_CHUNK_BYTES)
+  let left = lines
+  // The newline at the very end begins no line.
+  let end = size - 1
+  while (end > 0) {
+    const start = Math.max(0, end - piece.length)
+    const length = readSync(fd, piece, 0, end - start, start)
+    for (let at = length - 1; at >= 0; at--) if (piece[at] === NEWLINE && --left === 0) return start + at + 1
+    end = start
+  }
+  return 0
+}
+
+const NEWLINE = 0x0a
 
 function openIfThere(path: string): number | null {
   try {

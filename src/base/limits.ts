@@ -168,6 +168,8 @@ export const NETLINK_DUMP_RETRIES_MAX = 16
 export const NETLINK_MONITOR_BUFFER_BYTES = 16_777_216
 /** When a workload that has ended cannot be withdrawn yet (no server answers), how soon it is tried again. */
 export const WORKLOAD_RETRY_MS = 2_000
+/** After a workload was made, until the namespace of the next is made ready. */
+export const NAMESPACE_AHEAD_DELAY_MS = 1
 
 /** Addresses of a network that were freed last and are kept back while others are free: as many as a /24 has. */
 export const FREED_ADDRESSES_MAX = 256
@@ -208,6 +210,7 @@ export const PING_ANSWER_WAIT_MS = 1_000
 /** Pairs of one ping of all pairs (33 workloads), packets of each, and pairs that one node has under way at a time. */
 export const PING_PAIRS_MAX = 1_056
 export const PING_PAIR_COUNT_MAX = 10
+export const PING_PAIR_INTERVAL_MAX_MS = 1_000
 export const PING_AT_ONCE_MAX = 64
 /** Orders to ping that a leader keeps for other nodes, and that one node carries out at the same time. */
 export const PING_ROUNDS_MAX = 128
@@ -220,6 +223,8 @@ export const PATH_TURN_MS = 5_000
 export const PATHS_PER_TURN_MAX = 8
 export const PATH_CHECK_INTERVAL_MS = 180_000
 export const PATH_RECHECK_MS = 15_000
+/** How long `ovl doctor` looks for the packet that it lets a workload send. */
+export const EGRESS_TRY_MS = 500
 /** From which difference on `ovl doctor` calls a clock wrong, and from which useless. */
 export const CLOCK_SKEW_WARNING_MS = 1_000
 export const CLOCK_SKEW_FAILED_MS = 60_000
@@ -411,11 +416,10 @@ export const NAMESPACE_SEARCH_MAX = 4_096
 
 /** Frames that may wait for the reader of a packet socket: some 5,000 of full size. */
 export const PACKET_BUFFER_BYTES = 8_388_608
-/** Ports of one Linux bridge: BR_MAX_PORTS without the number 0, which is none's (net/bridge/br_private.h, br_if.c). */
-export const BRIDGE_PORTS_MAX = 1_023
 /**
- * Endpoints on a network's bridge on one node. Not what it has ports for: a broadcast is queued once for each port, all in
- * one go, and the kernel's queue takes 1,000 (net.core.netdev_max_backlog); the ports made first would never hear an ARP.
+ * Endpoints on a network's bridge on one node, and on the egress bridge. Not what a bridge has ports for, which is 1,023
+ * (BR_MAX_PORTS, net/bridge/br_private.h): a broadcast is queued once for each port, all in one go, and the kernel's queue
+ * takes 1,000 (net.core.netdev_max_backlog); the ports made first would never hear an ARP.
  */
 export const BRIDGE_ENDPOINTS_MAX = 1_000
 /** Interfaces named ethN in one namespace. */

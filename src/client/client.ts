@@ -174,9 +174,18 @@ export class Client {
     return this.#get(`/api/v1/workloads/${encode(name)}/enter`)
   }
 
-  /** What the workload wrote, in pieces; with `follow`, on until it ends. Leaving the loop ends the request. */
-  logs(name: string, options: { follow?: boolean; signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array> {
-    const target = `/api/v1/workloads/${encode(name)}/logs${options.follow ? "?follow=true" : ""}`
+  /**
+   * What the workload wrote, or the last `tail` lines of it, in pieces; with `follow`, on until it ends. Leaving the loop
+   * ends the request.
+   */
+  logs(
+    name: string,
+    options: { follow?: boolean; tail?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Uint8Array> {
+    const query = new URLSearchParams()
+    if (options.follow) query.set("follow", "true")
+    if (options.tail !== undefined) query.set("tail", String(options.tail))
+    const target = `/api/v1/workloads/${encode(name)}/logs${query.size === 0 ? "" : `?${query}`}`
     return pieces(this.#address, { method: "GET", target, signal: options.signal })
   }
 

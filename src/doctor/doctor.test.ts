@@ -7,6 +7,7 @@ import { OvlError } from "../base/errors.ts"
 import { carryOut, type Finding } from "./check.ts"
 import { clockFinding } from "./clock.ts"
 import { wayFindings } from "./cluster.ts"
+import { deviceTo, seenIn } from "./egress.ts"
 import { forwardFindings, nftRuleFindings, vxlanFindings } from "./firewall.ts"
 import { parseKernelConfig } from "./kernel-config.ts"
 import type { Patient } from "./patient.ts"
@@ -169,4 +170,42 @@ test("clocks", () => {
   expect(of(12, -2_500)).toBe("warning: 2.5 s ahead of n2's")
   expect(of(90_000)).toBe("failed: 90 s behind n2's")
   expect(of(null)).toStartWith("skipped")
+})
+
+test("the device that a packet leaves by is that of the longest prefix", () => {
+  const routes = [
+    { dst: "default", via: "10.0.0.1", device: "eth0" },
+    { dst: "10.0.0.0/8", via: null, device: "eth1" },
+    { dst: "10.9.0.7", via: null, device: "eth2" },
+    { dst: "172.18.0.0/16", via: null, device: "ovl_gwbridge" },
+  ]
+  const devices = ["192.0.2.1", "10.9.0.8", "10.9.0.7"].map((address) => deviceTo({ routes }, address))
+  expect(devices).toEqual(["eth0", "eth1", "eth2"])
+  expect(deviceTo({ routes: [] }, "10.0.0.1")).toBeNull()
+})
+
+test("a workload's packet is known by where it goes, and whether it was translated by where it comes from", () => {
+  const frame = (source: number[], target: number[], port: number, outgoing = true) => ({
+    bytes: Uint8Array.from([
+      ...Array(12).fill(0),
+      ...[8, 0, 0x45, 0, 0, 44, 0, 0, 0, 0, 1, 17, 0, 0],
+      ...source,
+      ...target,
+      ...[0x80, 0, port >> 8, port & 255, 0, 24, 0, 0],
+      ...Array(16).fill(0),
+    ]),
+    outgoing,
+  })
+  const of = (given: ReturnType<typeof frame>) => seenIn(given, "172.18.0.2", "192.168.1.52")
+  const [host, workload, there] = [
+    [192, 168, 1, 51],
+    [172, 18, 0, 2],
+    [192, 168, 1, 52],
+  ]
+  expect(of(frame(host, there, 33_434))).toBe("translated")
+  expect(of(frame(workload, there, 33_434))).toBe("bare")
+  expect(of(frame(host, there, 53))).toBeNull()
+  expect(of(frame(host, host, 33_434))).toBeNull()
+  expect(of(frame(host, there, 33_434, false))).toBeNull()
+  expect(of({ bytes: new Uint8Array(20), outgoing: true })).toBeNull()
 })

@@ -3,6 +3,7 @@ import type { DoctorCheck, DoctorView } from "../model/doctor.ts"
 import { type Check, carryOut } from "./check.ts"
 import { clock } from "./clock.ts"
 import { daemon, ways } from "./cluster.ts"
+import { egress } from "./egress.ts"
 import { flavour, foreignRules } from "./firewall.ts"
 import { kernelOptions } from "./kernel-options.ts"
 import { leftOvers, removeLeftOvers } from "./left-overs.ts"
@@ -16,7 +17,7 @@ import { routes } from "./routes.ts"
 /** A further check is a further row. */
 const CHECKS: readonly Check[] = [
   ...[rights, kernelOptions, address, ports, unpacking, room, flavour, foreignRules, routes, neighbours, leftOvers],
-  ...[daemon, clock, ways],
+  ...[daemon, clock, egress, ways],
 ]
 
 export interface DoctorOptions extends PatientOptions {

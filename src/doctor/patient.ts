@@ -7,6 +7,7 @@ import type { Client } from "../client/client.ts"
 import { saveRules } from "../kernel/firewall/iptables.ts"
 import { parseSaved, type SavedTables } from "../kernel/firewall/saved.ts"
 import { LinuxKernel } from "../kernel/linux.ts"
+import type { EndpointView } from "../model/endpoint.ts"
 import type { HostFacts } from "../model/dataplane.ts"
 import type { NodeView, StatusView } from "../model/node.ts"
 import type { NetworkView } from "../model/network.ts"
@@ -30,6 +31,8 @@ export interface Answers {
   status: StatusView
   networks: NetworkView[]
   nodes: NodeView[]
+  /** Every node's. */
+  endpoints: EndpointView[]
   /** The ways to all other nodes. */
   ways: ProbeView[]
 }
@@ -81,13 +84,14 @@ export class Patient {
   async #ask(): Promise<Answers | OvlError> {
     const { client } = this.options
     try {
-      const [status, networks, nodes, ways] = await Promise.all([
+      const [status, networks, nodes, endpoints, ways] = await Promise.all([
         client.status(),
         client.networks(),
         client.nodes(),
+        client.endpoints(),
         client.probe(),
       ])
-      return { status, networks, nodes, ways }
+      return { status, networks, nodes, endpoints, ways }
     } catch (error) {
       return asOvlError(error)
     }

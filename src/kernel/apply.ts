@@ -7,6 +7,7 @@ import { OvlError } from "../base/errors.ts"
 import { NETLINK_SEND_MAX_REQUESTS } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
 import { createPinnedNamespace, deleteNamespace, ensureNamespaceDirectory, isNamespace } from "../linux/namespaces.ts"
+import type { SpareNamespace } from "../linux/spare-namespace.ts"
 import { NETNS_DIRECTORY } from "../model/dataplane.ts"
 import { type Operation, undoOperation } from "../model/operation.ts"
 import { type Batch, link, type NetlinkError, type NetlinkSocket } from "../netlink/index.ts"
@@ -29,6 +30,7 @@ export class Application {
     private readonly sockets: NamespaceSockets,
     private readonly remembered: Remembered,
     private readonly mode: ApplyMode,
+    private readonly spare: SpareNamespace,
   ) {}
 
   /** Throws the first refusal, once nothing more can be done. */
@@ -72,7 +74,7 @@ export class Application {
   private undo(): void {
     const back = this.done.toReversed().flatMap((operation) => undoOperation(operation) ?? [])
     try {
-      new Application(this.sockets, this.remembered, "best-effort").run(back)
+      new Application(this.sockets, this.remembered, "best-effort", this.spare).run(back)
     } catch (error) {
       const first = this.failures[0]!
       const message = `${first.error.message}; undoing it failed too: ${(error as Error).message}`
@@ -114,7 +116,7 @@ export class Application {
       })
     }
     try {
-      createPinnedNamespace(path)
+      if (!this.spare.pin(path)) createPinnedNamespace(path)
     } catch (error) {
       // A file to which nothing was ever pinned is what an interruption leaves.
       if (!isErrno(error, "EEXIST") || isNamespace(path)) throw error

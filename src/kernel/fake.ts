@@ -258,6 +258,8 @@ export class FakeKernel implements Kernel {
     if (owner.ns !== operation.ns) this.world.deleteLink(owner.ns, owner.name)
   }
 
+  prepareNamespace(): void {}
+
   firewallMatches(state: FirewallState): boolean {
     if (this.options.iptables === false) throw new OvlError("no_iptables", "firewall: iptables is not installed")
     return JSON.stringify(state) === JSON.stringify(this.rules)

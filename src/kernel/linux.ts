@@ -11,6 +11,7 @@ import {
   releaseNamespaceDirectory,
 } from "../linux/namespaces.ts"
 import { bareIp } from "../model/address.ts"
+import { SpareNamespace } from "../linux/spare-namespace.ts"
 import {
   EGRESS_BRIDGE_NAME,
   EGRESS_MARK,
@@ -79,6 +80,7 @@ export class LinuxKernel implements Kernel {
   private readonly ruled = new KnownRules()
   private isNfTables: boolean | undefined
   private readonly remembered: Remembered
+  private readonly spare = new SpareNamespace()
   private watching: LinuxWatch | null = null
   /** Paths that were found to be network namespaces, and which. */
   private readonly identified = new Map<NamespacePath, string>()
@@ -189,12 +191,17 @@ export class LinuxKernel implements Kernel {
 
   apply(operations: readonly Operation[], mode: ApplyMode): void {
     if (operations.length === 0) return
-    const carryOut = () => this.sockets.hold(() => new Application(this.sockets, this.remembered, mode).run(operations))
+    const carryOut = () =>
+      this.sockets.hold(() => new Application(this.sockets, this.remembered, mode, this.spare).run(operations))
     this.watching?.wrote(operations)
     this.ends.touched(operations)
     this.facts = null
     if (this.watching === null) carryOut()
     else this.watching.duringNewPorts(newPorts(operations), carryOut)
+  }
+
+  prepareNamespace(): void {
+    this.spare.prepare()
   }
 
   firewallMatches(state: FirewallState): boolean {
@@ -310,6 +317,7 @@ export class LinuxKernel implements Kernel {
 
   close(): void {
     this.watching?.close()
+    this.spare.close()
     this.sockets.close()
   }
 }

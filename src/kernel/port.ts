@@ -103,6 +103,8 @@ export interface Kernel {
    * kernel's own words; codes `kernel_refused`, `vni_taken_on_host`, `netns_not_found`, `not_permitted`.
    */
   apply(operations: readonly Operation[], mode: ApplyMode): void
+  /** Does ahead of time what makes the next `netns-add` slow; for when nobody waits. Errors: those of that operation. */
+  prepareNamespace(): void
   /** True if the host's rules are exactly as wanted. Errors: no_iptables. */
   firewallMatches(state: FirewallState): boolean
   /** What makes the host's rules as wanted, in lines for people; none where they are. Errors: no_iptables. */

@@ -3,19 +3,15 @@
  * at what is there as `up` does where it may; without root the plan is for a lab from nothing.
  */
 import { existsSync } from "node:fs"
-import { OvlError } from "../base/errors.ts"
-import { type Clients, lookAtCluster } from "./cluster/live.ts"
-import { type LiveCluster, NO_CLUSTER, type NodePlan, planCluster, planNodes } from "./cluster/plan.ts"
+import { type NodePlan, planCluster, planNodes } from "./cluster/plan.ts"
 import { type ClusterStep, renderClusterStep } from "./cluster/steps.ts"
-import { clientOf, daemonPid } from "./daemons.ts"
 import { forecast } from "./forecast.ts"
 import { refuseInside } from "./lock.ts"
 import { LAB_RUN_ROOT, LabPlaces, SWITCH } from "./places.ts"
-import { endpointName } from "../model/names.ts"
 import type { LabState } from "./state-record.ts"
 import type { Topology } from "./topology.ts"
-import { observeUnderlay } from "./underlay/observe.ts"
-import { NOTHING_YET, type ObservedUnderlay, planApart, planUnderlay } from "./underlay/plan.ts"
+import { lookAround, NOTHING_THERE } from "./present.ts"
+import { type ObservedUnderlay, planApart, planUnderlay } from "./underlay/plan.ts"
 import { renderStep } from "./underlay/steps.ts"
 import { wantedUnderlay } from "./underlay/wanted.ts"
 
@@ -27,18 +23,10 @@ export interface DryRun {
   remarks: string[]
 }
 
-/** What is there: nothing, before the first `up`. */
-interface Present {
-  before: LabState | null
-  underlay: ObservedUnderlay
-  /** Hosts whose daemon runs. */
-  running: ReadonlySet<string>
-  live: LiveCluster
-}
-
 /** Errors: lab_differs, lab_network_in_use (conflict), lab_inside: what `up` would refuse too. */
 export async function dryRun(topology: Topology, isRoot: boolean): Promise<DryRun> {
-  const present = isRoot ? await lookAround(new LabPlaces(topology.name)) : nothing()
+  refuseInside()
+  const present = isRoot ? await lookAround(new LabPlaces(topology.name)) : NOTHING_THERE
   const nodes = planNodes(present.before, topology)
   const gone = new Set(nodes.removed.map((node) => node.name))
   const underlay = without(present.underlay, gone)
@@ -71,10 +59,6 @@ export async function dryRun(topology: Topology, isRoot: boolean): Promise<DryRu
   return { changes, lines, remarks: remarksOf(topology, changes, isRoot) }
 }
 
-function nothing(): Present {
-  return { before: null, underlay: NOTHING_YET, running: new Set(), live: NO_CLUSTER }
-}
-
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [`# ${title}`, ...lines]
 }
@@ -84,43 +68,6 @@ function remarksOf({ name }: Topology, changes: number, isRoot: boolean): string
   if (!isRoot && existsSync(LAB_RUN_ROOT))
     return ["what is up cannot be seen without root: this is the plan for a lab from nothing"]
   return []
-}
-
-async function lookAround(places: LabPlaces): Promise<Present> {
-  refuseInside()
-  const before = places.state()
-  const underlay = observeUnderlay(places)
-  const running = new Set([...underlay.stations.keys()].filter((name) => daemonPid(places, name) !== null))
-  return { before, underlay, running, live: await liveOrKnown(places, before, running) }
-}
-
-/** Where no daemon can be asked, what was made for the lab is taken to be there still. */
-async function liveOrKnown(places: LabPlaces, before: LabState | null, running: Set<string>): Promise<LiveCluster> {
-  if (before === null) return NO_CLUSTER
-  const server = before.nodes.find((node) => node.role === "server" && running.has(node.name))
-  const nodes = before.nodes.filter((node) => running.has(node.name))
-  const clients: Clients = new Map(nodes.map(({ name }) => [name, clientOf(places, name)]))
-  try {
-    if (server) return await lookAtCluster(clients, server.name)
-  } catch (error) {
-    if (!(error instanceof OvlError)) throw error
-  }
-  return knownCluster(before.topology)
-}
-
-function knownCluster({ networks, workloads, hosts }: Topology): LiveCluster {
-  return {
-    networks: networks.map((network) => network.name),
-    endpoints: workloads.flatMap(({ name, networks: on, host }) =>
-      on.map((network, at) => ({ name: endpointName(name, network, at === 0), network, node: host })),
-    ),
-    workloads: new Map(
-      hosts.map(({ name: host }) => [
-        host,
-        workloads.filter((each) => each.host === host).map(({ name }) => ({ name, isRunning: true })),
-      ]),
-    ),
-  }
 }
 
 /** A node that leaves takes its namespace and its cable with it. */
@@ -145,6 +92,6 @@ function kernelSections(topology: Topology, before: LabState | null): string[] {
   return [...forecast(topology)].flatMap(([host, lines]) => {
     const old = new Set(known.get(host))
     const fresh = lines.filter((line) => !old.has(line))
-    return section(`On ${host}, by its daemon (ids and what follows from them will be others)`, fresh)
+    return section(`On ${host}, by its daemon: what will be new there (ids, and what follows from them, will be others)`, fresh)
   })
 }

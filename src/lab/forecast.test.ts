@@ -58,8 +58,8 @@ test("without root the plan is for a lab from nothing, in sections", async () =>
     "# Hosts and cables",
     "# Nodes",
     "# Networks and workloads",
-    "# On swarm-01, by its daemon (ids and what follows from them will be others)",
-    "# On swarm-02, by its daemon (ids and what follows from them will be others)",
+    "# On swarm-01, by its daemon: what will be new there (ids, and what follows from them, will be others)",
+    "# On swarm-02, by its daemon: what will be new there (ids, and what follows from them, will be others)",
   ])
   expect(lines).toContain(
     "ovl lab exec --name lab swarm-02 -- ovl join 192.168.1.51:8300 --name swarm-02 --advertise 192.168.1.52",

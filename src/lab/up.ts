@@ -11,6 +11,7 @@ import { findDaemon, stopDaemon } from "./daemons.ts"
 import { ensureHost, ensurePinMount } from "./hosts.ts"
 import { lockLab } from "./lock.ts"
 import { LabPlaces } from "./places.ts"
+import { lookAround } from "./present.ts"
 import type { Progress } from "./progress.ts"
 import { type LabState, ownNetworks, ownNodes, ownWorkloads, together } from "./state-record.ts"
 import type { Topology } from "./topology.ts"
@@ -28,8 +29,10 @@ export async function labUp(topology: Topology, progress: Progress): Promise<voi
   const places = new LabPlaces(checkName(topology.name, "lab"))
   const lock = lockLab(places)
   try {
-    const before = places.state()
+    const { before, live } = await lookAround(places)
     const nodes = planNodes(before, topology)
+    // For what it refuses: once something is changed it is too late.
+    planCluster(before, topology, live, nodes.removed)
     places.make()
     ensurePinMount(places)
     progress("hosts and cables")

@@ -190,6 +190,22 @@ export function createPinnedNamespace(path: string): void {
   }
 }
 
+/** Makes an empty network namespace, loopback down, that lives as long as the descriptor; the caller closes it. */
+export function openNewNamespace(): number {
+  return withNewNamespace(() => open(OWN_NETWORK, O_RDONLY))
+}
+
+/** Pins the namespace behind a descriptor to `path`, a new file. Throws `conflict` (EEXIST) if the file is there. */
+export function pinNamespace(path: string, fd: number): void {
+  close(open(path, O_RDONLY | O_CREAT | O_EXCL, 0o444))
+  try {
+    mount(`/proc/self/fd/${fd}`, path, "none", MS_BIND)
+  } catch (error) {
+    unlinkSync(path)
+    throw error
+  }
+}
+
 /**
  * Unpins and removes; true if there was anything. The namespace itself lives on while a process or a descriptor is in
  * it, and its destruction goes on behind the caller's back: delete its links first where their names are wanted again.

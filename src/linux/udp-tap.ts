@@ -19,6 +19,7 @@ import {
   setSocketFilter,
   socket,
 } from "./libc.ts"
+import { type NamespaceRef, withNamespace } from "./namespaces.ts"
 
 const AF_INET = 2
 const AF_INET6 = 10
@@ -26,6 +27,7 @@ const IPPROTO_UDP = 17
 const IPPROTO_IP = 0
 const IPPROTO_IPV6 = 41
 /** include/uapi/linux/in.h and in6.h: don't fragment, and don't go by what is remembered of the way. */
+const IP_TTL = 2
 const IP_MTU_DISCOVER = 10
 const IPV6_MTU_DISCOVER = 23
 const PMTUDISC_PROBE = 3
@@ -131,17 +133,23 @@ export interface Datagram {
   to: Uint8Array
   port: number
   payload: Uint8Array
+  /** Where it is sent from; this thread's own namespace if left out. */
+  namespace?: NamespaceRef
+  /** How many hosts it may pass; the host's own default if left out. IPv4 only. */
+  ttl?: number
 }
 
 /**
  * Sends one UDP packet that may not be fragmented, from a port of the kernel's choice. Null when it is on its way, else
  * why not, by the error's name: EMSGSIZE (larger than the device carries), EPERM (a rule of this host), ENETUNREACH ...
  */
-export function sendUnfragmented({ from, to, port, payload }: Datagram): string | null {
+export function sendUnfragmented({ from, to, port, payload, namespace, ttl }: Datagram): string | null {
   const family = to.length === 4 ? AF_INET : AF_INET6
   let fd: number | null = null
   try {
-    fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)
+    const create = () => socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)
+    fd = namespace === undefined ? create() : withNamespace(namespace, create)
+    if (ttl !== undefined) setsockopt(fd, IPPROTO_IP, IP_TTL, ttl)
     if (family === AF_INET) setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
     else setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE)
     bind(fd, socketAddress(from, 0))

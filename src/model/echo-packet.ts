@@ -56,7 +56,8 @@ export function decodeEcho(
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength)
   if (message[0] === REPLY[family]) {
     const data = message.subarray(HEADER_BYTES, HEADER_BYTES + ECHO_TOKEN_BYTES)
-    const ours = view.getUint16(4) === identifier && data.length === token.length && data.every((b, i) => b === token[i])
+    const ours =
+      view.getUint16(4) === identifier && data.length === token.length && data.every((b, i) => b === token[i])
     return ours ? { sequence: view.getUint16(6), why: null } : null
   }
   const why = whyNot(family, message[0]!, message[1]!)

@@ -11,9 +11,11 @@ import {
   PING_INTERVAL_MAX_MS,
   PING_INTERVAL_MIN_MS,
   PING_PAIR_COUNT_MAX,
+  PING_PAIR_INTERVAL_MAX_MS,
   PING_PAIRS_MAX,
   PING_ROUND_MAX_MS,
 } from "../base/limits.ts"
+import { pingDurationMs } from "./ping-numbers.ts"
 
 const countSchema = z.int().min(1).max(PING_COUNT_MAX)
 const intervalSchema = z.int().min(PING_INTERVAL_MIN_MS).max(PING_INTERVAL_MAX_MS)
@@ -39,7 +41,7 @@ export const pingNetworkRequestSchema = z.strictObject({
   family: familySchema.optional(),
   /** Of each pair. */
   count: z.int().min(1).max(PING_PAIR_COUNT_MAX).default(2),
-  intervalMs: z.int().min(PING_INTERVAL_MIN_MS).max(1_000).default(PING_INTERVAL_DEFAULT_MS),
+  intervalMs: z.int().min(PING_INTERVAL_MIN_MS).max(PING_PAIR_INTERVAL_MAX_MS).default(PING_INTERVAL_DEFAULT_MS),
 })
 export type PingNetworkRequest = z.infer<typeof pingNetworkRequestSchema>
 export type PingNetworkWish = z.input<typeof pingNetworkRequestSchema>
@@ -109,7 +111,11 @@ export const pingResultSchema = z.strictObject({
 export type PingResult = z.infer<typeof pingResultSchema>
 
 /** What `asker` wants of one node. */
-export const pingOrderSchema = z.strictObject({ asker: nodeId, round, tasks: z.array(pingTaskSchema).max(PING_PAIRS_MAX) })
+export const pingOrderSchema = z.strictObject({
+  asker: nodeId,
+  round,
+  tasks: z.array(pingTaskSchema).max(PING_PAIRS_MAX),
+})
 export type PingOrder = z.infer<typeof pingOrderSchema>
 
 export const pingRoundSchema = z.strictObject({
@@ -128,29 +134,6 @@ export const pingReportSchema = z.strictObject({
 })
 export type PingReport = z.infer<typeof pingReportSchema>
 
-/** From the first packet to the last, and the wait for its answer not counted, in milliseconds. */
-export function pingDurationMs({ count, intervalMs }: { count: number; intervalMs: number }): number {
-  return (count - 1) * intervalMs
-}
-
 function fitsTime(request: { count: number; intervalMs: number }): boolean {
   return pingDurationMs(request) <= PING_DURATION_MAX_MS
-}
-
-/** The numbers of a ping: everything of its view that follows from the answers. */
-export function pingNumbers(
-  replies: readonly PingReply[],
-): Pick<PingView, "sent" | "received" | "lossPercent" | "min" | "avg" | "max"> {
-  const times = replies.flatMap(({ ms }) => (ms === null ? [] : [ms]))
-  const received = times.length
-  const sent = replies.length
-  const lossPercent = sent === 0 ? 100 : Math.round(((sent - received) / sent) * 1_000) / 10
-  if (received === 0) return { sent, received, lossPercent, min: null, avg: null, max: null }
-  const avg = Math.round((times.reduce((sum, ms) => sum + ms, 0) / received) * 1_000) / 1_000
-  return { sent, received, lossPercent, min: Math.min(...times), avg, max: Math.max(...times) }
-}
-
-/** Whether every packet of it was answered. */
-export function isAnswered({ sent, received, problem }: Pick<PingView, "sent" | "received" | "problem">): boolean {
-  return problem === null && sent > 0 && received === sent
 }

@@ -221,7 +221,7 @@ export class AttributeReader {
   string(): string {
     let end = this.start
     while (end < this.end && this.bytes[end] !== 0) end++
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.start, end - this.start).toString("utf8")
+    return textOf(this.bytes).toString("utf8", this.start, end)
   }
 
   /** A hardware address of six bytes; null for those of other lengths (tunnels, loopback over other media). */
@@ -239,6 +239,16 @@ export class AttributeReader {
   copy(): Buffer {
     return Buffer.from(this.bytes.subarray(this.start, this.end))
   }
+}
+
+let lastText: { bytes: Uint8Array; buffer: Buffer } | undefined
+
+/** A view that can decode text: made once for thousands of names in the same bytes. */
+function textOf(bytes: Uint8Array): Buffer {
+  if (lastText?.bytes !== bytes) {
+    lastText = { bytes, buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) }
+  }
+  return lastText.buffer
 }
 
 /** One received message, in place: valid until the buffer is filled again. */

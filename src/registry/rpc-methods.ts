@@ -167,9 +167,7 @@ export const METHODS = {
   "cluster/heartbeat": {
     params: z.strictObject({ nodeId: id }),
     // Nothing, as ever, where nobody wishes anything: an older node expects nothing else.
-    answer: z
-      .object({ probes: z.array(probeWishSchema), pings: z.array(pingOrderSchema).default([]) })
-      .nullable(),
+    answer: z.object({ probes: z.array(probeWishSchema), pings: z.array(pingOrderSchema).default([]) }).nullable(),
   },
   "cluster/probeRound": {
     params: z.strictObject({

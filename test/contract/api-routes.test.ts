@@ -190,6 +190,7 @@ test("events: as they happen, until the reader goes", async () => {
   while (node.listeners === 0) await Bun.sleep(1)
   const event = {
     time: "2026-01-01T00:00:00.000Z",
+    node: "swarm-01",
     type: "network_created",
     message: "a\nb",
     fields: { network: "red" },
@@ -200,6 +201,70 @@ test("events: as they happen, until the reader goes", async () => {
   expect((await events.next()).value?.type).toBe("second")
   await events.return(undefined)
   while (node.listeners > 0) await Bun.sleep(1)
+
+  const types = async (options: { since?: string; follow: false }) =>
+    (await Array.fromAsync(client.events(options))).map(({ type }) => type)
+  node.emit({ ...event, time: "2026-01-01T00:00:01.000Z", type: "third" })
+  expect(await types({ follow: false })).toEqual(["network_created", "second", "third"])
+  expect(await types({ follow: false, since: "2026-01-01T01:00:00.500+01:00" })).toEqual(["third"])
+  expect(node.listeners).toBe(0)
+  const again = client.events({ since: "2026-01-01T00:00:01Z" })
+  expect((await again.next()).value?.type).toBe("third")
+  node.emit({ ...event, type: "fourth" })
+  expect((await again.next()).value?.type).toBe("fourth")
+  await again.return(undefined)
+  expect(await refusal(Array.fromAsync(client.events({ since: "yesterday" })))).toBe("400 query_invalid")
+})
+
+test("ping: between names, of a whole network, and what is wrong with names", async () => {
+  const { client } = fixture
+  await client.createNetwork({ name: "ring", subnets: [{ subnet: "10.7.0.0/24" }, { subnet: "fd07::/64" }] })
+  await client.createNetwork({ name: "apart", subnets: [{ subnet: "10.8.0.0/24" }] })
+  for (const [network, name] of [
+    ["ring", "p1"],
+    ["ring", "p2"],
+    ["apart", "p3"],
+  ] as const)
+    await client.attach({ network, name, netns: `/run/netns/${name}` })
+  expect(await client.ping({ from: "P1", to: "p2", count: 1 })).toEqual({
+    network: "ring",
+    from: { name: "p1", node: "swarm-01", ip: "10.7.0.2" },
+    to: { name: "p2", node: "swarm-01", ip: "10.7.0.3" },
+    sent: 1,
+    received: 1,
+    lossPercent: 0,
+    min: 0.5,
+    avg: 0.5,
+    max: 0.5,
+    replies: [{ seq: 1, ms: 0.5, why: null }],
+    problem: null,
+  })
+  expect((await client.ping({ from: "p1", to: "p2", family: 6 })).to.ip).toBe("fd07::3")
+  // An address of the network has its owner's name, another one has none.
+  expect((await client.ping({ from: "p1", to: "10.7.0.3" })).to).toEqual({
+    name: "p2",
+    node: "swarm-01",
+    ip: "10.7.0.3",
+  })
+  expect(await client.ping({ from: "p1", to: "203.0.113.1" })).toMatchObject({ network: null, to: { name: null } })
+  const all = await client.pingNetwork("ring")
+  expect(all).toMatchObject({ network: "ring", failed: 2 })
+  expect(all.pairs.map(({ from, to }) => `${from.name} ${to.name}`)).toEqual(["p1 p2", "p2 p1"])
+  expect((await client.pingNetwork("apart")).pairs).toEqual([])
+
+  expect(await refusal(client.ping({ from: "p1", to: "p3" }))).toBe("409 no_shared_network")
+  expect(await refusal(client.ping({ from: "p1", to: "p2", network: "apart" }))).toBe("404 endpoint_not_found")
+  expect(await refusal(client.ping({ from: "p1", to: "p2", network: "none" }))).toBe("404 network_not_found")
+  expect(await refusal(client.ping({ from: "p3", to: "p3", family: 6 }))).toBe("422 family_missing")
+  expect(await refusal(client.ping({ from: "none", to: "p2" }))).toBe("404 endpoint_not_found")
+  expect(await refusal(client.ping({ from: "p1", to: "none" }))).toBe("404 endpoint_not_found")
+  expect(await refusal(client.ping({ from: "p1", to: "p2", count: 0 }))).toBe("422 request_invalid")
+  expect(await refusal(client.ping({ from: "p1", to: "p2", count: 100, intervalMs: 60_000 }))).toBe(
+    "422 request_invalid",
+  )
+  expect(await refusal(client.pingNetwork("none"))).toBe("404 network_not_found")
+  expect(await refusal(client.pingNetwork("ring", { count: 11 }))).toBe("422 request_invalid")
+  for (const network of ["ring", "apart"]) await client.removeNetwork(network, { force: true })
 })
 
 test("status, healthz, metrics, leave", async () => {

@@ -92,8 +92,8 @@ export class LabMachine {
    * Starts `ovl lab up`, kills it after so many milliseconds, and waits until it is gone. It is killed from inside, as
    * `nsenter` would not pass the signal on.
    */
-  async cutOffUp(ms: number, signal: string): Promise<void> {
-    const up = `${process.execPath} ${MAIN} lab up --quiet`
+  async cutOffUp(ms: number, signal: string, file = ""): Promise<void> {
+    const up = `${process.execPath} ${MAIN} lab up --quiet ${file}`
     await this.run(["sh", "-c", `${up} & sleep ${ms / 1000}; kill -s ${signal} $!; wait $!; true`])
   }
 

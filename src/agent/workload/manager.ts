@@ -6,7 +6,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Clock } from "../../base/clock.ts"
 import { asOvlError, OvlError } from "../../base/errors.ts"
-import { STOP_GRACE_MS, WORKLOAD_RETRY_MS } from "../../base/limits.ts"
+import { NAMESPACE_AHEAD_DELAY_MS, STOP_GRACE_MS, WORKLOAD_RETRY_MS } from "../../base/limits.ts"
 import type { Log } from "../../base/log.ts"
 import { type Random, randomHex } from "../../base/random.ts"
 import type { Kernel } from "../../kernel/port.ts"
@@ -114,8 +114,23 @@ export class WorkloadManager {
       throw error
     }
     this.#watch(record)
+    this.#prepareNext()
     this.#options.events.emit("workload_started", `workload ${record.name} started`, { workload: record.name })
     return { workload: this.view(record), enter: this.enterSpec(record) }
+  }
+
+  /** Where one workload is made, the next may follow: its namespace is made ready once this one's answer is on its way. */
+  #prepareNext(): void {
+    const { clock, kernel, log } = this.#options
+    const cancel = clock.after(NAMESPACE_AHEAD_DELAY_MS, () => {
+      this.#cancels.delete(cancel)
+      try {
+        kernel.prepareNamespace()
+      } catch (error) {
+        log.warn("cannot make a namespace ahead of time", { why: asOvlError(error).message })
+      }
+    })
+    this.#cancels.add(cancel)
   }
 
   enter(name: string): EnterSpec {

@@ -13,6 +13,13 @@ const stopSchema = z.strictObject({ graceMs: z.int().min(0).max(STOP_GRACE_MAX_M
 const startedSchema = z.strictObject({ pid: z.int().positive() })
 const endedSchema = z.strictObject({ exitCode: z.int().min(0).max(255) })
 
+/** A number of lines. */
+const tailSchema = z
+  .string()
+  .regex(/^\d{1,9}$/, "not a number of lines")
+  .transform(Number)
+  .optional()
+
 export const workloadRoutes: Route[] = [
   route({
     method: "GET",
@@ -79,16 +86,17 @@ export const workloadRoutes: Route[] = [
   route({
     method: "GET",
     path: "/api/v1/workloads/:name/logs",
-    summary: "What the workload wrote; with follow, also what it goes on to write, until it ends",
+    summary:
+      "What the workload wrote, or the last so many lines of it; with follow, also what it goes on to write, until it ends",
     requirement: "full",
-    query: z.strictObject({ follow: switchSchema }),
+    query: z.strictObject({ follow: switchSchema, tail: tailSchema }),
     answer: { status: 200, type: "text/plain" },
     async handle({ node, params, query, holdOpen, signal }) {
       const path = node.logPath(params.name!)
       holdOpen()
       const folded = foldName(params.name!)
       const running = () => node.workloads().some((w) => foldName(w.name) === folded && w.status === "running")
-      const body = logStream(path, { more: () => query.follow && running(), signal })
+      const body = logStream(path, { tail: query.tail, more: () => query.follow && running(), signal })
       return new Response(body, { headers: { "Content-Type": "text/plain; charset=utf-8" } })
     },
   }),

@@ -32,10 +32,10 @@ export async function startNodes(
     }
     clients.set(host.name, await daemonReady(places, host.name))
   }
-  const isNew = (host: LabHost) => host.name !== server.name && !hasData(places, host.name)
-  await Promise.all(hosts.filter((host) => !isNew(host)).map((host) => start(host, {})))
+  // Looked at once: a daemon that an earlier `up` has left behind may be about to write its first data.
+  const joining = hosts.filter((host) => host.name !== server.name && !hasData(places, host.name))
+  await Promise.all(hosts.filter((host) => !joining.includes(host)).map((host) => start(host, {})))
   const first = clients.get(server.name)!
-  const joining = hosts.filter(isNew)
   await Promise.all(
     joining.map(async (host) => {
       const running = findDaemon(places, host.name) !== null

@@ -19,9 +19,15 @@ export const labDown = defineCommand({
     const { chooseLab, labList } = await import("../../../lab/state.ts")
     const names = all ? labList().map((lab) => lab.name) : [chooseLab(name)]
     const progress = progressOf(context)
-    for (const each of names) await progress.over(takeApart(each, progress.step))
+    const [only, ...others] = names
+    if (only !== undefined && others.length === 0) await progress.over(takeApart(only, progress.step))
+    else
+      await progress.over(
+        Promise.all(names.map((each) => takeApart(each, (step) => progress.step(`${each}: ${step}`)))),
+      )
     if (context.settings.json) context.document({ down: names })
-    else context.remark(names.length === 0 ? "no lab is up" : `lab ${names.join(", ")} is down`)
+    else if (names.length > 1) context.remark(`labs ${names.join(", ")} are down`)
+    else context.remark(names.length === 0 ? "no lab is up" : `lab ${names[0]} is down`)
     return 0
   },
 })

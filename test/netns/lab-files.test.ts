@@ -1,0 +1,122 @@
+/** The samples in `labs/` on the real kernel: all up at once on one machine, each proved, and down without a trace. */
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { join, resolve } from "node:path"
+import type { LabVerify } from "../../src/model/lab.ts"
+import { describeAsRoot } from "../support/netns.ts"
+import { type Done, LabMachine } from "./lab-machine.ts"
+
+const LABS = resolve(import.meta.dir, "../../labs")
+/** red-green is the built-in one: `lab.test.ts` is about it. */
+const SAMPLES = ["jumbo", "multicast", "partition", "published-ports", "same-subnet", "three-hosts", "three-servers"]
+/** So many at a time: each lab is two to four daemons. */
+const AT_ONCE = 3
+const TIMEOUT_MS = 60_000
+
+let machine: LabMachine
+let before: string[]
+
+/** Status 0, or its own words. */
+function done({ status, stdout, stderr }: Done): string {
+  return status === 0 ? "done" : `status ${status}: ${stdout}${stderr}`
+}
+
+function fileOf(lab: string): string {
+  return join(LABS, `${lab}.yaml`)
+}
+
+async function failures(lab: string): Promise<string[]> {
+  const { stdout, stderr } = await machine.ovl("lab", "verify", "--name", lab, "--json")
+  if (stdout === "") return [stderr]
+  const { checks } = JSON.parse(stdout) as LabVerify
+  return checks.filter((check) => !check.ok).map(({ name, detail }) => `${name}: ${detail}`)
+}
+
+describeAsRoot("the samples", () => {
+  beforeAll(async () => {
+    machine = await LabMachine.start()
+    before = await machine.inventory()
+    for (let at = 0; at < SAMPLES.length; at += AT_ONCE) {
+      const some = SAMPLES.slice(at, at + AT_ONCE)
+      const ups = await Promise.all(some.map((lab) => machine.ovl("lab", "up", fileOf(lab))))
+      expect(ups.map(done)).toEqual(some.map(() => "done"))
+    }
+  }, TIMEOUT_MS)
+  afterAll(async () => await machine.stop())
+
+  test("several labs are up, each with hosts of its own", async () => {
+    const labs = JSON.parse((await machine.ovl("lab", "ls", "--json")).stdout) as { name: string; hosts: unknown[] }[]
+    expect(labs.map(({ name, hosts }) => `${name} ${hosts.length}`)).toEqual([
+      "jumbo 3",
+      "multicast 4",
+      "partition 4",
+      "published-ports 3",
+      "same-subnet 3",
+      "three-hosts 4",
+      "three-servers 5",
+    ])
+    const several = await machine.ovl("lab", "verify")
+    expect([several.status, several.stderr]).toEqual([2, expect.stringContaining("several labs are up: jumbo,")])
+  })
+
+  for (const lab of SAMPLES) test(`${lab} is as its file expects`, async () => expect(await failures(lab)).toEqual([]))
+
+  test("up again finds nothing to do, and dry-run says so", async () => {
+    const again = await machine.ovl("lab", "up", fileOf("three-hosts"), "--dry-run")
+    expect([again.status, again.stdout, again.stderr]).toEqual([
+      0,
+      "",
+      "lab three-hosts is as its file says: nothing to do\n",
+    ])
+  })
+
+  test("a link is healed and cut again, and the proof sees it", async () => {
+    const link = (state: string) => machine.ovl("lab", "link", state, "left", "right", "--name", "partition")
+    expect(done(await link("up"))).toBe("done")
+    const noMore = ["at-left does not reach at-right", "at-right does not reach at-left", "left does not reach right"]
+    expect((await failures("partition")).map((line) => line.split(":")[0]!)).toEqual(noMore)
+    expect(done(await link("down"))).toBe("done")
+    expect(await failures("partition")).toEqual([])
+    // What was healed by hand is cut again by the file.
+    expect(done(await link("up"))).toBe("done")
+    expect(done(await machine.ovl("lab", "up", fileOf("partition")))).toBe("done")
+    expect(await failures("partition")).toEqual([])
+  })
+
+  test("a server's cable is pulled: the other two go on, and up plugs it in again", async () => {
+    const name = ["--name", "three-servers"]
+    expect(done(await machine.ovl("lab", "link", "down", "s1", "underlay", ...name))).toBe("done")
+    const create = "until ovl network create after 2> /dev/null; do sleep 0.1; done; ovl network rm after"
+    expect(done(await machine.ovl("lab", "exec", ...name, "s2", "--", "timeout", "20", "sh", "-c", create))).toBe(
+      "done",
+    )
+    expect(done(await machine.ovl("lab", "up", fileOf("three-servers")))).toBe("done")
+  }, 30_000)
+
+  test("the slow line is slow: both ends of the cable have a token bucket", async () => {
+    const { stdout } = await machine.ovl("lab", "exec", "--name", "three-hosts", "host-3", "--", "tc", "qdisc")
+    expect(stdout).toMatch(/tbf .* dev eth0 root .* rate 20Mbit/)
+    const other = await machine.ovl("lab", "exec", "--name", "three-hosts", "host-1", "--", "tc", "qdisc")
+    expect(other.stdout).not.toContain("tbf")
+  })
+
+  test("wrong ends of a link are refused", async () => {
+    const link = (...ends: string[]) => machine.ovl("lab", "link", "down", ...ends, "--name", "partition")
+    const nobody = await link("left", "nobody")
+    expect([nobody.status, nobody.stderr]).toEqual([
+      3,
+      "ovl: lab partition has no host nobody\nhint: there is left, middle, outside, right, underlay\n",
+    ])
+    expect((await link("left", "left")).status).toBe(2)
+  })
+
+  test(
+    "one goes and leaves the others alone, then all go without a trace",
+    async () => {
+      expect(done(await machine.ovl("lab", "down", "--name", "multicast"))).toBe("done")
+      expect(await failures("jumbo")).toEqual([])
+      expect(done(await machine.ovl("lab", "down", "--all"))).toBe("done")
+      expect(await machine.inventory()).toEqual(before)
+    },
+    TIMEOUT_MS,
+  )
+})
