@@ -54,6 +54,7 @@ function sourceFiles(root: string): string[] {
 export function readFile(file: string, text: string, found: CodeSites): void {
   const carriers = [...Object.entries(CARRIERS)]
   if (LOCAL_CARRIERS[file]) carriers.push([LOCAL_CARRIERS[file], 0])
+  if (text.includes(" extends OvlError {")) carriers.push(["super", 0])
   for (const [name, at] of carriers) {
     for (const match of text.matchAll(new RegExp(`(?<![\\w.])${name}\\(`, "g"))) {
       if (/function $/.test(text.slice(0, match.index))) continue
@@ -69,8 +70,11 @@ export function readFile(file: string, text: string, found: CodeSites): void {
 
 function readCall(name: string, args: readonly string[], code: string | undefined, place: string, found: CodeSites) {
   if (code === undefined) return
-  const codes = [...code.matchAll(CODE)].map((match) => match[1]!)
-  const kinds = name === "usageError" ? ["usage"] : name === "new OvlError" ? kindsIn(args[2]) : null
+  // `linux_${name}`: all that begin so have one row.
+  const family = /^`([a-z_]+)\$/.exec(code)?.[1]
+  const codes = family ? [`${family}*`] : [...code.matchAll(CODE)].map((match) => match[1]!)
+  const kinds =
+    name === "usageError" ? ["usage"] : name === "new OvlError" || name === "super" ? kindsIn(args[2]) : null
   for (const each of codes) found.sites.push({ code: each, kinds, place })
   // An error's own code, or one that a carrier, a table or a `const code` has given.
   if (codes.length === 0 && !/(^|\.)code$|^name$/.test(code)) found.unread.push(`${place}: ${code}`)
@@ -93,8 +97,6 @@ function readProperties(file: string, text: string, found: CodeSites): void {
     for (const [, code] of own.matchAll(CODE))
       found.sites.push({ code: code!, kinds: null, place: `${file}:${lineAt(text, match.index)}` })
   }
-  for (const match of text.matchAll(/\bsuper\("([a-z_]+)", /g))
-    found.sites.push({ code: match[1]!, kinds: null, place: `${file}:${lineAt(text, match.index)}` })
 }
 
 function lineAt(text: string, index: number): number {
@@ -113,7 +115,8 @@ function argumentsFrom(text: string, start: number): string[] {
     const character = text[at]!
     if (`"'\``.includes(character)) at = endOfString(text, at)
     else if (OPENING.includes(character)) depth++
-    else if (CLOSING.includes(character) && depth-- === 0) return [...args, text.slice(begin, at).trim()].filter(Boolean)
+    else if (CLOSING.includes(character) && depth-- === 0)
+      return [...args, text.slice(begin, at).trim()].filter(Boolean)
     else if (character === "," && depth === 0) {
       args.push(text.slice(begin, at).trim())
       begin = at + 1

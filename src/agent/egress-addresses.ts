@@ -63,7 +63,7 @@ export class EgressAddresses {
     if (outside.length === 0) return false
     const { missing } = this.#o.kernel.ipv6Facts()
     if (missing === null) return true
-    const needy = outside.find((network) => network.subnets.length === 1)
+    const needy = outside.find(({ subnets }) => subnets.every(({ subnet }) => isIpv6Text(subnet)))
     if (needy)
       throw new OvlError(
         "no_ipv6_egress",

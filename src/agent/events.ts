@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts"
 import { EVENT_HISTORY_MAX_EVENTS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
-import type { EventType } from "../model/event-types.ts"
+import type { EventType } from "../base/event-types.ts"
 import type { EventView } from "../model/event.ts"
 
 export class EventBus {

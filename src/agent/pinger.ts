@@ -14,15 +14,15 @@ import {
 import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import type { Catalog } from "../model/catalog.ts"
-import {
-  type PingNetworkRequest,
-  type PingNetworkView,
-  type PingOrder,
-  type PingReport,
-  type PingRequest,
-  type PingResult,
-  type PingTask,
-  type PingView,
+import type {
+  PingNetworkRequest,
+  PingNetworkView,
+  PingOrder,
+  PingReport,
+  PingRequest,
+  PingResult,
+  PingTask,
+  PingView,
 } from "../model/ping.ts"
 import { isAnswered, pingDurationMs, pingNumbers } from "../model/ping-numbers.ts"
 import type { Cluster } from "../registry/port.ts"

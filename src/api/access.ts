@@ -6,6 +6,7 @@
 import { OvlError } from "../base/errors.ts"
 import { TOKEN_MAX_CHARS } from "../base/limits.ts"
 import type { Cluster } from "../registry/port.ts"
+import { parseToken } from "../transport/tokens.ts"
 import { type Listener, queryOf } from "./context.ts"
 
 /**
@@ -20,6 +21,8 @@ export interface Asking {
   method: string
   target: string
   headers: Headers
+  /** Called with its id when a token has been found to be a valid one, whatever its role. */
+  accepted?(tokenId: string): void
 }
 
 /**
@@ -78,6 +81,7 @@ export async function authorize(
     throw new OvlError("token_malformed", "token refused: it is longer than any token", { kind: "forbidden" })
   }
   const { role } = await cluster.checkToken(token)
+  asking.accepted?.(parseToken(token).id)
   if (needed === "server" && role !== "server") {
     throw new OvlError("token_role", `not permitted: a token of role ${role} may only read`, {
       kind: "forbidden",

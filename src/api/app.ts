@@ -5,8 +5,10 @@
 import { Hono } from "hono"
 import type { LocalNode } from "../agent/port.ts"
 import type { Log } from "../base/log.ts"
+import { type Audit, askerOf, outcomeOf } from "./audit.ts"
 import { authorize, type Requirement, refuseForeign } from "./access.ts"
 import type { ConsulContext } from "./consul/call.ts"
+import { audited, consulChange } from "./consul/audit.ts"
 import { answerConsul } from "./consul/dispatch.ts"
 import { answerFast } from "./consul/fast.ts"
 import { type ConsulSettings, DEFAULT_SETTINGS } from "./consul/settings.ts"
@@ -14,7 +16,7 @@ import { Waits } from "./consul/waits.ts"
 import { type AppEnv, type Application, type Bindings, pathOf } from "./context.ts"
 import { errorAnswer, methodNotAllowed, pathUnknown } from "./errors.ts"
 import { openApiRoute } from "./openapi.ts"
-import type { Route } from "./route.ts"
+import type { Route, Trail } from "./route.ts"
 import { OWN_ROUTES } from "./routes/table.ts"
 
 export interface AppOptions {
@@ -22,31 +24,49 @@ export interface AppOptions {
   consul?: Partial<ConsulSettings>
   /** Given where somebody else wants to see who waits. */
   waits?: Waits
+  /** Is told of every change; null where nobody wants to know. */
+  audit?: Audit | null
 }
 
 /** Consul's paths, with a short way for single keys, and the Hono application for all others. */
-export function createApp(node: LocalNode, { log, consul = {}, waits = new Waits() }: AppOptions): Application {
+export function createApp(
+  node: LocalNode,
+  { log, consul = {}, waits = new Waits(), audit = null }: AppOptions,
+): Application {
   const context: ConsulContext = { node, settings: { ...DEFAULT_SETTINGS, ...consul }, waits }
-  const hono = createHono(node, log)
+  const hono = createHono(node, log, audit)
   return {
-    fetch: (request, bindings) =>
-      answerFast(context, log, request, bindings) ??
-      (bindings.target.startsWith("/v1/")
-        ? answerConsul(context, log, request, bindings)
-        : hono.fetch(request, bindings)),
+    fetch(request, bindings) {
+      const isConsul = bindings.target.startsWith("/v1/")
+      const change = isConsul && audit ? consulChange(request.method, bindings.target) : null
+      if (audit && change && (audit.scope === "all" || !change.everyday)) {
+        const answer = async (accepted: (tokenId: string) => void) =>
+          (await answerFast(context, log, request, bindings)) ?? answerConsul(context, log, request, bindings, accepted)
+        return audited(audit, change, { bindings, answer })
+      }
+      return (
+        answerFast(context, log, request, bindings) ??
+        (isConsul ? answerConsul(context, log, request, bindings) : hono.fetch(request, bindings))
+      )
+    },
   }
 }
 
-function createHono(node: LocalNode, log: Log): Hono<AppEnv> {
+function createHono(node: LocalNode, log: Log, audit: Audit | null): Hono<AppEnv> {
   // The path as it came: Hono would decode parts of it, and a key must be decoded exactly once.
   const app = new Hono<AppEnv>({ getPath: (_request, options) => pathOf(options!.env!.target) })
   for (const [path, routes] of byPath([...OWN_ROUTES, openApiRoute])) {
     app.all(path, async ({ req, env }) => {
       const method = req.raw.method === "HEAD" ? "GET" : req.raw.method
       const route = routes.find((one) => one.method === method)
-      await admit(node, env, req.raw, (route ?? routes[0]!).requirement)
-      if (!route) return methodNotAllowed(method, pathOf(env.target), methodsOf(routes))
-      return route.handle({ node, log, request: req.raw, params: req.param(), bindings: env })
+      const params = req.param()
+      const trail: Trail = { object: Object.values<string>(params)[0] ?? "" }
+      const answer = async (accepted?: (tokenId: string) => void) => {
+        await admit(node, env, req.raw, (route ?? routes[0]!).requirement, accepted)
+        if (!route) return methodNotAllowed(method, pathOf(env.target), methodsOf(routes))
+        return route.handle({ node, log, request: req.raw, params, bindings: env, trail })
+      }
+      return audit && route?.change ? auditedRoute(audit, route.change, { node, env, trail, answer }) : answer()
     })
   }
   app.notFound(async ({ req, env }) => {
@@ -59,12 +79,49 @@ function createHono(node: LocalNode, log: Log): Hono<AppEnv> {
   return app
 }
 
+/** Answers, and writes the line of what was done, or of why it was not. */
+async function auditedRoute(
+  audit: Audit,
+  what: string,
+  {
+    node,
+    env,
+    trail,
+    answer,
+  }: {
+    node: LocalNode
+    env: Bindings
+    trail: Trail
+    answer: (accepted: (tokenId: string) => void) => Promise<Response>
+  },
+): Promise<Response> {
+  const asker = askerOf(env)
+  try {
+    const response = await answer((tokenId) => {
+      asker.who = `token/${tokenId}`
+    })
+    const { object, revision = node.catalog.revision } = trail
+    if (object !== null) audit.write(asker, { what, object }, { revision }, false)
+    return response
+  } catch (error) {
+    const { outcome, bounded } = outcomeOf(error)
+    audit.write(asker, { what, object: trail.object ?? "" }, outcome, bounded)
+    throw error
+  }
+}
+
 /** Lets pass who may ask for this. Other nodes come here for Consul's paths only. */
-async function admit(node: LocalNode, { listener, target }: Bindings, request: Request, requirement: Requirement) {
+async function admit(
+  node: LocalNode,
+  { listener, target }: Bindings,
+  request: Request,
+  requirement: Requirement,
+  accepted?: (tokenId: string) => void,
+) {
   const { method, headers } = request
   if (listener.kind === "peer") throw pathUnknown(method, pathOf(target))
   refuseForeign(listener, headers)
-  await authorize(listener, requirement, { method, target, headers }, node.cluster)
+  await authorize(listener, requirement, { method, target, headers, accepted }, node.cluster)
 }
 
 function methodsOf(routes: Route[]): string[] {

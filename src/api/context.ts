@@ -13,6 +13,8 @@ export interface Bindings {
   listener: Listener
   /** Path and query as they came, not decoded. */
   target: string
+  /** Address and port of a TCP client, while the request lasts. */
+  remote(): string
   /** Lets the request stay silent for longer than the listener's idle timeout. */
   holdOpen(): void
 }

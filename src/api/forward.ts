@@ -70,7 +70,7 @@ export async function answerForwarded(
   const withBody = method === "PUT" ? ownBytes(body) : undefined
   const passed = withBody ? [...headers, ["content-length", String(body.length)] as [string, string]] : headers
   const request = new Request("http://peer/", { method, headers: passed, body: withBody, signal })
-  const bindings = { listener: { kind: "peer", node: asker } as const, target, holdOpen: () => {} }
+  const bindings = { listener: { kind: "peer", node: asker } as const, target, remote: () => asker, holdOpen: () => {} }
   const response = await app.fetch(request, bindings)
   const answered: [string, string][] = [...response.headers].filter(([name]) => !OF_ONE_HOP.has(name))
   return { status: response.status, headers: answered, body: response.body ?? new Uint8Array() }

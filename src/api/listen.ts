@@ -91,6 +91,7 @@ function serveOptions(app: Application, listener: Listener) {
       app.fetch(request, {
         listener,
         target: targetOf(request.url),
+        remote: () => remoteOf(server.requestIP(request)),
         holdOpen: () => server.timeout(request, 0),
       }),
   }
@@ -180,6 +181,11 @@ function listenError(address: string, error: unknown): OvlError {
     hint: "choose another one with --http ADDR:PORT, or `--http off` for none",
     cause: error,
   })
+}
+
+/** Null where the client is gone, or never had an address. */
+function remoteOf(client: Bun.SocketAddress | null): string {
+  return client === null ? "unknown" : joinHostPort(client.address, client.port)
 }
 
 function joinHostPort(hostname: string, port: number): string {

@@ -27,6 +27,8 @@ export interface RouteCall<Body, Query> {
   /** Aborted when the caller is gone. */
   signal: AbortSignal
   holdOpen(): void
+  /** As the node's; the revision is told to the audit as that of the change. */
+  waitFor(revision: number): Promise<void>
 }
 
 export type RouteMethod = "GET" | "POST" | "DELETE"
@@ -41,6 +43,8 @@ export interface Route {
   query?: z.ZodObject
   /** `schema` is the JSON that comes back; `type` stands for what is not JSON. Neither: no body (204). */
   answer: { status: 200 | 201 | 204; schema?: z.ZodType; type?: string }
+  /** Noun and verb of what it changes, for the audit: `network create`. A row that is no GET and has none only looks. */
+  change?: string
   handle(request: RouteRequest): Promise<Response>
 }
 
@@ -51,12 +55,25 @@ export interface RouteRequest {
   request: Request
   params: Record<string, string>
   bindings: Bindings
+  trail: Trail
+}
+
+/** What becomes known of a change while it is made, for its audit line. */
+export interface Trail {
+  /** Null where this one changes nothing after all. */
+  object: string | null
+  revision?: number
 }
 
 interface Definition<Body extends z.ZodType, Query extends z.ZodObject>
   extends Omit<Route, "handle" | "body" | "query"> {
   body?: Body
   query?: Query
+  /**
+   * What the audit calls that which is changed; left out, the first word of the path that is not fixed. Asked before
+   * the change, with a `result` of null, and after it. Null: this call changes nothing.
+   */
+  object?(given: { params: Record<string, string>; body: z.infer<Body>; result: unknown }): string | null
   /** Gives the JSON of the answer, a ready Response where it is not JSON, or nothing for 204. */
   handle(call: RouteCall<z.infer<Body>, z.infer<Query>>): Promise<unknown>
 }
@@ -68,14 +85,23 @@ export function route<Body extends z.ZodType = z.ZodUndefined, Query extends z.Z
   const { body: bodySchema, query: querySchema, answer, method } = definition
   return {
     ...definition,
-    async handle({ node, log, request, params, bindings }) {
+    async handle({ node, log, request, params, bindings, trail }) {
+      const nameIt = (result: unknown) => {
+        if (definition.object) trail.object = definition.object({ params, body, result })
+      }
       const query = checkQuery(queryOf(bindings.target), querySchema) as z.infer<Query>
       const body = (bodySchema ? await checkBody(request, bodySchema) : undefined) as z.infer<Body>
       // Work on the kernel, or a wait for other nodes, may take longer than a connection may be silent.
       if (method !== "GET") bindings.holdOpen()
       const { signal } = request
       const holdOpen = () => bindings.holdOpen()
-      const result = await definition.handle({ node, log, params, body, query, signal, holdOpen })
+      const waitFor = (revision: number) => {
+        trail.revision = revision
+        return node.waitFor(revision)
+      }
+      nameIt(null)
+      const result = await definition.handle({ node, log, params, body, query, signal, holdOpen, waitFor })
+      nameIt(result)
       if (result instanceof Response) return result
       if (answer.status === 204) return new Response(null, { status: 204 })
       return Response.json(result, { status: answer.status })

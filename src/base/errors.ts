@@ -39,6 +39,11 @@ const EXIT_STATUS: Record<ErrorKind, number> = {
   unavailable: 6,
 }
 
+/** What an error of this kind is to a program: the HTTP answer's status, and that with which the command line ends. */
+export function statusesOf(kind: ErrorKind): { http: number; exit: number } {
+  return { http: HTTP_STATUS[kind], exit: EXIT_STATUS[kind] }
+}
+
 /** The JSON form of an error, on stderr with `--json` and in every HTTP answer that is not a success. */
 export interface ErrorBody {
   error: { code: string; message: string; hint: string }

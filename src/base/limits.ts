@@ -15,7 +15,7 @@ export const VXLAN_OVERHEAD_V6_BYTES = 70
 export const PEER_PORT = 8300
 /** Interface indexes of our ends of pairs begin here: no namespace comes so far by itself. */
 export const OVERLAY_PORT_INDEX_BASE = 100_000
-/** Those of endpoints whose address lies far out in an IPv6 subnet: the 2^28 indexes from here on. */
+/** Those of endpoints whose address lies far out in a subnet: the 2^28 indexes from here on. */
 export const OVERLAY_PORT_FAR_INDEX_BASE = 1_073_741_824
 export const EGRESS_PORT_INDEX_BASE = 1_000_000
 /** The least an IPv4 link must carry (RFC 791). */
@@ -29,6 +29,8 @@ export const LABELS_MAX = 64
 export const LABEL_MAX_CHARS = 1024
 export const NETWORKS_MAX = 100_000
 export const NETWORKS_PER_WORKLOAD_MAX = 32
+/** Of both families together: each has a gateway on br0, and a route in every workload whose own subnet is another one. */
+export const SUBNETS_PER_NETWORK_MAX = 8
 /** Published ports: mappings of one workload, and ports in the range of one mapping. */
 export const PORT_MAPPINGS_PER_WORKLOAD_MAX = 64
 export const PORTS_PER_MAPPING_MAX = 1_024
@@ -223,6 +225,11 @@ export const PATH_TURN_MS = 5_000
 export const PATHS_PER_TURN_MAX = 8
 export const PATH_CHECK_INTERVAL_MS = 180_000
 export const PATH_RECHECK_MS = 15_000
+/** Blocked directions that a node which joins names one by one. */
+export const BLOCKED_TOLD_MAX = 16
+/** How long `ovl doctor` waits for the daemon, and for its probe of all other nodes. */
+export const DOCTOR_ANSWER_MS = 10_000
+export const DOCTOR_PROBE_MS = 60_000
 /** How long `ovl doctor` looks for the packet that it lets a workload send. */
 export const EGRESS_TRY_MS = 500
 /** From which difference on `ovl doctor` calls a clock wrong, and from which useless. */
@@ -641,3 +648,9 @@ export const SERVER_REFUSED_CHECKS = 40
 export const SERVER_HANDOVER_MS = 1_000
 /** A new server asks those that it knows by address who the others are, until it has been given the store. */
 export const RAFT_INTRODUCTION_MS = 500
+
+/** Audit lines of what anybody may ask for without end; what a line says of its object; the file, and how many are kept. */
+export const AUDIT_LINES_PER_SECOND_MAX = 500
+export const AUDIT_OBJECT_MAX_CHARS = 256
+export const AUDIT_FILE_MAX_BYTES = 10_485_760
+export const AUDIT_FILES_KEPT = 5

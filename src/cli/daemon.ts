@@ -85,6 +85,20 @@ export const DAEMON_OPTIONS = {
     choices: ["text", "json"],
     description: "How the daemon writes its log on stderr: lines for people, or one JSON object a line",
   },
+  audit: {
+    kind: "text",
+    value: "WHAT",
+    config: "audit",
+    default: "changes",
+    choices: ["changes", "all"],
+    description: "Log a line for each change that is asked of this node; all: also of keys and sessions",
+  },
+  "audit-log": {
+    kind: "text",
+    value: "FILE",
+    config: "audit-log",
+    description: "Write these lines to a file too, as JSON, for root alone; bounded, older ones as FILE.1 to FILE.4",
+  },
 } as const satisfies OptionTable
 
 type DaemonValues = OptionValues<typeof DAEMON_OPTIONS>
@@ -128,6 +142,7 @@ export async function runDaemon(context: DaemonContext, request: DaemonRequest):
     server: request.server,
     token,
     consul: { valueMaxBytes: options["kv-max-value"], sessionTtlMinMs: options["session-ttl-min"] },
+    audit: { scope: options.audit === "all" ? "all" : "changes", file: options["audit-log"] ?? null },
     out: (line: string) => context.line(line),
     log: (options["log-format"] === "json" ? jsonLog : lineLog)(
       (line) => context.io.stderr(line),

@@ -20,7 +20,7 @@ Run a node
   token      create, ls, rm - join tokens
 
 Networks
-  network    create, ls, inspect, rm, connect, disconnect - isolated layer-2 segments
+  network    create, ls, inspect, rm, prune, connect, disconnect - isolated layer-2 segments
   endpoint   ls, inspect - interfaces of workloads on networks, on every node
 
 Workloads on this node
@@ -40,12 +40,17 @@ Keys and values
 Look closer
   status     Health of this node and its cluster, then the facts
   doctor     Look for what keeps this node from working, before it runs and after
+  ping       Ping from one workload to another, on any node
+  events     Show what happened, or with -f what happens, as it happens
+  wait       Wait until something is so
+  graph      Draw networks, nodes and workloads
+  metrics    Show this node's figures
   node       ls, inspect, rm - the hosts of the cluster
   raft       ls, transfer, rm, recover - the servers that keep the store, and who leads
   version    Which ovl this is
 
 Not in this version
-  ping, trace, capture, events, metrics, graph, completion
+  trace, capture, completion
 
 "ovl COMMAND --help" explains a command. New here? As root: ovl lab up, then ovl lab verify.
 `)
@@ -113,8 +118,8 @@ test("the help of somebody else's command is left to it", async () => {
 })
 
 test("what is not built is marked", async () => {
-  expect((await ovl(["graph", "--help"])).stdout).toStartWith(
-    "Draw networks, nodes and workloads.\n\nNot available in this version.\n",
+  expect((await ovl(["trace", "--help"])).stdout).toStartWith(
+    "Follow the way from one workload to another, hop by hop.\n\nNot available in this version.\n",
   )
   expect((await ovl(["network", "create", "--help"])).stdout).toContain(
     "--secure            Encrypt between nodes (not available in this version)\n",

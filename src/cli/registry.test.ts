@@ -7,13 +7,12 @@ import { positionalsBeforeCommand, splitLine, tablesOf } from "./words.ts"
 
 /** The list of section 3 of the contract, verb by verb. */
 const BUILT = `serve, join, leave, down, status, doctor, node ls, node inspect, node rm,
-raft ls, raft transfer, raft rm, raft recover, token create, token ls, token rm,
+ping, events, wait, graph, metrics, network prune, raft ls, raft transfer, raft rm, raft recover, token create, token ls, token rm,
 network create, network ls, network inspect, network rm, network connect, network disconnect, run, exec, ps, logs, stop, rm, attach, detach,
 endpoint ls, endpoint inspect, version, kv get, kv put, kv del, kv ls, kv watch, kv export, kv import,
 snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down,
 lab validate, lab link down, lab link up`
-const LATER = `network prune,
-ping, trace, capture, events, metrics, graph, completion`
+const LATER = `trace, capture, completion`
 
 function names(list: string): string[] {
   return list.split(/,\s+/)
@@ -49,7 +48,12 @@ const OPTIONS: Record<string, string> = {
   "network rm": "force",
   run: "network name detach interactive tty ip mac publish hostname env",
   exec: "interactive tty",
-  logs: "follow",
+  logs: "follow tail",
+  ping: "all-pairs count interval network ipv4 ipv6",
+  events: "follow since type",
+  wait: "for timeout",
+  graph: "format network",
+  "network prune": "yes force label",
   rm: "force",
   attach: "network netns pid name ifname ip egress",
   "network connect": "ip ip6 mac ifname egress",

@@ -11,7 +11,9 @@ import { doctor } from "./commands/doctor.ts"
 import { down } from "./commands/down.ts"
 import { endpointInspect } from "./commands/endpoint/inspect.ts"
 import { endpointLs } from "./commands/endpoint/ls.ts"
+import { events } from "./commands/events.ts"
 import { exec } from "./commands/exec.ts"
+import { graph } from "./commands/graph.ts"
 import { join } from "./commands/join.ts"
 import { kvDel } from "./commands/kv/del.ts"
 import { kvExport } from "./commands/kv/export.ts"
@@ -29,16 +31,19 @@ import { labValidate } from "./commands/lab/validate.ts"
 import { labVerify } from "./commands/lab/verify.ts"
 import { leave } from "./commands/leave.ts"
 import { logs } from "./commands/logs.ts"
+import { metrics } from "./commands/metrics.ts"
 import { networkConnect } from "./commands/network/connect.ts"
 import { networkDisconnect } from "./commands/network/disconnect.ts"
 import { networkCreate } from "./commands/network/create.ts"
 import { networkInspect } from "./commands/network/inspect.ts"
 import { networkLs } from "./commands/network/ls.ts"
+import { networkPrune } from "./commands/network/prune.ts"
 import { networkRm } from "./commands/network/rm.ts"
 import { nodeInspect } from "./commands/node/inspect.ts"
 import { nodeLs } from "./commands/node/ls.ts"
 import { nodeRm } from "./commands/node/rm.ts"
 import { NOT_AVAILABLE } from "./commands/not-available.ts"
+import { ping } from "./commands/ping.ts"
 import { ps } from "./commands/ps.ts"
 import { raftLs } from "./commands/raft/ls.ts"
 import { raftRecover } from "./commands/raft/recover.ts"
@@ -56,6 +61,7 @@ import { tokenCreate } from "./commands/token/create.ts"
 import { tokenLs } from "./commands/token/ls.ts"
 import { tokenRm } from "./commands/token/rm.ts"
 import { version } from "./commands/version.ts"
+import { wait } from "./commands/wait.ts"
 import { GLOBAL_OPTIONS } from "./globals.ts"
 import { nearest, usageError } from "./usage.ts"
 import { type GivenOption, isOption, takeOption } from "./words.ts"
@@ -69,6 +75,7 @@ export const COMMANDS: readonly Command[] = [
     networkLs,
     networkInspect,
     networkRm,
+    networkPrune,
     networkConnect,
     networkDisconnect,
     endpointLs,
@@ -77,7 +84,23 @@ export const COMMANDS: readonly Command[] = [
   ...[run, exec, ps, logs, stop, rm, attach, detach],
   ...[kvGet, kvPut, kvDel, kvLs, kvWatch, kvExport, kvImport],
   ...[snapshotSave, snapshotRestore, snapshotInspect],
-  ...[status, doctor, nodeLs, nodeInspect, nodeRm, raftLs, raftTransfer, raftRm, raftRecover, version],
+  ...[
+    status,
+    doctor,
+    ping,
+    events,
+    wait,
+    graph,
+    metrics,
+    nodeLs,
+    nodeInspect,
+    nodeRm,
+    raftLs,
+    raftTransfer,
+    raftRm,
+    raftRecover,
+    version,
+  ],
   ...NOT_AVAILABLE,
 ]
 

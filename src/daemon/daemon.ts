@@ -33,6 +33,7 @@ import type { Cluster } from "../registry/port.ts"
 import { remoteCluster } from "../registry/rpc-remote.ts"
 import { type HostPort, parseAddress } from "../transport/address.ts"
 import { readyLine } from "./announce.ts"
+import { type AuditChoice, openAudit, startAudit } from "./audit.ts"
 import { type Agent, assembleAgent } from "./assemble.ts"
 import { listen } from "../agent/names-listener.ts"
 import { clusterIdentity, credentialsOf } from "./credentials.ts"
@@ -62,6 +63,7 @@ export interface DaemonOptions {
   token: string | null
   /** What may be set of the Consul-compatible API. */
   consul?: Partial<ConsulSettings>
+  audit: AuditChoice
   out: (line: string) => void
   log: Log
 }
@@ -123,6 +125,7 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   undo.add(() => lock.release())
   undo.add(onSignals(() => end(0)))
   undo.add(onOwnMistakes(log, end))
+  const auditPlaces = openAudit(options.audit, { clock: systemClock, log }, undo)
   ensurePrivateDir(dataDir)
   const known = loadIdentity(dataDir)
   const role = known?.role ?? (options.mode === "serve" || options.server ? "server" : "client")
@@ -191,9 +194,10 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
     clock: systemClock,
     afterLeaving,
   })
-  const app = createApp(node, { log, consul: options.consul })
+  const audit = startAudit(auditPlaces, identity.name, undo)
+  const app = createApp(node, { log, consul: options.consul, audit })
   if (server) {
-    server.serve(answerForwarded.bind(null, app))
+    server.serve(answerForwarded.bind(null, app), audit)
     undo.add(
       agent.events.listen((event) => {
         if (event.type === "node_removed" && event.fields.id) server.disconnect(event.fields.id)

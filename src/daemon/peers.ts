@@ -1,6 +1,7 @@
 /** The server's ear for other nodes: Raft's messages, the store's and the cluster's calls, and HTTP that clients pass on. */
 import type { Identity } from "../agent/identity.ts"
 import { type AnswerForwarded, FORWARD_METHOD, FORWARD_MORE_METHOD, Forwarded } from "../agent/forward.ts"
+import type { Audit } from "../api/audit.ts"
 import { OvlError } from "../base/errors.ts"
 import type { Log } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
@@ -11,6 +12,7 @@ import type { StoreHandler } from "../store/forwarding-handler.ts"
 import type { CallContext, PeerHandler, PeerListener } from "../transport/port.ts"
 import { type RaftInbound, withRaft } from "../transport/raft-port.ts"
 import { listenTls } from "../transport/tls.ts"
+import { auditedPeers } from "./audit.ts"
 import { clusterIdentity, credentialsOf } from "./credentials.ts"
 
 /** What is there to answer with: a server that is just coming up has Raft only, by which it gets the rest. */
@@ -19,6 +21,8 @@ export interface PeerRooms {
   store: StoreHandler | null
   cluster: LocalCluster | null
   answer: AnswerForwarded | null
+  /** Is told what other nodes change. */
+  audit: Audit | null
 }
 
 export interface PeersOptions {
@@ -49,9 +53,9 @@ function isMember({ cluster }: PeerRooms, nodeId: string, role: Role): boolean {
 function handlerOf(rooms: PeerRooms): PeerHandler {
   let handler: PeerHandler | null = null
   const ready = (): PeerHandler => {
-    const { cluster, answer } = rooms
-    if (cluster === null || answer === null) throw comingUp()
-    handler ??= withForwarding(cluster, answer)
+    const { cluster, answer, audit } = rooms
+    if (cluster === null || answer === null || audit === null) throw comingUp()
+    handler ??= auditedPeers(withForwarding(cluster, answer), audit)
     return handler
   }
   return {

@@ -5,6 +5,7 @@
 import type { AnswerForwarded } from "../agent/forward.ts"
 import type { Identity } from "../agent/identity.ts"
 import type { ServerPart } from "../agent/port.ts"
+import type { Audit } from "../api/audit.ts"
 import { asOvlError } from "../base/errors.ts"
 import { SERVER_HANDOVER_MS } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
@@ -57,7 +58,7 @@ export interface Server {
    */
   admitted(): Promise<void>
   /** From now on forwarded HTTP requests are answered too. */
-  serve(answer: AnswerForwarded): void
+  serve(answer: AnswerForwarded, audit: Audit): void
   /** Cuts off a node that was removed. */
   disconnect(nodeId: string): void
 }
@@ -74,7 +75,7 @@ export async function openServer(options: ServerOptions, undo: Undo): Promise<Se
   undo.add(replication.onChange(() => endOnFailure(options)))
   const peers = new RaftPeers({ ...options, connect })
   undo.add(() => peers.close())
-  const rooms: PeerRooms = { raft: peers.transport.inbound, store: null, cluster: null, answer: null }
+  const rooms: PeerRooms = { raft: peers.transport.inbound, store: null, cluster: null, answer: null, audit: null }
   const listener = await listenForPeers({ bind, identity, rooms, log })
   undo.add(() => listener.close())
   await peers.start(options.stopped)
@@ -131,8 +132,9 @@ export async function openServer(options: ServerOptions, undo: Undo): Promise<Se
         isRecovering: () => isUnfinished({ identity, cluster: local }),
         clock: systemClock,
       }),
-    serve: (answer) => {
+    serve: (answer, audit) => {
       rooms.answer = answer
+      rooms.audit = audit
     },
     disconnect: (nodeId) => listener.disconnect(nodeId),
   }

@@ -11,7 +11,7 @@ export const clock: Check = {
   name: "clock",
   async look(patient): Promise<Finding[]> {
     const answers = await patient.answers()
-    if (!(answers instanceof OvlError)) return [clockFinding(answers.ways)]
+    if (!(answers instanceof OvlError)) return [clockFinding(answers.ways instanceof OvlError ? [] : answers.ways)]
     const certificate = patient.identity()?.certPem
     if (certificate === undefined) return [skipped("nobody to compare it with: this host belongs to no cluster yet")]
     const validFrom = Date.parse(new X509Certificate(certificate).validFrom)

@@ -35,9 +35,11 @@ export const ways: Check = {
   async look(patient): Promise<Finding[]> {
     const answers = await patient.answers()
     if (answers instanceof OvlError) return []
-    if (answers.ways.length === 0) return [ok("there is no other node yet")]
+    const { ways: views } = answers
+    if (views instanceof OvlError) return [warning(`could not be tried: ${views.message}`, views.hint)]
+    if (views.length === 0) return [ok("there is no other node yet")]
     const alive = new Set(answers.nodes.filter(({ state }) => state === "alive").map(({ name }) => name))
-    return answers.ways.flatMap((view) => wayFindings(answers.status.node.name, view, alive.has(view.node)))
+    return views.flatMap((view) => wayFindings(answers.status.node.name, view, alive.has(view.node)))
   },
 }
 

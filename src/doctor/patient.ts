@@ -2,7 +2,8 @@
 import { runningDaemon } from "../agent/lock.ts"
 import { type Identity, loadIdentity } from "../agent/identity.ts"
 import { kernelStateFile } from "../agent/run-dir.ts"
-import { asOvlError, type OvlError } from "../base/errors.ts"
+import { asOvlError, OvlError } from "../base/errors.ts"
+import { DOCTOR_ANSWER_MS, DOCTOR_PROBE_MS } from "../base/limits.ts"
 import type { Client } from "../client/client.ts"
 import { saveRules } from "../kernel/firewall/iptables.ts"
 import { parseSaved, type SavedTables } from "../kernel/firewall/saved.ts"
@@ -26,15 +27,15 @@ export interface PatientOptions {
   client: Client
 }
 
-/** What a daemon that answers says. */
+/** What a daemon that answers says; lists are empty where no server could be asked for them. */
 export interface Answers {
   status: StatusView
   networks: NetworkView[]
   nodes: NodeView[]
   /** Every node's. */
   endpoints: EndpointView[]
-  /** The ways to all other nodes. */
-  ways: ProbeView[]
+  /** The ways to all other nodes, or why they could not be tried. */
+  ways: ProbeView[] | OvlError
 }
 
 export class Patient {
@@ -83,14 +84,18 @@ export class Patient {
 
   async #ask(): Promise<Answers | OvlError> {
     const { client } = this.options
+    const begun = client.probe().catch((error) => asOvlError(error))
     try {
-      const [status, networks, nodes, endpoints, ways] = await Promise.all([
-        client.status(),
-        client.networks(),
-        client.nodes(),
-        client.endpoints(),
-        client.probe(),
-      ])
+      const [status, networks, nodes, endpoints] = await inTime(
+        Promise.all([
+          client.status(),
+          client.networks().catch(() => []),
+          client.nodes().catch(() => []),
+          client.endpoints().catch(() => []),
+        ]),
+        DOCTOR_ANSWER_MS,
+      )
+      const ways = await inTime(begun, DOCTOR_PROBE_MS).catch((error) => asOvlError(error))
       return { status, networks, nodes, endpoints, ways }
     } catch (error) {
       return asOvlError(error)
@@ -100,4 +105,15 @@ export class Patient {
   close(): void {
     this.#kernel?.close()
   }
+}
+
+/** A daemon that hangs takes calls and never answers them. */
+function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const late = new OvlError("daemon_silent", `no answer within ${ms / 1_000} s`, {
+    kind: "unavailable",
+    hint: "see its log; `kill -9` and a new start leave the data plane as it is",
+  })
+  const timer = setTimeout(() => reject(late), ms)
+  return Promise.race([answer, promise]).finally(() => clearTimeout(timer))
 }

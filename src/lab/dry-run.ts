@@ -36,13 +36,18 @@ export async function dryRun(topology: Topology, isRoot: boolean): Promise<DryRu
   const start = nodeSteps(topology, nodes, new Set([...present.running].filter((name) => !gone.has(name))))
   const cluster = planCluster(present.before, topology, present.live, nodes.removed)
   const render = (step: ClusterStep) => renderClusterStep(topology, nodes.server, step)
-  const leave = nodes.removed.flatMap(({ name }) => [
-    render({ do: "node-remove", name }),
+  const unplug = (name: string) => [
     `ip -n ${topology.name}.${SWITCH} link del ${name}`,
     `ip netns del ${topology.name}.${name}`,
-  ])
+  ]
+  // The outside under an earlier name.
+  const strays = [...underlay.stations.keys()].filter((name) => !wanted.stations.some((each) => each.name === name))
+  const leave = [
+    ...nodes.removed.flatMap(({ name }) => [render({ do: "node-remove", name }), ...unplug(name)]),
+    ...strays.flatMap(unplug),
+  ]
   const lines = [
-    ...section("Nodes that leave", leave),
+    ...section("Hosts that leave", leave),
     ...section(
       "Hosts and cables",
       build.flatMap((step) => renderStep(topology.name, step)),
@@ -92,6 +97,9 @@ function kernelSections(topology: Topology, before: LabState | null): string[] {
   return [...forecast(topology)].flatMap(([host, lines]) => {
     const old = new Set(known.get(host))
     const fresh = lines.filter((line) => !old.has(line))
-    return section(`On ${host}, by its daemon: what will be new there (ids, and what follows from them, will be others)`, fresh)
+    return section(
+      `On ${host}, by its daemon: what will be new there (ids, and what follows from them, will be others)`,
+      fresh,
+    )
   })
 }

@@ -10,9 +10,11 @@
 import { OvlError } from "../base/errors.ts"
 import { FREED_ADDRESSES_MAX, IPV6_POOL_MAX_ADDRESSES } from "../base/limits.ts"
 import {
-  familyOf,
+  type Family,
   firstHostIp,
   formatIp,
+  formatSubnet,
+  holds,
   holdsSubnet,
   type Ip,
   lastAddress,
@@ -44,6 +46,8 @@ export function nextFit(interval: Interval, last: number | null, isTaken: (value
 /** Where the addresses of one subnet of a network come from. */
 export interface AddressPool {
   subnet: Subnet
+  /** Of its family, in its network. */
+  isFirst: boolean
   /** Canonical text. */
   gateway: string
   /** What place 0 stands for. */
@@ -64,16 +68,23 @@ export interface AddressCursor {
 
 export const NEW_CURSOR: AddressCursor = { last: null, taken: 0, freed: [] }
 
-/** What is kept of a network: the cursor of its IPv4 subnet and, once it was needed, that of its IPv6 subnet. */
+/**
+ * What is kept of a network: the cursor of its first IPv4 subnet and, once they were needed, those of its first IPv6
+ * subnet and of the further ones of either family, by subnet.
+ */
 export interface NetworkCursor extends AddressCursor {
   ipv6?: AddressCursor
+  further?: Record<string, AddressCursor>
 }
 
-export function cursorOf(kept: NetworkCursor, { subnet }: AddressPool): AddressCursor {
+export function cursorOf(kept: NetworkCursor, { subnet, isFirst }: AddressPool): AddressCursor {
+  if (!isFirst) return kept.further?.[formatSubnet(subnet)] ?? NEW_CURSOR
   return subnet.family === 4 ? kept : (kept.ipv6 ?? NEW_CURSOR)
 }
 
-export function withCursor(kept: NetworkCursor, { subnet }: AddressPool, cursor: AddressCursor): NetworkCursor {
+export function withCursor(kept: NetworkCursor, pool: AddressPool, cursor: AddressCursor): NetworkCursor {
+  const { subnet, isFirst } = pool
+  if (!isFirst) return { ...kept, further: { ...kept.further, [formatSubnet(subnet)]: cursor } }
   return subnet.family === 4 ? { ...kept, ...cursor } : { ...kept, ipv6: cursor }
 }
 
@@ -84,11 +95,17 @@ export interface PoolSource {
 
 /** The pools of a network as its record says, in the order of its subnets. The record was checked when it was made. */
 export function addressPools({ subnets, ipRange }: PoolSource): AddressPool[] {
-  return subnets.map(({ subnet, gateway }) => addressPool(parseSubnet(subnet), gateway, ipRange))
+  const seen = new Set<Family>()
+  return subnets.map(({ subnet: text, gateway }) => {
+    const subnet = parseSubnet(text)
+    const isFirst = !seen.has(subnet.family)
+    seen.add(subnet.family)
+    return { isFirst, ...addressPool(subnet, gateway, ipRange) }
+  })
 }
 
 /** A range of the other family, or of another subnet, is not this pool's. */
-function addressPool(subnet: Subnet, gateway: string, ipRange: string | null): AddressPool {
+function addressPool(subnet: Subnet, gateway: string, ipRange: string | null): Omit<AddressPool, "isFirst"> {
   const asked = ipRange === null ? subnet : parseSubnet(ipRange)
   const range = holdsSubnet(subnet, asked) ? asked : subnet
   const origin = subnet.family === 4 ? 0n : range.address
@@ -104,6 +121,19 @@ function greater(a: bigint, b: bigint): bigint {
 
 function lesser(a: bigint, b: bigint): bigint {
   return a < b ? a : b
+}
+
+/**
+ * Of pools of one family, the first that has an address for who asks for none: the next one is begun when not even an
+ * address that is kept back is left. Errors: `addresses_exhausted` (conflict) when all are full.
+ */
+export function poolWithRoom(pools: readonly AddressPool[], kept: NetworkCursor): AddressPool {
+  const found = pools.find((pool) => {
+    const { taken, freed } = cursorOf(kept, pool)
+    return freed.length > 0 || taken < poolCapacity(pool)
+  })
+  if (found === undefined) throw exhausted(pools)
+  return found
 }
 
 /** How many endpoints can have an address that they did not ask for. */
@@ -131,7 +161,7 @@ export function allocate(
     }
   }
   const [oldest, ...freed] = cursor.freed
-  if (oldest === undefined) throw exhausted(pool)
+  if (oldest === undefined) throw exhausted([pool])
   return { address: textOf(pool, oldest), cursor: { last: oldest, taken: cursor.taken + 1, freed } }
 }
 
@@ -159,9 +189,10 @@ export function release(pool: AddressPool, cursor: AddressCursor, address: strin
   return { ...cursor, taken: cursor.taken - 1, freed: [...cursor.freed, place].slice(-FREED_ADDRESSES_MAX) }
 }
 
-/** Which of a network's pools an address of its family belongs to. */
+/** Which of a network's pools an address belongs to. */
 export function poolFor(pools: readonly AddressPool[], address: string): AddressPool | undefined {
-  return pools.find((pool) => pool.subnet.family === familyOf(address))
+  const ip = ipOf(address)
+  return pools.find((pool) => holds(pool.subnet, ip))
 }
 
 /** The place of an address in the pool's interval; null outside it. */
@@ -185,9 +216,12 @@ function ipOf(address: string): Ip {
   return ip
 }
 
-function exhausted(pool: AddressPool): OvlError {
-  const [first, last] = [pool.interval.first, pool.interval.last].map((place) => textOf(pool, place))
-  return new OvlError("addresses_exhausted", `no free address in ${first} to ${last}`, {
+function exhausted(pools: readonly AddressPool[]): OvlError {
+  const ranges = pools.map((pool) => {
+    const [first, last] = [pool.interval.first, pool.interval.last].map((place) => textOf(pool, place))
+    return `${first} to ${last}`
+  })
+  return new OvlError("addresses_exhausted", `no free address in ${ranges.join(", ")}`, {
     kind: "conflict",
     hint: "detach an endpoint, or create a network with a larger subnet",
   })

@@ -4,7 +4,7 @@
  */
 import { OvlError } from "../base/errors.ts"
 import { MAC_ATTEMPTS_MAX, NETWORKS_PER_WORKLOAD_MAX } from "../base/limits.ts"
-import { familyOf, holds } from "../model/address.ts"
+import { type Family, familyOf, holds } from "../model/address.ts"
 import { formatIpv4, parseIpv4 } from "../model/cidr.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
 import {
@@ -14,6 +14,7 @@ import {
   cursorOf,
   type NetworkCursor,
   poolFor,
+  poolWithRoom,
   reserve,
   withCursor,
 } from "../model/ipam.ts"
@@ -24,7 +25,7 @@ import { mappingsOverlap, type PortMapping, portTaken } from "../model/port-mapp
 import type { Compare, Operation, Store } from "../store/port.ts"
 import { decode, entriesBelow, put, read, readVersioned } from "./codec.ts"
 import type { Decision } from "./decisions.ts"
-import { addressTaken, familyMissing, macTaken, nameTaken, tooManyNetworks } from "./endpoint-refusals.ts"
+import { addressMisplaced, addressTaken, macTaken, nameTaken, tooManyNetworks } from "./endpoint-refusals.ts"
 import { endpointRecord, hasListedMac, type WorkloadName } from "./endpoint-removal.ts"
 import * as keys from "./keys.ts"
 import { networkNotFound } from "./networks.ts"
@@ -105,7 +106,7 @@ export class EndpointCreation {
     const allotment = this.#allotment(wish.spec.networkId)
     const { network, pools, cursor } = allotment
     const pool = poolFor(pools, address)
-    if (!pool) throw familyMissing(address, network)
+    if (!pool) throw addressMisplaced(address, network)
     const reserved = reserve(pool, cursorOf(cursor, pool), address)
     const taker = this.#ownerOf(allotment, address)
     if (taker !== undefined) throw addressTaken(address, network, this.#nameOf(taker))
@@ -117,21 +118,25 @@ export class EndpointCreation {
     return addresses.get(address) ?? read<string>(this.#store, keys.addressKey(network.id, address))
   }
 
-  /** One of each subnet: what was asked for, or the next one. */
+  /** One of each family that the network has, IPv4 first: what was asked for, or the next one. */
   #chooseAddresses(wish: EndpointWish): Chosen[] {
     const allotment = this.#allotment(wish.spec.networkId)
-    return allotment.pools.map((pool) => {
-      const asked = wish.asked.find((address) => familyOf(address) === pool.subnet.family)
-      return { pool, address: asked ?? this.#nextAddress(allotment, pool, wish.id) }
+    const families = new Set(allotment.pools.map(({ subnet }) => subnet.family))
+    return [...families].map((family) => {
+      const address = wish.asked.find((each) => familyOf(each) === family)
+      if (address === undefined) return this.#nextAddress(allotment, family, wish.id)
+      return { pool: poolFor(allotment.pools, address)!, address }
     })
   }
 
-  #nextAddress(allotment: Allotment, pool: AddressPool, id: string): string {
+  #nextAddress(allotment: Allotment, family: Family, id: string): Chosen {
+    const ofFamily = allotment.pools.filter(({ subnet }) => subnet.family === family)
+    const pool = poolWithRoom(ofFamily, allotment.cursor)
     const isTaken = (address: string) => this.#ownerOf(allotment, address) !== undefined
     const { address, cursor } = allocate(pool, cursorOf(allotment.cursor, pool), isTaken)
     allotment.cursor = withCursor(allotment.cursor, pool, cursor)
     allotment.addresses.set(address, id)
-    return address
+    return { pool, address }
   }
 
   #create(wish: EndpointWish, chosen: readonly Chosen[]): EndpointRecord {

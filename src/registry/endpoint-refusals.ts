@@ -8,8 +8,13 @@ import type { Store } from "../store/port.ts"
 import { read } from "./codec.ts"
 import * as keys from "./keys.ts"
 
-export function familyMissing(address: string, network: NetworkRecord): OvlError {
-  const why = `network ${network.name} has no IPv${familyOf(address)} subnet`
+/** It is in none of the network's subnets. */
+export function addressMisplaced(address: string, network: NetworkRecord): OvlError {
+  const own = network.subnets.map(({ subnet }) => subnet).filter((subnet) => familyOf(subnet) === familyOf(address))
+  const why =
+    own.length === 0
+      ? `network ${network.name} has no IPv${familyOf(address)} subnet`
+      : `outside the ${own.length > 1 ? "subnets" : "subnet"} ${own.join(", ")}`
   return new OvlError("address_invalid", `address ${address}: ${why}`, {
     kind: "invalid",
     hint: `choose one in ${network.subnets.map(({ subnet }) => subnet).join(" or ")}`,

@@ -150,7 +150,7 @@ function decideRemoval(store: Store, id: string, force: boolean): Decision<"remo
   const { value: network, modRevision } = readVersioned<NetworkRecord>(store, keys.networkKey(id))
   if (!network) throw networkNotFound(id)
   const page = store.range(keys.addressesPrefix(id), { limit: ENDPOINTS_PER_CALL_MAX })
-  // An endpoint has an address in each of the network's subnets.
+  // An endpoint has an address of each family that the network has.
   const ids = new Set(page.entries.map((entry) => decode<string>(entry)))
   const endpoints = [...ids].map((endpointId) => endpointRecord(store, endpointId))
   if (endpoints.length > 0 && !force) throw networkInUse(store, network, endpoints, page.more)

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { ask } from "../../src/agent/forward.ts"
 import { pairOf, pairsOf } from "../../src/agent/ping-pairs.ts"
 import type { LocalNode } from "../../src/agent/port.ts"
+import { Audit, type AuditLine, type AuditScope } from "../../src/api/audit.ts"
 import { parseHttpAddress } from "../../src/api/address.ts"
 import type { EventView } from "../../src/model/event.ts"
 import { createApp } from "../../src/api/app.ts"
@@ -53,6 +54,8 @@ export interface Fixture {
   readonly storeWaits: number
   /** What the application reported as its own mistakes. */
   internalErrors: LogFields[]
+  /** What the audit had to tell: of the node that is asked and, before it, of the server that it passes requests on to. */
+  audit: { lines: AuditLine[]; atServer: AuditLine[] }
   /** Cuts a client off from its server. */
   losePeers(): Promise<void>
   close(): Promise<void>
@@ -63,6 +66,7 @@ export interface FixtureOptions {
   role?: "server" | "client"
   store?: Store
   consul?: Partial<ConsulSettings>
+  audit?: AuditScope
 }
 
 export async function openFixture(options: FixtureOptions = {}): Promise<Fixture> {
@@ -79,9 +83,16 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   }
   const waits = new Waits()
   const { consul } = options
-  const server = createApp(node, { log, consul, waits })
-  const peers = options.role === "client" ? await connectPeers(node, server) : null
-  const app = peers ? createApp(asClient(node, peers.connection), { log, consul }) : server
+  const audit = { lines: [] as AuditLine[], atServer: [] as AuditLine[] }
+  const auditTo = (lines: AuditLine[]) => {
+    const sink = { line: (line: AuditLine) => void lines.push(line), leftOut() {} }
+    return new Audit({ scope: options.audit ?? "changes", node: node.name, clock: systemClock, sinks: [sink] })
+  }
+  const isClient = options.role === "client"
+  const server = createApp(node, { log, consul, waits, audit: auditTo(isClient ? audit.atServer : audit.lines) })
+  const peers = isClient ? await connectPeers(node, server) : null
+  const client = peers && asClient(node, peers.connection)
+  const app = client ? createApp(client, { log, consul, audit: auditTo(audit.lines) }) : server
   const socket = join(dir, "ovl.sock")
   const listeners: ApiListener[] = [await listenUnix(app, socket), listenTcp(app, parseHttpAddress("127.0.0.1:0")!)]
   const made = await Promise.all((["server", "client"] as const).map((role) => node.cluster.createToken({ role })))
@@ -94,6 +105,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
     tokens: { server: made[0]!.token, client: made[1]!.token },
     dir,
     internalErrors,
+    audit,
     get waiters() {
       return waits.size
     },

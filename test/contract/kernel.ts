@@ -162,6 +162,19 @@ export function kernelContract(name: string, make: () => KernelHarness): void {
       expect(pending()).toBe("")
     })
 
+    test("a namespace made ready ahead is one like any other, and nobody else's", () => {
+      const before = harness.snapshot()
+      kernel.prepareNamespace()
+      kernel.prepareNamespace()
+      expect(harness.snapshot()).toBe(before)
+      const [first, second] = ["/run/netns/w8", "/run/netns/w9"]
+      for (const ns of [first, second]) kernel.apply([{ op: "netns-add", ns }], "all-or-nothing")
+      expect(kernel.observeWorkload(first)?.interfaces).toEqual(["lo"])
+      expect(new Set([first, second, "/run/netns/w1", ""].map((ns) => kernel.identify(ns))).size).toBe(4)
+      for (const ns of [first, second]) kernel.apply([{ op: "netns-del", ns }], "best-effort")
+      expect(harness.snapshot()).toBe(before)
+    })
+
     test("one port is seen as it is seen among all", () => {
       reconcile()
       const one = () => kernel.observePort(HIDDEN, "br0", "veth2", "02:42:0a:41:0a:02")

@@ -175,6 +175,16 @@ describeAsRoot("doctor on two hosts with daemons", () => {
     })
   }, 40_000)
 
+  test("a daemon that hangs is said to, and the rest is looked at all the same", () => {
+    two.daemon!.signal("SIGSTOP")
+    const { status, view } = examine(two)
+    two.daemon!.signal("SIGCONT")
+    expect(status).toBe(7)
+    expect(failures(view)).toEqual(["daemon"])
+    expect(named(view, "daemon").detail).toMatch(/^runs \(pid \d+\) and does not answer: no answer within 10 s$/)
+    expect(named(view, "left-overs").level).toBe("ok")
+  }, 40_000)
+
   test("what a killed daemon left is found, and --fix removes that and nothing else", async () => {
     two.machine.run("ip netns add foreign")
     two.machine.run("ip link add foreign0 type bridge")

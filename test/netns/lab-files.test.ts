@@ -1,5 +1,7 @@
 /** The samples in `labs/` on the real kernel: all up at once on one machine, each proved, and down without a trace. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { LabVerify } from "../../src/model/lab.ts"
 import { describeAsRoot } from "../support/netns.ts"
@@ -11,6 +13,39 @@ const SAMPLES = ["jumbo", "multicast", "partition", "published-ports", "same-sub
 /** So many at a time: each lab is two to four daemons. */
 const AT_ONCE = 3
 const TIMEOUT_MS = 60_000
+
+/** What the samples leave out: an unplugged node, IPv6, addresses and MACs of one's own, several networks at once. */
+const SINK = `name: sink
+underlay: { subnet: 10.1.0.0/16, gateway: 10.1.0.1, rate: 1gbit }
+outside: { name: world, address: 198.18.0.1 }
+nodes:
+  s: { address: 10.1.2.3, mtu: 1400 }
+  t: { link: down }
+  u:
+networks:
+  both: { subnet: [10.7.0.0/24, "fd00:7::/64"], vni: 777 }
+  six: { subnet: "fd00:8::/64" }
+  chosen:
+  spoof: { subnet: 10.9.0.0/24, allow-spoof: true, ip-range: 10.9.0.128/25, gateway: 10.9.0.99 }
+workloads:
+  w1: { node: s, network: both, ip6: "fd00:7::99" }
+  w2: { node: u, network: both }
+  w3: { node: s, network: six }
+  w4: { node: u, network: six }
+  w5: { node: s, networks: [chosen, spoof], mac: "02:00:00:00:00:05" }
+  w6: { node: u, networks: [spoof, chosen], hostname: zed }
+  w7: { node: t, network: both }
+expect:
+  - w2 reaches fd00:7::99
+  - w5 reaches w6
+  - w6 reaches w5
+  - w1 does not reach w7
+  - w1 reaches world
+  - w7 does not reach world
+  - w1 reaches w2 with 1350 bytes
+  - u reaches s tcp 8300
+  - all of six reach each other
+`
 
 let machine: LabMachine
 let before: string[]
@@ -98,6 +133,21 @@ describeAsRoot("the samples", () => {
     const other = await machine.ovl("lab", "exec", "--name", "three-hosts", "host-1", "--", "tc", "qdisc")
     expect(other.stdout).not.toContain("tbf")
   })
+
+  test("all else that a file can say; a node that is unplugged can be given more work", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "ovl-test-lab-"))
+    const file = join(directory, "sink.yaml")
+    try {
+      writeFileSync(file, SINK)
+      expect(done(await machine.ovl("lab", "up", file))).toBe("done")
+      expect(await failures("sink")).toEqual([])
+      writeFileSync(file, SINK.replace("  w7:", "  w8: { node: t, network: chosen, command: sleep 1000 }\n  w7:"))
+      expect(done(await machine.ovl("lab", "up", file))).toBe("done")
+      expect(await failures("sink")).toEqual([])
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  }, 30_000)
 
   test("wrong ends of a link are refused", async () => {
     const link = (...ends: string[]) => machine.ovl("lab", "link", "down", ...ends, "--name", "partition")

@@ -16,21 +16,28 @@ import { DATACENTER } from "./members.ts"
 import { NO_READ_OPTIONS, readOptions } from "./read-options.ts"
 import { findEndpoint } from "./table.ts"
 
+/** `accepted` is told the id of a token that was asked for and found valid. */
 export async function answerConsul(
   context: ConsulContext,
   log: Log,
   request: Request,
   bindings: Bindings,
+  accepted?: (tokenId: string) => void,
 ): Promise<Response> {
   try {
     refuseForeign(bindings.listener, request.headers)
-    return await dispatch(context, request, bindings)
+    return await dispatch(context, request, bindings, accepted)
   } catch (error) {
     return consulErrorAnswer(error, log)
   }
 }
 
-async function dispatch(context: ConsulContext, request: Request, bindings: Bindings): Promise<Response> {
+async function dispatch(
+  context: ConsulContext,
+  request: Request,
+  bindings: Bindings,
+  accepted?: (tokenId: string) => void,
+): Promise<Response> {
   const { listener, target } = bindings
   const path = pathOf(target)
   const endpoint = findEndpoint(path)
@@ -41,7 +48,12 @@ async function dispatch(context: ConsulContext, request: Request, bindings: Bind
   if (!(endpoint.methods as string[]).includes(method)) {
     return consulText(405, `method ${method} not allowed`, { Allow: allow })
   }
-  await authorize(listener, requirementOf(endpoint, method), { method, target, headers }, context.node.cluster)
+  await authorize(
+    listener,
+    requirementOf(endpoint, method),
+    { method, target, headers, accepted },
+    context.node.cluster,
+  )
   const query = parseQuery(queryOf(target))
   if (query === null) return new Response(null, { status: 500 })
   const refusal = refuseElsewhere(query, headers)

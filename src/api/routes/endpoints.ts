@@ -1,7 +1,7 @@
 /** `/api/v1/endpoints`: every node's are shown; made and removed are those of the node that is asked. */
 import { z } from "zod"
 import type { LocalNode } from "../../agent/port.ts"
-import { attachSpecSchema, endpointViewSchema } from "../../model/endpoint.ts"
+import { attachSpecSchema, type EndpointView, endpointViewSchema } from "../../model/endpoint.ts"
 import type { NetworkRecord } from "../../model/network.ts"
 import { endpointView, endpointViews } from "../../model/views.ts"
 import { endpointNotFound } from "../../registry/endpoints.ts"
@@ -29,6 +29,8 @@ export const endpointRoutes: Route[] = [
     requirement: "full",
     body: attachSpecSchema,
     answer: { status: 201, schema: endpointViewSchema },
+    change: "attach",
+    object: ({ body, result }) => (result as EndpointView | null)?.name ?? body.name ?? "",
     async handle({ node, body }) {
       return endpointView(node.catalog, await node.attach(body))
     },
@@ -53,6 +55,7 @@ export const endpointRoutes: Route[] = [
     summary: "Detach an endpoint of this node",
     requirement: "full",
     answer: { status: 204 },
+    change: "detach",
     async handle({ node, params }) {
       await node.detach(params.ref!)
     },

@@ -30,9 +30,11 @@ export const networkRoutes: Route[] = [
     requirement: "full",
     body: networkSpecSchema,
     answer: { status: 201, schema: networkViewSchema },
-    async handle({ node, body }) {
+    change: "network create",
+    object: ({ body }) => body.name,
+    async handle({ node, body, waitFor }) {
       const { network, revision } = await node.cluster.createNetwork(body)
-      await node.waitFor(revision)
+      await waitFor(revision)
       return show(node, node.catalog, network)
     },
   }),
@@ -54,9 +56,10 @@ export const networkRoutes: Route[] = [
     requirement: "full",
     query: z.strictObject({ force: switchSchema }),
     answer: { status: 204 },
-    async handle({ node, params, query }) {
+    change: "network rm",
+    async handle({ node, params, query, waitFor }) {
       const { revision } = await node.cluster.removeNetwork(find(node, params.ref!).id, { force: query.force })
-      await node.waitFor(revision)
+      await waitFor(revision)
     },
   }),
   route({
@@ -66,6 +69,8 @@ export const networkRoutes: Route[] = [
     requirement: "full",
     body: connectSpecSchema,
     answer: { status: 201, schema: endpointViewSchema },
+    change: "network connect",
+    object: ({ params, body }) => `${body.workload}.${params.ref}`,
     async handle({ node, params, body }) {
       return endpointView(node.catalog, await node.connect(params.ref!, body))
     },
@@ -77,6 +82,8 @@ export const networkRoutes: Route[] = [
     requirement: "full",
     body: z.strictObject({ workload: nameSchema }),
     answer: { status: 204 },
+    change: "network disconnect",
+    object: ({ params, body }) => `${body.workload}.${params.ref}`,
     async handle({ node, params, body }) {
       await node.disconnect(params.ref!, body.workload)
     },

@@ -37,11 +37,12 @@ export const nodeRoutes: Route[] = [
       "End another node's membership: a server's vote goes, its endpoints are withdrawn, its certificate is refused",
     requirement: "full",
     answer: { status: 204 },
-    async handle({ node, params }) {
+    change: "node rm",
+    async handle({ node, params, waitFor }) {
       const { id, name } = find(node, params.ref!)
       if (id === node.id) throw nodeIsSelf(name)
       const { revision } = await node.cluster.removeNode(id, { leave: false })
-      await node.waitFor(revision)
+      await waitFor(revision)
     },
   }),
   route({
@@ -50,6 +51,7 @@ export const nodeRoutes: Route[] = [
     summary: "Take this node out of the cluster and its state out of the kernel; its daemon then ends",
     requirement: "full",
     answer: { status: 204 },
+    change: "leave",
     async handle({ node }) {
       await node.leave()
     },

@@ -26,6 +26,8 @@ export const raftRoutes: Route[] = [
     requirement: "full",
     body: z.strictObject({ node: z.string().optional() }),
     answer: { status: 200, schema: z.object({ leader: z.string() }) },
+    change: "raft transfer",
+    object: ({ body, result }) => body.node ?? (result as { leader: string } | null)?.leader ?? "",
     async handle({ node, body }) {
       const wanted = body.node === undefined ? null : find(node, body.node)
       const { leader } = await node.cluster.transferLeader(wanted)
@@ -38,7 +40,8 @@ export const raftRoutes: Route[] = [
     summary: "Take a server out for good: its vote, its membership, its endpoints",
     requirement: "full",
     answer: { status: 204 },
-    async handle({ node, params }) {
+    change: "raft rm",
+    async handle({ node, params, waitFor }) {
       const reference = params.ref!
       const known = node.catalog.findNode(reference)
       if (known?.id === node.id) throw nodeIsSelf(known.name)
@@ -46,7 +49,7 @@ export const raftRoutes: Route[] = [
       const id = known?.id ?? (await knownServers(node)).servers.find((server) => server.id === reference)?.id
       if (id === undefined) throw nodeNotFound(reference)
       const { revision } = await node.cluster.removeServer(id)
-      await node.waitFor(revision)
+      await waitFor(revision)
     },
   }),
   route({
@@ -56,6 +59,8 @@ export const raftRoutes: Route[] = [
     requirement: "socket",
     body: z.strictObject({ confirm: z.boolean().optional() }),
     answer: { status: 200, schema: recoveryPreviewSchema },
+    change: "raft recover",
+    object: ({ body }) => (body.confirm ? "" : null),
     async handle({ node, body }) {
       const { server } = node
       if (server) return body.confirm ? server.recover() : server.recoveryPreview()

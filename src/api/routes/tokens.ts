@@ -1,6 +1,6 @@
 /** `/api/v1/tokens`: join tokens, which are also what the API asks for over TCP. Only its maker ever sees one. */
 import { z } from "zod"
-import { tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../../model/node.ts"
+import { type TokenCreated, tokenCreatedSchema, tokenSpecSchema, tokenViewSchema } from "../../model/node.ts"
 import { type Route, route } from "../route.ts"
 
 export const tokenRoutes: Route[] = [
@@ -19,6 +19,8 @@ export const tokenRoutes: Route[] = [
     requirement: "full",
     body: tokenSpecSchema,
     answer: { status: 201, schema: tokenCreatedSchema },
+    change: "token create",
+    object: ({ result }) => (result as TokenCreated | null)?.id ?? "",
     handle: ({ node, body }) => node.cluster.createToken(body),
   }),
   route({
@@ -27,6 +29,7 @@ export const tokenRoutes: Route[] = [
     summary: "Take a token back",
     requirement: "full",
     answer: { status: 204 },
+    change: "token rm",
     handle: ({ node, params }) => node.cluster.removeToken(params.id!),
   }),
 ]

@@ -2,7 +2,7 @@
 import { z } from "zod"
 import { STOP_GRACE_MAX_MS, STOP_GRACE_MS } from "../../base/limits.ts"
 import { foldName } from "../../model/names.ts"
-import { enterSpecSchema, runSpecSchema, workloadViewSchema } from "../../model/workload.ts"
+import { enterSpecSchema, runSpecSchema, type WorkloadView, workloadViewSchema } from "../../model/workload.ts"
 import { logStream } from "../log-stream.ts"
 import { type Route, route, switchSchema } from "../route.ts"
 
@@ -36,6 +36,8 @@ export const workloadRoutes: Route[] = [
     requirement: "full",
     body: runSpecSchema,
     answer: { status: 201, schema: runAnswerSchema },
+    change: "run",
+    object: ({ body, result }) => (result as { workload: WorkloadView } | null)?.workload.name ?? body.name ?? "",
     handle: ({ node, body }) => node.run(body),
   }),
   route({
@@ -45,6 +47,7 @@ export const workloadRoutes: Route[] = [
     requirement: "full",
     query: z.strictObject({ force: switchSchema }),
     answer: { status: 204 },
+    change: "rm",
     handle: ({ node, params, query }) => node.remove(params.name!, { force: query.force }),
   }),
   route({
@@ -54,6 +57,7 @@ export const workloadRoutes: Route[] = [
     requirement: "full",
     body: stopSchema,
     answer: { status: 204 },
+    change: "stop",
     handle: ({ node, params, body }) => node.stop(params.name!, body),
   }),
   route({
@@ -63,6 +67,7 @@ export const workloadRoutes: Route[] = [
     requirement: "full",
     body: startedSchema,
     answer: { status: 204 },
+    change: "workload started",
     handle: ({ node, params, body }) => node.workloadStarted(params.name!, body.pid),
   }),
   route({
@@ -72,6 +77,7 @@ export const workloadRoutes: Route[] = [
     requirement: "full",
     body: endedSchema,
     answer: { status: 204 },
+    change: "workload ended",
     handle: ({ node, params, body }) => node.workloadEnded(params.name!, body.exitCode),
   }),
   route({

@@ -2,7 +2,7 @@ import { asOvlError } from "../../base/errors.ts"
 import { EVENT_HISTORY_MAX_EVENTS } from "../../base/limits.ts"
 import type { Client } from "../../client/client.ts"
 import type { EventView } from "../../model/event.ts"
-import { EVENT_TYPES } from "../../model/event-types.ts"
+import { EVENT_TYPES } from "../../base/event-types.ts"
 import { defineCommand } from "../command.ts"
 import type { Context } from "../context.ts"
 import { untilInterrupted } from "../interrupt.ts"
@@ -11,6 +11,7 @@ import { visible } from "../render/text.ts"
 import { nearest, usageError } from "../usage.ts"
 import { convert } from "../values.ts"
 
+const TYPE_WIDTH = Math.max(...EVENT_TYPES.map((type) => type.length))
 /** Between two tries to find a daemon that went away. */
 const RETRY_MS = 500
 
@@ -21,7 +22,10 @@ export const events = defineCommand({
   details: `A line each: time, node, type, what. Networks and nodes are the whole cluster's, as this node learns of them; endpoints, workloads, repairs and blocked ways are this node's own: ask the others for theirs. A node remembers the last ${EVENT_HISTORY_MAX_EVENTS} since its daemon started; they are shown without -f, and with it only where --since asks for them. -f goes on when the daemon restarts, until Ctrl-C. With --json one array, with -f a document a line. Types: ${EVENT_TYPES.join(", ")}.`,
   examples: [
     { what: "What has happened here in the last ten minutes", line: "ovl events --since 10m" },
-    { what: "Nodes that fall silent, for a script", line: "ovl events -f --type node_failed --json | jq -r .fields.node" },
+    {
+      what: "Nodes that fall silent, for a script",
+      line: "ovl events -f --type node_failed --json | jq -r .fields.node",
+    },
   ],
   arguments: {},
   options: {
@@ -65,7 +69,7 @@ async function followEvents(
   let from = since
   let lost = false
   // Without a daemon in the beginning it is an error, with one it is something to wait for.
-  await client.status()
+  await client.workloads()
   while (!signal.aborted) {
     try {
       for await (const event of client.events({ since: from ?? undefined, signal })) {
@@ -89,7 +93,7 @@ async function followEvents(
 }
 
 export function eventLine({ time, node, type, message }: EventView, style: Style): string {
-  return `${style.dim(time)} ${node} ${style.bold(type)} ${visible(message)}\n`
+  return `${style.dim(time)} ${node} ${style.bold(type.padEnd(TYPE_WIDTH))} ${visible(message)}\n`
 }
 
 function checkType(type: string): void {

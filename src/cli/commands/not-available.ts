@@ -2,13 +2,8 @@
 import { type Command, defineCommand } from "../command.ts"
 
 const VERBS: readonly (readonly [string, string])[] = [
-  ["network prune", "Remove networks without endpoints"],
-  ["ping", "Ping from one workload to another"],
   ["trace", "Follow the way from one workload to another, hop by hop"],
   ["capture", "Capture frames of a network or an endpoint"],
-  ["events", "Show what happens, as it happens"],
-  ["metrics", "Show this node's figures"],
-  ["graph", "Draw networks, nodes and workloads"],
   ["completion", "Print the completion script for a shell"],
 ]
 

@@ -8,10 +8,8 @@ import {
   PING_PAIR_COUNT_MAX,
   PING_PAIR_INTERVAL_MAX_MS,
 } from "../../base/limits.ts"
-import { pingDurationMs } from "../../model/ping-numbers.ts"
 import { defineCommand } from "../command.ts"
 import type { Context } from "../context.ts"
-import { packetsLost, pairsLost, pingMatrix, pingText } from "../render/ping.ts"
 import { progressOf } from "../render/progress.ts"
 import { usageError } from "../usage.ts"
 
@@ -97,7 +95,7 @@ type Asking = Pick<Context, "client" | "settings" | "io" | "style" | "errorStyle
 async function pingOne(context: Asking, from: string, to: string): Promise<number> {
   const { count = PING_COUNT_DEFAULT, interval: intervalMs, network } = context.options
   const wish = { from, to, network, family: familyOf(context), count, intervalMs }
-  const ms = pingDurationMs(wish)
+  const ms = (count - 1) * intervalMs
   if (ms > PING_DURATION_MAX_MS)
     throw usageError(
       "ping_too_long",
@@ -106,6 +104,7 @@ async function pingOne(context: Asking, from: string, to: string): Promise<numbe
     )
   const client = await context.client()
   const view = await patiently(context, client.ping(wish), `pinging ${to} from ${from}`)
+  const { packetsLost, pingText } = await import("../render/ping.ts")
   context.answer(view, () => pingText(view, context.style))
   const lost = packetsLost(view)
   if (lost !== null) context.report(lost)
@@ -122,6 +121,7 @@ async function pingNetwork(context: Asking, network: string): Promise<number> {
   const client = await context.client()
   const asked = client.pingNetwork(network, { count, intervalMs, family: familyOf(context) })
   const view = await patiently(context, asked, `pinging all pairs of ${network}`)
+  const { pairsLost, pingMatrix } = await import("../render/ping.ts")
   context.answer(view, () => pingMatrix(view, context.style))
   const lost = pairsLost(view)
   if (lost !== null) context.report(lost)

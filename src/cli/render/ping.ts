@@ -61,7 +61,8 @@ function numbersText(numbers: readonly number[]): string {
 function hintFor({ from, to, problem }: PingView): string {
   if (problem !== null) return "`ovl node ls` shows who is heard from, `ovl endpoint inspect` how the endpoint is"
   if (to.node === null) return "is somebody there, and does the way back lead here?"
-  if (to.node === from.node) return `does ${to.name} answer pings at all? \`ovl status\` on ${from.node} says how its kernel is`
+  if (to.node === from.node)
+    return `does ${to.name} answer pings at all? \`ovl status\` on ${from.node} says how its kernel is`
   return `\`ovl doctor\` on ${from.node} tries the way to ${to.node}, and names the direction that is blocked`
 }
 
@@ -102,7 +103,9 @@ const PAIRS_NAMED_MAX = 10
 export function pairsLost({ network, pairs, failed }: PingNetworkView): OvlError | null {
   if (failed === 0) return null
   const broken = pairs.filter((pair) => !isAnswered(pair))
-  const named = broken.slice(0, PAIRS_NAMED_MAX).map((pair) => `\n  ${pair.from.name} to ${pair.to.name}: ${shortWhy(pair)}`)
+  const named = broken
+    .slice(0, PAIRS_NAMED_MAX)
+    .map((pair) => `\n  ${pair.from.name} to ${pair.to.name}: ${shortWhy(pair)}`)
   const more = broken.length > PAIRS_NAMED_MAX ? `\n  and ${broken.length - PAIRS_NAMED_MAX} more` : ""
   const between = new Set(broken.map(({ from, to }) => `${from.node} and ${to.node}`))
   const [first] = broken

@@ -21,6 +21,9 @@ export async function applyCluster(
   const of = <Kind extends ClusterStep["do"]>(kind: Kind) =>
     steps.filter((step): step is StepOf<Kind> => step.do === kind)
   const first = clients.get(server)!
+  const networksOf = async (client: Client) => (await client.networks()).map(nameOf)
+  // A node that was cut off until now is not back at once.
+  await everyNodeSees(topology, clients, [], networksOf)
   for (const { name, host } of of("workload-remove")) {
     progress(`workload ${name} goes`)
     await clients.get(host)!.removeWorkload(name, { force: true })
@@ -34,7 +37,7 @@ export async function applyCluster(
     await first.createNetwork(spec)
   }
   const networks = topology.networks.map((network) => network.name)
-  await everyNodeSees(topology, clients, networks, async (client) => (await client.networks()).map(nameOf))
+  await everyNodeSees(topology, clients, networks, networksOf)
   progress("workloads")
   const runs = of("workload-run").map((step) => step.workload)
   // The hosts side by side; on each one after another, in the file's order.
@@ -83,7 +86,7 @@ async function run(client: Client, workload: LabWorkload): Promise<void> {
   })
 }
 
-/** Resolves when every node lists all these names. Errors: lab_not_ready. */
+/** Resolves when every node answers, and lists all these names. Errors: lab_not_ready. */
 async function everyNodeSees(
   topology: Topology,
   clients: Clients,
@@ -93,15 +96,27 @@ async function everyNodeSees(
   const until = performance.now() + LAB_READY_TIMEOUT_MS
   for (const [host, client] of clients) {
     for (;;) {
-      const seen = new Set(await list(client))
-      const missing = names.filter((name) => !seen.has(name))
-      if (missing.length === 0) break
-      if (performance.now() > until)
-        throw new OvlError("lab_not_ready", `lab: node ${host} does not see ${missing.join(", ")}`, {
+      const seen = await listOrWhy(client, list)
+      const missing = typeof seen === "string" ? [] : names.filter((name) => !seen.includes(name))
+      if (typeof seen !== "string" && missing.length === 0) break
+      if (performance.now() > until) {
+        const why = typeof seen === "string" ? seen : `it does not see ${missing.join(", ")}`
+        throw new OvlError("lab_not_ready", `lab ${topology.name}: node ${host} is not ready: ${why}`, {
           kind: "unavailable",
           hint: `ask it: \`ovl lab exec --name ${topology.name} ${host} -- ovl status\``,
         })
+      }
       await Bun.sleep(LAB_POLL_MS)
     }
+  }
+}
+
+/** What it lists, or why it cannot for the moment. */
+async function listOrWhy(client: Client, list: (client: Client) => Promise<string[]>): Promise<string[] | string> {
+  try {
+    return await list(client)
+  } catch (error) {
+    if (error instanceof OvlError && error.kind === "unavailable") return error.message
+    throw error
   }
 }

@@ -124,14 +124,14 @@ export function planTogether(observed: ObservedUnderlay): UnderlayStep[] {
   return steps
 }
 
-/** What keeps stations apart, and what no longer does. */
+/** What keeps stations apart, and what is no longer cut. */
 export function planApart(wanted: WantedUnderlay, observed: ObservedUnderlay): UnderlayStep[] {
   const steps: UnderlayStep[] = []
   if (textOf(wanted.cuts) !== textOf(observed.cuts)) steps.push({ do: "cuts-set", ns: SWITCH, cuts: wanted.cuts })
   for (const { name, plugged } of wanted.stations) {
     const port = observed.switch?.ports.get(name)
-    // A cable that is laid now will be up.
-    if ((port?.up ?? true) !== plugged) steps.push({ do: "link-set", ns: SWITCH, name, up: plugged })
+    // A cable that is laid now will be up; one that is to be plugged in was, by `planUnderlay`.
+    if (!plugged && (port?.up ?? true)) steps.push({ do: "link-set", ns: SWITCH, name, up: false })
   }
   return steps
 }

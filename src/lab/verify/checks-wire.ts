@@ -3,6 +3,7 @@
  * every workload and on the underlay. What was answered and what was on the wire is then read off the record.
  */
 import { LAB_ANSWER_TIMEOUT_MS, VXLAN_PORT } from "../../base/limits.ts"
+import { PROBE_VNI } from "../../model/probe-packet.ts"
 import { link, NetlinkSocket, neigh } from "../../netlink/index.ts"
 import { HOST_LINK } from "../underlay/wanted.ts"
 import type { Check, Findings } from "./check.ts"
@@ -110,7 +111,8 @@ function readWire(tap: Tap): Omit<OnWire, "host"> {
   const arp: ArpMessage[] = []
   for (const { bytes } of tap.frames) {
     const frame = parseVxlan(bytes, VXLAN_PORT)
-    if (frame) vxlan.push({ frame, bytes })
+    // Nodes probe each other on the same port, under a VNI that is nobody's.
+    if (frame && frame.vni !== PROBE_VNI) vxlan.push({ frame, bytes })
     const message = arpIn(bytes)
     if (message) arp.push(message)
   }

@@ -1,13 +1,14 @@
 /** What the checks look at: nodes, networks and workloads as the API tells, and the way into each namespace. */
 import { OvlError } from "../../base/errors.ts"
 import type { Client } from "../../client/client.ts"
+import { BRIDGE_NAME, hiddenNamespace, VXLAN_NAME } from "../../model/dataplane.ts"
 import type { Egress, EndpointView } from "../../model/endpoint.ts"
 import { endpointName } from "../../model/names.ts"
 import type { NetworkView } from "../../model/network.ts"
 import type { StatusView } from "../../model/node.ts"
 import { clientOf, insideHost } from "../daemons.ts"
 import type { LabPlaces } from "../places.ts"
-import { areConnected, bare, type LabWorkload, type Topology } from "../topology.ts"
+import { areConnected, bare, type LabWorkload, leadableHosts, type Topology } from "../topology.ts"
 
 export interface SceneWorkload {
   name: string
@@ -51,7 +52,7 @@ export interface Scene {
 
 /** Errors: lab_node_down, and lab_incomplete where the lab is not what its topology says. */
 export async function lookAround(places: LabPlaces, topology: Topology): Promise<Scene> {
-  const hosts = await Promise.all(topology.hosts.map((host) => lookAt(places, host.name, bare(host.address))))
+  const hosts = await lookAtHosts(places, topology)
   const workloads = topology.workloads.map((workload) => workloadOf(workload, hosts))
   const { name, address } = topology.outside
   return { topology, hosts, workloads, outside: { name, netns: places.pin(name, "net"), address: bare(address) } }
@@ -77,11 +78,39 @@ function incomplete(why: string): OvlError {
   return new OvlError("lab_incomplete", `the lab is not complete: ${why}`, { hint: "`ovl lab up` repairs it" })
 }
 
-async function lookAt(places: LabPlaces, name: string, vtep: string): Promise<SceneHost> {
-  const client = clientOf(places, name)
-  const [status, networks, endpoints] = await Promise.all([client.status(), client.networks(), client.endpoints()])
-  const inside = (path: string) => insideHost(places, name, path)
-  return { name, netns: places.pin(name, "net"), vtep, client, status, networks, endpoints, inside }
+type WholeView = Pick<SceneHost, "networks" | "endpoints">
+
+/** A node that is cut off from all servers does not tell what the cluster holds: then another one is asked for it. */
+async function lookAtHosts(places: LabPlaces, topology: Topology): Promise<SceneHost[]> {
+  const informed = new Set(leadableHosts(topology).map((host) => host.name))
+  const first = topology.hosts.find((host) => informed.has(host.name))
+  const common = first && (await wholeView(clientOf(places, first.name)))
+  return Promise.all(
+    topology.hosts.map(async ({ name, address }) => {
+      const client = clientOf(places, name)
+      const isCutOff = common !== undefined && !informed.has(name)
+      const [status, whole] = await Promise.all([
+        client.status(),
+        isCutOff ? asSeenFrom(name, common) : wholeView(client),
+      ])
+      const inside = (path: string) => insideHost(places, name, path)
+      return { name, netns: places.pin(name, "net"), vtep: bare(address), client, status, ...whole, inside }
+    }),
+  )
+}
+
+async function wholeView(client: Client): Promise<WholeView> {
+  const [networks, endpoints] = await Promise.all([client.networks(), client.endpoints()])
+  return { networks, endpoints }
+}
+
+/** What a node's own part of each network is follows from its endpoints. */
+function asSeenFrom(host: string, { networks, endpoints }: WholeView): WholeView {
+  const localTo = ({ id, name }: NetworkView): NetworkView["local"] => {
+    const isHere = endpoints.some((each) => each.network === name && each.node === host)
+    return isHere ? { netns: hiddenNamespace(id), bridge: BRIDGE_NAME, vxlan: VXLAN_NAME } : null
+  }
+  return { endpoints, networks: networks.map((network) => ({ ...network, local: localTo(network) })) }
 }
 
 /** Workloads that share a network with `from` and are in touch with it, itself left out. */

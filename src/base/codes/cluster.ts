@@ -1,0 +1,187 @@
+/** The daemon, the cluster, who leads it and who belongs to it. */
+import type { CodeTable } from "./row.ts"
+
+export const CLUSTER_CODES = {
+  no_daemon: {
+    kinds: ["unavailable"],
+    means: "No daemon answers at the socket.",
+    causes: "It is not running, runs with another --run-dir, or on another host.",
+    remedy: "`systemctl status ovl`; start it with `ovl serve` or `ovl join`, or name its socket with --socket.",
+  },
+  daemon_silent: {
+    kinds: ["unavailable"],
+    means: "The daemon takes the question and does not answer in time.",
+    causes: "It is stopped (SIGSTOP), hangs on a dead disk, or has far too much to do.",
+    remedy: "Look at its log and its state: `ps -o pid,stat,wchan,cmd -C ovl`; start it anew if it hangs.",
+  },
+  no_cluster: {
+    kinds: ["unavailable"],
+    means: "The store holds no cluster.",
+    causes: "A server that never finished its start.",
+    remedy: "Start one with `ovl serve`, or join one with `ovl join`.",
+  },
+  no_leader: {
+    kinds: ["unavailable"],
+    problem: "error",
+    means: "No server leads, so nothing can be changed. What is in the kernel goes on.",
+    causes: "A majority of the servers is down or cut off, or an election is under way.",
+    remedy: "`ovl status` says who is missing; start them. If they are gone for good: `ovl raft recover`.",
+  },
+  no_server: {
+    kinds: ["unavailable"],
+    means: "This client reaches no server of its cluster.",
+    causes: "The servers are down, or a firewall drops TCP to their --bind port, 8300.",
+    remedy: "Start a server, or check the way: `ovl doctor`.",
+  },
+  not_leader: {
+    kinds: ["unavailable"],
+    means: "The server that was asked leads no more.",
+    causes: "An election just now.",
+    remedy: "Try again; ovl finds the leader by itself.",
+  },
+  leader_changed: {
+    kinds: ["unavailable"],
+    means: "Another server leads now; what was under way was not done.",
+    causes: "An election in the middle of it.",
+    remedy: "Begin again.",
+  },
+  leader_lost: {
+    kinds: ["unavailable"],
+    means: "The leader was lost while its answer was awaited.",
+    causes: "It ended or was cut off.",
+    remedy: "Try again; `ovl raft ls` shows who leads.",
+  },
+  leader_unreachable: {
+    kinds: ["unavailable"],
+    means: "This server does not reach the leader.",
+    causes: "The servers' --bind port, 8300, is blocked between them.",
+    remedy: "Let TCP 8300 pass between all servers.",
+  },
+  outcome_unknown: {
+    kinds: ["unavailable"],
+    means: "The leader was lost before it answered: the change may have been made or not.",
+    causes: "It ended or was cut off at that moment.",
+    remedy: "Look whether it was done before you try again.",
+  },
+  cluster_busy: {
+    kinds: ["unavailable"],
+    means: "The cluster has too much to do just now.",
+    causes: "Very many changes at once.",
+    remedy: "Try again in a moment.",
+  },
+  transfer_failed: {
+    kinds: ["unavailable"],
+    means: "The lead was not handed over in time.",
+    causes: "The other server lags behind or does not answer.",
+    remedy: "`ovl raft ls` shows how far it is; try again.",
+  },
+  quorum_would_be_lost: {
+    kinds: ["conflict"],
+    means: "Without that server those that are left would be no majority.",
+    causes: "Another voter is down already.",
+    remedy: "Start the missing servers, or add one, before you remove this one.",
+  },
+  quorum_not_lost: {
+    kinds: ["conflict"],
+    means: "Recovery was asked for where nothing is lost.",
+    causes: "A server leads.",
+    remedy: "Take a single dead server out with `ovl raft rm NAME`.",
+  },
+  not_a_voter: {
+    kinds: ["conflict"],
+    means: "A server without a vote cannot lead.",
+    causes: "It is new and still catching up, or there is no other one.",
+    remedy: "`ovl raft ls` shows who votes; add servers with `ovl join --server`.",
+  },
+  not_a_server: {
+    kinds: ["conflict", "forbidden"],
+    means: "That node is a client and has no copy of the store.",
+    causes: "Recovery was tried on a client.",
+    remedy: "Ask a server that is left, or use its data directory.",
+  },
+  last_server: {
+    kinds: ["conflict"],
+    means: "The only server cannot leave while other nodes are members.",
+    causes: "With it the cluster would go.",
+    remedy: "Let the other nodes leave first; `ovl down --all` on it ends the cluster.",
+  },
+  member_unknown: {
+    kinds: ["not_found"],
+    means: "That server is not among those that keep the store.",
+    causes: "It was removed, or it is a client.",
+    remedy: "`ovl raft ls` lists them.",
+  },
+  member_removed: {
+    kinds: ["conflict"],
+    means: "That server was removed, and no id is used twice.",
+    causes: "It came back with its old data directory.",
+    remedy: "`ovl down --all` on it, then join anew.",
+  },
+  member_change_busy: {
+    kinds: ["conflict"],
+    means: "Another change of the servers is under way.",
+    causes: "Two servers join or leave at once.",
+    remedy: "Try again in a moment.",
+  },
+  member_lagging: {
+    kinds: ["conflict"],
+    means: "A server lacks too much of the store to get its vote.",
+    causes: "It has just joined.",
+    remedy: "Wait until it has caught up: `ovl raft ls`.",
+  },
+  superseded: {
+    kinds: ["conflict"],
+    means: "The others have gone on without this server; it cannot be recovered from.",
+    causes: "It was removed, or the cluster was recovered on another server.",
+    remedy: "`ovl down --all` clears it, then `ovl join --server` with a new token.",
+  },
+  node_not_found: {
+    kinds: ["not_found"],
+    means: "There is no node of that name or id.",
+    causes: "A misspelt name, or it has left.",
+    remedy: "`ovl node ls` lists them.",
+  },
+  node_is_self: {
+    kinds: ["conflict"],
+    means: "The node that was asked cannot do that to itself.",
+    causes: "`ovl node rm` of the own node.",
+    remedy: "`ovl leave` takes this node out; or ask another node.",
+  },
+  not_member: {
+    kinds: ["forbidden"],
+    means: "That node is no member of the cluster any more.",
+    causes: "It was removed with `ovl node rm`, or it left.",
+    remedy: "`ovl down --all` on it, then join again with a new token.",
+  },
+  daemon_running: {
+    kinds: ["conflict"],
+    means: "A daemon already runs with that run directory.",
+    causes: "A second `ovl serve` or `ovl join`.",
+    remedy:
+      "Use the one that runs; a second daemon on one machine needs its own --run-dir, --data-dir and network namespace.",
+  },
+  daemon_stopping: {
+    kinds: ["unavailable"],
+    means: "The daemon is just ending.",
+    causes: "SIGTERM, or `ovl down`.",
+    remedy: "Ask again when it has been started anew.",
+  },
+  daemon_unstoppable: {
+    kinds: ["failed"],
+    means: "The daemon's process does not end, not even by SIGKILL.",
+    causes: "It hangs in the kernel, on a dead disk for example.",
+    remedy: "Look at `dmesg`; a reboot may be needed.",
+  },
+  server_starting: {
+    kinds: ["unavailable"],
+    means: "That server is still starting.",
+    causes: "It has just been started.",
+    remedy: "Try another server, or again in a moment.",
+  },
+  replica_behind: {
+    kinds: ["unavailable"],
+    means: "This node has not heard of the newest changes yet.",
+    causes: "Its connection to the servers was just lost.",
+    remedy: "The change was made; `ovl status` shows the connection.",
+  },
+} as const satisfies CodeTable
