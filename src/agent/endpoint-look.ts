@@ -6,7 +6,7 @@ import type { Kernel } from "../kernel/port.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { BRIDGE_NAME, EGRESS_BRIDGE_NAME, HOST_NAMESPACE, type PortState } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
-import { egressPort, overlayPort } from "../overlay/desired.ts"
+import { egressPort, overlayPort, subnetsOf } from "../overlay/desired.ts"
 import { type PortPlace, planPorts } from "../overlay/plan-ports.ts"
 import { addEgressPort, addPort } from "../overlay/steps.ts"
 import type { Projection } from "./projection.ts"
@@ -27,7 +27,8 @@ export function isAsWanted(endpoint: EndpointRecord, options: EndpointLookOption
   if (!network) return false
   const ns = network.netns
   const place = { ns, master: BRIDGE_NAME, add: addPort.bind(null, ns) }
-  if (!isPortAsWanted(kernel, place, overlayPort(endpoint, network))) return false
+  const port = overlayPort(endpoint, network, subnetsOf(catalog, endpoint.networkId))
+  if (!isPortAsWanted(kernel, place, port)) return false
   if (endpoint.egress === null) return true
   const filtered = (endpoint.ports && kernel.hostFacts().bridgesFiltered) ?? false
   const egress = egressPort(endpoint, catalog.nodes.get(nodeId)?.underlayMtu ?? 0, filtered)

@@ -17,12 +17,12 @@ export const CATALOG_CACHE_FILE = "catalog.json"
 export const WITHDRAWALS_FILE = "withdrawn.json"
 
 /** Writes beside, syncs, renames, syncs the directory (a rename is durable only then). Throws the system's error. */
-export function writeFileAtomic(path: string, text: string, mode: number): void {
+export function writeFileAtomic(path: string, content: string | Uint8Array, mode: number): void {
   const beside = `${path}.${process.pid}.new`
   try {
     const file = openSync(beside, "w", mode)
     try {
-      writeSync(file, text)
+      writeWhole(file, content)
       fsyncSync(file)
     } finally {
       closeSync(file)
@@ -38,6 +38,12 @@ export function writeFileAtomic(path: string, text: string, mode: number): void 
   } finally {
     closeSync(dir)
   }
+}
+
+/** A large file is not always taken in one go. */
+function writeWhole(file: number, content: string | Uint8Array): void {
+  const bytes = Buffer.from(content)
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
 }
 
 /**

@@ -2,7 +2,8 @@
 import { createSocket } from "node:dgram"
 import { connect, createServer } from "node:net"
 import { afterEach, expect, test } from "bun:test"
-import { silentLog } from "../base/log.ts"
+import { LOOPBACK_PORTS_MAX } from "../base/limits.ts"
+import { lineLog, silentLog } from "../base/log.ts"
 import { systemClock } from "../linux/system.ts"
 import { LoopbackPorts } from "./loopback-ports.ts"
 
@@ -12,8 +13,8 @@ afterEach(() => {
   for (const one of open.splice(0)) one.close()
 })
 
-const loopback = () => {
-  const made = new LoopbackPorts({ clock: systemClock, log: silentLog })
+const loopback = (log = silentLog) => {
+  const made = new LoopbackPorts({ clock: systemClock, log })
   open.push(made)
   return made
 }
@@ -101,6 +102,33 @@ test("a port that somebody has is left to him, and tried again", async () => {
   expect(await ask(port, "hello")).toBe("hello")
 })
 
+test("what stands in the way is told once, however often it is tried again", async () => {
+  const told: string[] = []
+  const log = lineLog(
+    (line) => told.push(line),
+    "warn",
+    () => "",
+  )
+  const other = createServer()
+  open.push(other)
+  await new Promise<void>((done) => other.listen({ host: HOST, port: 0 }, done))
+  const taken = published("tcp", portOf(other.address()), 80)
+  const many = [{ ...published("udp", 20_000, 80)[0]!, count: LOOPBACK_PORTS_MAX }]
+  const ports = loopback(log)
+  for (let n = 0; n < 3; n++) {
+    ports.follow(taken)
+    await new Promise((done) => setImmediate(done))
+  }
+  expect(told.map((line) => line.includes("does not answer on ::1"))).toEqual([true])
+  // Withdrawn and published again, it is news again.
+  ports.follow([])
+  ports.follow(taken)
+  await new Promise((done) => setImmediate(done))
+  expect(told.length).toBe(2)
+  for (let n = 0; n < 2; n++) ports.follow([...taken, ...many])
+  expect(told.filter((line) => line.includes("not all published ports")).length).toBe(1)
+})
+
 test("datagrams are passed on, each asker hears his own answer", async () => {
   const server = createSocket("udp6")
   open.push(server)
@@ -116,4 +144,21 @@ test("datagrams are passed on, each asker hears his own answer", async () => {
       socket.send(text, port, HOST)
     })
   expect(await Promise.all([hears("one"), hears("two")])).toEqual(["one!", "two!"])
+})
+
+test("only the workload's answers are passed back", async () => {
+  const [server, stranger] = [createSocket("udp6"), createSocket("udp6")]
+  open.push(server, stranger)
+  // Whoever finds the port by which the workload is asked could else speak in its name.
+  server.on("message", (_, { port, address }) =>
+    stranger.send("forged", port, address, () => server.send("answer", port, address)),
+  )
+  await new Promise<void>((done) => server.bind({ address: HOST, port: 0 }, done))
+  const port = await freePort()
+  loopback().follow(published("udp", port, server.address().port))
+  const asker = createSocket("udp6")
+  open.push(asker)
+  const heard = new Promise<string>((answer) => asker.on("message", (said) => answer(said.toString())))
+  asker.send("question", port, HOST)
+  expect(await heard).toBe("answer")
 })

@@ -1,12 +1,12 @@
 /** Who pings whom: from names that a person gave to endpoints and addresses, and what is wrong with the names. */
 import { OvlError } from "../base/errors.ts"
 import { PING_PAIRS_MAX } from "../base/limits.ts"
+import { nearest } from "../base/nearest.ts"
 import { bareIp, canonicalIp, type Family, familyOf, holds, parseIp, parseSubnet } from "../model/address.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { PingRequest, PingView } from "../model/ping.ts"
-import { endpointNotFound } from "../registry/endpoints.ts"
 import { networkNotFound } from "../registry/networks.ts"
 
 export interface PingPair {
@@ -28,12 +28,12 @@ export function pairOf(catalog: Catalog, request: PingRequest): PingPair {
   if (sources.length === 0) {
     if (networkId !== null && endpointsNamed(catalog, request.from).length > 0)
       throw notOn(catalog, request.from, networkId)
-    throw endpointNotFound(request.from)
+    throw unknown(catalog, request.from)
   }
   const targets = endpointsNamed(catalog, request.to)
   if (targets.length === 0) {
     const address = canonicalIp(request.to)
-    if (address === null) throw endpointNotFound(request.to)
+    if (address === null) throw unknown(catalog, request.to)
     return pairToAddress(catalog, sources, address, family)
   }
   for (const source of sources) {
@@ -153,6 +153,17 @@ function familyMissing(whose: string, family: Family): OvlError {
   return new OvlError("family_missing", `ping: ${whose} has no IPv${family} address there`, {
     kind: "invalid",
     hint: `leave out -${family}, or give the network a subnet of IPv${family} when it is made`,
+  })
+}
+
+function unknown(catalog: Catalog, reference: string): OvlError {
+  const meant = nearest(
+    reference,
+    [...catalog.endpoints.values()].map(({ name }) => name),
+  )
+  return new OvlError("endpoint_not_found", `endpoint ${reference}: not found`, {
+    kind: "not_found",
+    hint: meant === undefined ? "see ovl endpoint ls" : `did you mean ${meant}? ovl endpoint ls shows all`,
   })
 }
 

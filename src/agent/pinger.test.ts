@@ -24,7 +24,10 @@ function network(id: string, name: string, subnet: string): Change {
 
 function node(id: string): Change[] {
   const value = { id, name: id, address: "192.168.1.1", state: "member" } as NodeRecord
-  return [{ type: "node", id, value }, { type: "alive", id, value: true }]
+  return [
+    { type: "node", id, value },
+    { type: "alive", id, value: true },
+  ]
 }
 
 function endpoint(name: string, nodeId: string, ip: string, more: Partial<EndpointRecord> = {}): Change {
@@ -142,6 +145,13 @@ test("what the kernel refuses, and an endpoint that is not up, is a problem of t
   world.echo = () => Promise.reject(new Error("setns: no such file"))
   expect((await pinger.ping({ from: "a", to: "c", ...pace })).problem).toContain("no such file")
   expect((await pinger.ping({ from: "c", to: "a", ...pace })).problem).toBe("it is pending, not up")
+})
+
+test("a name that is not there is met with one that is close", async () => {
+  const { pinger } = setUp([...base, endpoint("web-server", "n1", "10.0.0.2/24")])
+  const hintOf = (to: string) => pinger.ping({ from: "web-server", to, ...pace }).catch(({ hint }) => hint)
+  expect(await hintOf("web-sever")).toBe("did you mean web-server? ovl endpoint ls shows all")
+  expect(await hintOf("database")).toBe("see ovl endpoint ls")
 })
 
 test("all pairs: each both ways, so many at a time, and too many are refused", async () => {

@@ -26,6 +26,7 @@ import {
   networkBase,
   overlayPort,
   publishedPorts,
+  subnetsOf,
 } from "../overlay/desired.ts"
 import { addEgressIpv6, egressIpv6, switchIpv6Forwarding } from "../overlay/egress-ipv6.ts"
 import { planEgress, planNetwork } from "../overlay/plan.ts"
@@ -98,7 +99,7 @@ export function planAttach(task: AttachTask): AttachPlan {
   for (const endpoint of task.endpoints) {
     const network = networkOf(task, endpoint)
     const { netns } = network
-    const port = overlayPort(endpoint, network)
+    const port = overlayPort(endpoint, network, subnetsOf(task.catalog, endpoint.networkId))
     const egress = egressPort(endpoint, egressMtu, (endpoint.ports && task.kernel.hostFacts().bridgesFiltered) ?? false)
     const isHere = task.projection.networks.get(endpoint.networkId)?.ports.has(endpoint.id)
     if (!isHere) ports.push([netns, guardPort(port)])

@@ -56,7 +56,8 @@ export class Projection {
     const peers = new Map<string, PeerState>()
     const flood = new Map<string, number>()
     for (const endpoint of this.#catalog.endpointsOf(state.networkId)) {
-      const peer = peerOf(this.#catalog, this.#nodeId, endpoint)
+      // Its peers are those of the catalog as it is now, by MAC; an endpoint of this node may have anybody's.
+      const peer = endpoint.nodeId === this.#nodeId ? null : (state.peers.get(endpoint.mac) ?? null)
       if (peer) peers.set(endpoint.id, peer)
       if (state.multicast) changeFlood(state.netns, flood, null, peer)
     }
@@ -125,12 +126,16 @@ export class Projection {
 
   /** The operations for these changes, which the catalog holds already; the projection is as after them. */
   step(changes: readonly Change[]): Operation[] {
-    const endpoints = changes.filter((change) => change.type === "endpoint")
-    const operations: Operation[] = []
     // What goes makes room for what comes: an address may pass from one endpoint to another in one revision.
-    const gone = endpoints.flatMap((change) => (change.value ? [] : this.#endpointGone(change.id)))
-    operations.push(...orderRemovals(gone))
-    for (const change of endpoints) if (change.value) operations.push(...this.#endpointChanged(change.value))
+    const gone: Operation[] = []
+    for (const change of changes)
+      if (change.type === "endpoint" && change.value === null) gone.push(...this.#endpointGone(change.id))
+    const operations = orderRemovals(gone)
+    for (const change of changes) {
+      const endpoint = change.type === "endpoint" ? change.value : null
+      // Of a network that is new here all endpoints come at once, before any of it is in the kernel.
+      if (endpoint && this.networks.has(endpoint.networkId)) operations.push(...this.#endpointChanged(endpoint))
+    }
     if (changes.some((change) => change.type === "node")) {
       this.noteNodes()
       operations.push(...this.#followMtus())

@@ -102,6 +102,7 @@ function findingOf(o: Operation, link: SeenLink | undefined, seen: Seen): Findin
     case "addr-del":
       return { object: linkIn(o.ns, o.name), expected: `no address ${o.address}`, found: o.address }
     case "route-replace":
+    case "route-append":
     case "route-del": {
       const expected = o.op === "route-del" ? NOTHING : routeText(o)
       const found = link?.routes

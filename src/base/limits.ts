@@ -489,6 +489,7 @@ export const LAB_WORKLOADS_MAX = 256
 export const LAB_EXPECTATIONS_MAX = 512
 export const LAB_CUTS_MAX = 128
 export const LAB_TEXT_MAX_CHARS = 4_096
+export const LAB_COMMAND_MAX_WORDS = 128
 /** The rate of a lab's cable. */
 export const LAB_RATE_MIN_BITS = 64_000
 export const LAB_RATE_MAX_BITS = 30_000_000_000
@@ -654,3 +655,7 @@ export const AUDIT_LINES_PER_SECOND_MAX = 500
 export const AUDIT_OBJECT_MAX_CHARS = 256
 export const AUDIT_FILE_MAX_BYTES = 10_485_760
 export const AUDIT_FILES_KEPT = 5
+
+/** Completion on a command line: how long it waits for the daemon's names, and how many of them it offers. */
+export const COMPLETION_WAIT_MS = 300
+export const COMPLETION_NAMES_MAX = 500

@@ -20,6 +20,18 @@ test.each([
   [`${CREATE} --subnet 10.0.0.0/31`, "subnet 10.0.0.0/31: too small for a gateway and an endpoint"],
   [`${CREATE} --subnet 127.0.0.0/24`, "subnet 127.0.0.0/24: overlaps 127.0.0.0/8"],
   [`${CREATE} --subnet 10.0.0.0/24 --gateway 10.0.1.1`, "gateway 10.0.1.1: outside the subnet 10.0.0.0/24"],
+  [
+    `${CREATE} --subnet 10.0.0.0/24 --subnet 10.0.1.0/24 --gateway 10.0.2.1`,
+    "outside the subnets 10.0.0.0/24, 10.0.1.0/24",
+  ],
+  [
+    `${CREATE} --subnet 10.0.0.0/24 --gateway 10.0.0.1 --gateway 10.0.0.2`,
+    "the subnet 10.0.0.0/24 has the gateway 10.0.0.1",
+  ],
+  [
+    `${CREATE}${Array.from({ length: 9 }, (_, n) => ` --subnet 10.0.${n}.0/24`).join("")}`,
+    "9 subnets: a network can have 8",
+  ],
   [`${CREATE} --subnet 10.0.0.0/24 --gateway x`, "gateway x: not an IPv4 address"],
   [`${CREATE} --subnet 10.0.0.0/24 --ip-range 10.0.1.0/25`, "ip range 10.0.1.0/25: outside the subnet"],
   [`${CREATE} --subnet fd00::1/64`, "subnet fd00::1/64: host bits are set"],
@@ -68,16 +80,16 @@ test.each([
   expect(outcome.stderr.split("\n").at(-2)).toStartWith("hint: ")
 })
 
-test.each([`${CREATE} --subnet fd00::/64 --subnet fd01::/64`, `${CREATE} --subnet 10.0.0.0/24 --subnet 10.0.1.0/24`])(
-  "ovl %s is not available yet",
-  async (words) => {
-    const outcome = await ovl(words.split(" "))
-    expect([outcome.status, outcome.stderr]).toEqual([1, expect.stringMatching(/: not available in this version\n$/)])
-  },
-)
+test("subnets of one network that overlap are a conflict, also with nobody to ask", async () => {
+  const outcome = await ovl(`${CREATE} --subnet 10.0.0.0/16 --subnet 10.0.1.0/24`.split(" "))
+  expect([outcome.status, outcome.stderr.split("\n")[0]]).toEqual([
+    4,
+    "ovl: subnet 10.0.1.0/24: overlaps 10.0.0.0/16, another one of the network",
+  ])
+})
 
 /** Arguments that may be anything, or are checked by the verb itself because it depends on more than the text. */
-const FREE = `lab up FILE, join SERVER, kv put VALUE, kv import FILE, snapshot save FILE, snapshot restore FILE,
+const FREE = `lab up FILE, lab validate FILE, join SERVER, kv put VALUE, kv import FILE, snapshot save FILE, snapshot restore FILE,
 snapshot inspect FILE`
 
 test("every other argument says what it holds", () => {

@@ -58,6 +58,7 @@ const CHECKS: Record<Held, (text: string) => void> = {
   ifname: (text) => void checkIfname(text),
   key: checkKey,
   uint64: checkUint64,
+  code: () => {},
 }
 
 type Values = Readonly<Record<string, unknown>>
@@ -72,8 +73,8 @@ export function checkValues(table: OptionTable | ArgumentTable, values: Values):
 }
 
 /**
- * What the options of `network create` say together. Errors: not_available, subnet_invalid, gateway_invalid,
- * ip_range_invalid, labels_invalid.
+ * What the options of `network create` say together. Errors: subnet_invalid, subnets_too_many, subnet_overlap,
+ * gateway_invalid, ip_range_invalid, labels_invalid.
  */
 export function checkNetwork(spec: NetworkSpec): void {
   checkLabels(spec)

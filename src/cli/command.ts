@@ -12,7 +12,7 @@ import type { Context } from "./context.ts"
 export type Held =
   | `new ${"network" | "workload" | "node"}`
   | ("network" | "workload" | "endpoint" | "node" | "token" | "lab" | "host")
-  | ("address" | "ipv6" | "mac" | "ifname" | "ports" | "key" | "uint64")
+  | ("address" | "ipv6" | "mac" | "ifname" | "ports" | "key" | "uint64" | "code")
 
 interface OptionCommon {
   /** One letter: `d` for `-d`. */
@@ -27,6 +27,8 @@ interface OptionCommon {
   /** Whoever has the value may do something with it: it is never shown. */
   secret?: boolean
   holds?: Held
+  /** What completion offers where the value may be something else too: it is not checked. */
+  suggests?: Held | readonly string[]
 }
 
 /** On or off; `--no-<name>` turns off what a variable or the configuration file turned on. */
@@ -76,6 +78,10 @@ export interface Argument {
   /** `one`, `many` (all that follow), or `command`: the rest of the line, options and all, untouched. */
   takes: "one" | "many" | "command"
   holds?: Held
+  /** As of an option. */
+  suggests?: Held | readonly string[]
+  /** The only words that it may be. */
+  choices?: readonly string[]
 }
 export type ArgumentTable = Readonly<Record<string, Argument>>
 

@@ -101,6 +101,45 @@ export const DAEMON_OPTIONS = {
   },
 } as const satisfies OptionTable
 
+export const KV_PREFIX_OPTION = {
+  kind: "text",
+  value: "PREFIX",
+  config: "kv-prefix",
+  default: "ovl",
+  description: "First part of the keys below which the networks' records are found",
+} as const
+
+/** Throws `option_value_invalid`. */
+export function checkKvPrefix(prefix: string): void {
+  if (prefix.split("/").every((part) => /^(?!\.{1,2}$)[a-zA-Z0-9_.-]+$/.test(part))) return
+  throw usageError(
+    "option_value_invalid",
+    `--kv-prefix: "${prefix}" is not a key prefix`,
+    "use letters, digits, '_', '.', '-', and '/' only between them",
+  )
+}
+
+/** Of a first join. */
+export const JOIN_OPTIONS = {
+  token: {
+    kind: "text",
+    value: "TOKEN",
+    config: "token",
+    secret: true,
+    description: "Join token; - reads it from standard input",
+  },
+  "token-file": { kind: "text", value: "FILE", config: "token-file", description: "File that holds the join token" },
+  server: {
+    kind: "flag",
+    description: "Become a server: keep the store too, and get a vote; wants a token of role server",
+  },
+} as const satisfies OptionTable
+
+/** `192.168.1.51,192.168.1.52`, as an argument. */
+export function serversOf(text: string | undefined): string[] {
+  return (text ?? "").split(",").filter((server) => server !== "")
+}
+
 type DaemonValues = OptionValues<typeof DAEMON_OPTIONS>
 
 export interface DaemonRequest {
@@ -158,7 +197,8 @@ function logLevel(context: DaemonContext): "debug" | "info" | "warn" {
   return context.settings.quiet ? "warn" : "info"
 }
 
-function checkOptions(context: DaemonContext, options: DaemonValues): void {
+/** Throws `socket_not_chosen`, `option_value_invalid`. */
+export function checkOptions(context: Pick<DaemonContext, "origins">, options: DaemonValues): void {
   if (context.origins.socket === "line")
     throw usageError(
       "socket_not_chosen",
@@ -186,7 +226,8 @@ function checkListener(given: string, text: string, leastPort: number): void {
   )
 }
 
-function checkJoin({ servers, token }: DaemonRequest): void {
+/** What a first join needs. Throws `argument_missing`, `servers_too_many`, `option_missing`, and what is wrong with a server. */
+export function checkJoin({ servers, token }: Pick<DaemonRequest, "servers" | "token">): void {
   if (servers.length === 0)
     throw usageError(
       "argument_missing",

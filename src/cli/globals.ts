@@ -1,4 +1,5 @@
 /** The options of every command: where the daemon is, and how ovl speaks. They may stand before or after the verb. */
+import { join } from "node:path"
 import type { OptionTable, OptionValues } from "./command.ts"
 
 export const DEFAULT_RUN_DIR = "/run/ovl"
@@ -35,3 +36,8 @@ export const GLOBAL_OPTIONS = {
 } as const satisfies OptionTable
 
 export type GlobalValues = OptionValues<typeof GLOBAL_OPTIONS>
+
+/** Where the daemon's socket is, by these options. */
+export function socketOf(globals: GlobalValues): string {
+  return globals.socket ?? join(globals["run-dir"], "ovl.sock")
+}

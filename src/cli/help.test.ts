@@ -1,59 +1,45 @@
 import { expect, test } from "bun:test"
+import { TASKS } from "./command.ts"
+import { summaryOf } from "./help.ts"
 import { COMMANDS } from "./registry.ts"
 import { ovl } from "./testing.ts"
 
 test("the first page is one screen, grouped by task", async () => {
   const { status, stdout, stderr } = await ovl([])
   expect([status, stderr]).toEqual([0, ""])
-  expect(stdout.replace(/^ovl \S+/, "ovl VERSION")).toBe(`ovl VERSION - overlay networks between Linux hosts
-
-Usage: ovl COMMAND [options]
-
-See it work
-  lab        up, verify, exec, link, ls, down, validate - several nodes on this machine
-
-Run a node
-  serve      Run the first server of a new cluster, in the foreground
-  join       Run a further node of a cluster, in the foreground
-  leave      Take this node out of its cluster
-  down       Remove all that ovl put into this host's kernel, daemon alive or not
-  token      create, ls, rm - join tokens
-
+  const lines = stdout.trimEnd().split("\n")
+  expect(lines.length).toBeLessThanOrEqual(40)
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80)
+  expect(lines.filter((line) => /^[A-Z][a-z ]+$/.test(line))).toEqual([...TASKS])
+  expect(lines.slice(0, 2).join("\n").replace(/^ovl \S+/, "ovl VERSION")).toBe(
+    `ovl VERSION - overlay networks between Linux hosts
+Usage: ovl COMMAND [options]; \`ovl COMMAND --help\` has options and examples`,
+  )
+  expect(stdout).toContain(`
 Networks
-  network    create, ls, inspect, rm, prune, connect, disconnect - isolated layer-2 segments
-  endpoint   ls, inspect - interfaces of workloads on networks, on every node
-
+  network             create, ls, inspect, rm, prune, connect, disconnect
+  endpoint            ls, inspect: interfaces of workloads, on every node
 Workloads on this node
-  run        Run a command in a network namespace of its own, on one or more networks
-  exec       Run a command in a workload's namespaces; its exit status is passed on
-  ps         List the workloads that \`ovl run\` made here, ended ones too
-  logs       Show what a detached workload printed
-  stop       Stop workloads: SIGTERM, and SIGKILL when that is not enough
-  rm         Remove workloads, their endpoints and their logs
-  attach     Give an interface on a network to a namespace that somebody else made
-  detach     Take back what \`ovl attach\` gave a namespace
-
-Keys and values
-  kv         get, put, del, ls, watch, export, import - keys and their values, as in Consul
-  snapshot   save, restore, inspect - all keys and sessions in a file
-
-Look closer
-  status     Health of this node and its cluster, then the facts
-  doctor     Look for what keeps this node from working, before it runs and after
-  ping       Ping from one workload to another, on any node
-  events     Show what happened, or with -f what happens, as it happens
-  wait       Wait until something is so
-  graph      Draw networks, nodes and workloads
-  metrics    Show this node's figures
-  node       ls, inspect, rm - the hosts of the cluster
-  raft       ls, transfer, rm, recover - the servers that keep the store, and who leads
-  version    Which ovl this is
-
-Not in this version
-  trace, capture, completion
-
-"ovl COMMAND --help" explains a command. New here? As root: ovl lab up, then ovl lab verify.
 `)
+  expect(stdout).toContain("  leave, down         Take the node out of its cluster; clean this host\n")
+  expect(lines.at(-1)).toBe("New here? As root: ovl lab up, then ovl lab verify.")
+})
+
+test("every word stands on the first page, what is not built apart", async () => {
+  const { stdout } = await ovl([])
+  const rows = stdout.split("\n").flatMap((line) => /^ {2}(\S.*?) {2,}/.exec(line)?.[1]?.split(", ") ?? [])
+  const words = (built: boolean) => [
+    ...new Set(COMMANDS.filter((each) => !each.unavailable === built).map(({ path }) => path[0]!)),
+  ]
+  expect([...rows].sort()).toEqual(words(true).sort())
+  const missing = /^Not in this version: (.*)$/m.exec(stdout)?.[1]?.split(", ")
+  expect(missing).toEqual(words(false).filter((word) => !rows.includes(word)))
+})
+
+test("every noun says what it stands for", () => {
+  for (const { path } of COMMANDS)
+    for (let length = 1; length < path.length; length++)
+      expect(summaryOf(path.slice(0, length)), path.join(" ")).not.toBe("")
 })
 
 test("help is asked for in every usual way", async () => {
@@ -81,13 +67,15 @@ test("the page of a verb", async () => {
 
 Usage: ovl token create [options]
 
-It is shown this once: the cluster keeps only a hash of it. Without --uses it can be used any number
-of times.
+It is shown this once: the cluster keeps only a hash of it. Without --uses it
+can be used any number of times.
 
 Options:
-      --role ROLE      What it lets a node become: client or server [default client; OVL_ROLE]
+      --role ROLE      What it lets a node become: client or server [default
+                       client; OVL_ROLE]
       --ttl DURATION   How long it is valid [default 24h; OVL_TTL]
-      --uses N         How many nodes may join with it (default: any number) [OVL_USES]
+      --uses N         How many nodes may join with it (default: any number)
+                       [OVL_USES]
 
 `)
   expect(after).toContain("--socket PATH")
@@ -122,14 +110,14 @@ test("what is not built is marked", async () => {
     "Follow the way from one workload to another, hop by hop.\n\nNot available in this version.\n",
   )
   expect((await ovl(["network", "create", "--help"])).stdout).toContain(
-    "--secure            Encrypt between nodes (not available in this version)\n",
+    "--secure             Encrypt between nodes (not available in this version)\n",
   )
 })
 
-test("no line of any page is longer than 100 characters, but for examples", async () => {
+test("no line of any page is longer than 80 characters, but for examples", async () => {
   for (const command of COMMANDS) {
     const { stdout } = await ovl([...command.path, "--help"])
-    for (const line of stdout.split("Examples:")[0]!.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100)
+    for (const line of stdout.split("Examples:")[0]!.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })
 

@@ -1,6 +1,6 @@
 /**
  * Words that ovl says to itself when it starts itself again: into a workload, as a workload's supervisor, into a host of
- * a lab. They are no commands, stand in no help, and are looked up before anything else, for they must start fast.
+ * a lab; and the one that the completion scripts ask. They are no commands, stand in no help, and are looked up before anything else, for they must start fast.
  */
 import { asOvlError } from "../base/errors.ts"
 
@@ -12,6 +12,10 @@ const HIDDEN: Record<string, HiddenProgram> = {
   "__lab-host": async ([lab = "", host = ""]) => (await import("../lab/host-init.ts")).holdLabHost(lab, host),
   "__lab-exec": async ([lab = "", host = "", ...command]) =>
     (await import("../lab/exec.ts")).execInLabHost(lab, host, command),
+  __complete: async (words) => {
+    const { completionProgram } = await import("./completion/program.ts")
+    return completionProgram(words, (await import("./world.ts")).realWorld)
+  },
 }
 
 /** The hidden program of that name, or null. It resolves to the exit status, its errors reported like a command's. */

@@ -6,7 +6,7 @@
 import { cac } from "cac"
 import { type Argument, callOf, nameOf, type Command, configKeyOf, type OptionTable, variableOf } from "./command.ts"
 import type { Configuration } from "./config.ts"
-import { usageError } from "./usage.ts"
+import { nearest, usageError } from "./usage.ts"
 import { convert, type GivenTexts } from "./values.ts"
 import type { GivenOption, SplitLine } from "./words.ts"
 
@@ -21,7 +21,7 @@ const MARK = "="
 /** What a line gave a verb's arguments, by their key. */
 export type BoundArguments = Record<string, string | string[] | undefined>
 
-/** Throws `argument_missing`, `argument_unexpected`, `argument_empty`. */
+/** Throws `argument_missing`, `argument_unexpected`, `argument_empty`, `argument_invalid`. */
 export function bindArguments(command: Command, line: SplitLine): BoundArguments {
   if (line.positionals.includes(""))
     throw usageError(
@@ -47,7 +47,21 @@ export function bindArguments(command: Command, line: SplitLine): BoundArguments
       line.positionals,
     )
   }
+  checkChoices(command, values)
   return withCommand(command, values, line.command)
+}
+
+function checkChoices(command: Command, values: BoundArguments): void {
+  for (const [key, { name, choices }] of Object.entries(command.arguments)) {
+    const wrong = choices && [values[key] ?? []].flat().find((text) => !choices.includes(text))
+    if (!choices || wrong === undefined) continue
+    const meant = nearest(wrong, choices)
+    throw usageError(
+      "argument_invalid",
+      `${nameOf(command)}: ${name} "${wrong}" is not one of ${choices.join(", ")}`,
+      meant ? `did you mean "${meant}"?` : `choose one of ${choices.join(", ")}`,
+    )
+  }
 }
 
 function pattern({ name, required, takes }: Argument): string {

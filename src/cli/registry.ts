@@ -5,6 +5,7 @@
 import { notAvailable } from "../base/errors.ts"
 import { type Command, configKeyOf, type Option } from "./command.ts"
 import { attach } from "./commands/attach.ts"
+import { completion } from "./commands/completion.ts"
 import { configShow } from "./commands/config/show.ts"
 import { detach } from "./commands/detach.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -14,6 +15,8 @@ import { endpointLs } from "./commands/endpoint/ls.ts"
 import { events } from "./commands/events.ts"
 import { exec } from "./commands/exec.ts"
 import { graph } from "./commands/graph.ts"
+import { explain } from "./commands/explain.ts"
+import { install } from "./commands/install.ts"
 import { join } from "./commands/join.ts"
 import { kvDel } from "./commands/kv/del.ts"
 import { kvExport } from "./commands/kv/export.ts"
@@ -60,8 +63,10 @@ import { stop } from "./commands/stop.ts"
 import { tokenCreate } from "./commands/token/create.ts"
 import { tokenLs } from "./commands/token/ls.ts"
 import { tokenRm } from "./commands/token/rm.ts"
+import { uninstall } from "./commands/uninstall.ts"
 import { version } from "./commands/version.ts"
 import { wait } from "./commands/wait.ts"
+import { callsFor } from "./foreign-words.ts"
 import { GLOBAL_OPTIONS } from "./globals.ts"
 import { nearest, usageError } from "./usage.ts"
 import { type GivenOption, isOption, takeOption } from "./words.ts"
@@ -69,7 +74,7 @@ import { type GivenOption, isOption, takeOption } from "./words.ts"
 /** In the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
   ...[labUp, labVerify, labExec, labLinkDown, labLinkUp, labLs, labDown, labValidate],
-  ...[serve, join, leave, down, configShow, tokenCreate, tokenLs, tokenRm],
+  ...[serve, join, leave, down, install, uninstall, configShow, tokenCreate, tokenLs, tokenRm],
   ...[
     networkCreate,
     networkLs,
@@ -99,6 +104,8 @@ export const COMMANDS: readonly Command[] = [
     raftTransfer,
     raftRm,
     raftRecover,
+    explain,
+    completion,
     version,
   ],
   ...NOT_AVAILABLE,
@@ -124,7 +131,7 @@ export function findVerb(argv: readonly string[]): Found {
     path.push(word)
     const command = commandAt(path)
     if (command) return { type: "verb", command, before, rest: argv.slice(i + 1) }
-    if (verbsBelow(path).length === 0) throw unknownCommand(path)
+    if (verbsBelow(path).length === 0) throw unknownCommand(path, argv.slice(i + 1))
   }
   if (before.has("help")) return { type: "help", path }
   if (path.length > 0) throw verbMissing(path)
@@ -138,7 +145,7 @@ function helpFor(words: readonly string[]): Found {
   const path = words.filter((word) => !isOption(word))
   const command = commandAt(path)
   if (command) return { type: "verb", command, before: new Map(), rest: ["--help"] }
-  if (path.length > 0 && verbsBelow(path).length === 0) throw unknownCommand(path)
+  if (path.length > 0 && verbsBelow(path).length === 0) throw unknownCommand(path, [])
   return { type: "help", path }
 }
 
@@ -156,13 +163,29 @@ function pathsOf(command: Command): readonly (readonly string[])[] {
   return [command.path, ...(command.aliases ?? [])]
 }
 
-function unknownCommand(path: readonly string[]): Error {
-  const known = path.slice(0, -1)
-  const candidates = verbsBelow(known).flatMap((command) => pathsOf(command).map((each) => each[known.length] ?? ""))
-  const meant = nearest(path.at(-1)!, candidates)
-  const help = `\`${["ovl", ...known, "--help"].join(" ")}\` lists the commands`
-  const call = ["ovl", ...known, meant].join(" ")
-  return usageError("unknown_command", `${path.join(" ")}: unknown command`, meant ? `did you mean \`${call}\`?` : help)
+/** `path` ends in the word that is not known; `rest` is what follows it. */
+function unknownCommand(path: readonly string[], rest: readonly string[]): Error {
+  const next = rest.find((word) => !isOption(word)) ?? ""
+  const calls = callsFor(path, next, (each) => commandAt(each) !== undefined)
+  const meant = calls.length > 0 ? calls : nearestCall(path, next)
+  const help = `\`${["ovl", ...path.slice(0, -1), "--help"].join(" ")}\` lists the commands`
+  const hint = meant.length > 0 ? `did you mean ${meant.map((call) => `\`ovl ${call}\``).join(" or ")}?` : help
+  return usageError("unknown_command", `${path.join(" ")}: unknown command`, hint)
+}
+
+/** The misspelt word put right, and the one behind it where it then is one of a noun's verbs, or nearly. */
+function nearestCall(path: readonly string[], next: string): string[] {
+  const word = nearestWord(path.slice(0, -1), path.at(-1)!)
+  if (word === undefined) return []
+  const right = [...path.slice(0, -1), word]
+  if (commandAt(right)) return [right.join(" ")]
+  const verb = next === "" ? undefined : nearestWord(right, next)
+  return [[...right, ...(verb === undefined ? [] : [verb])].join(" ")]
+}
+
+function nearestWord(known: readonly string[], given: string): string | undefined {
+  const words = verbsBelow(known).flatMap((command) => pathsOf(command).map((each) => each[known.length] ?? ""))
+  return words.includes(given) ? given : nearest(given, words)
 }
 
 function verbMissing(path: readonly string[]): Error {

@@ -3,12 +3,13 @@ import { AssertionError } from "../base/assert.ts"
 import { asOvlError, OvlError } from "../base/errors.ts"
 import type { Style } from "./render/style.ts"
 
-/** `ovl: <what failed>: <why>` and `hint: <what to do>`. With `verbose`, also where it came from. */
+/** `ovl: <what failed>: <why>` and `hint: <what to do>`. With `verbose`, also its code, and where it came from. */
 export function errorText(thrown: unknown, json: boolean, verbose: boolean, style: Style): string {
   const error = explained(thrown)
   if (json) return `${JSON.stringify(error)}\n`
   const lines = [`${style.bad("ovl:")} ${error.message}`]
   if (error.hint !== "") lines.push(`${style.dim("hint:")} ${error.hint}`)
+  if (verbose) lines.push(`${style.dim("more:")} \`ovl explain ${error.code}\``)
   if (verbose)
     for (let at: unknown = error.cause; at instanceof Error; at = at.cause) lines.push(`cause: ${at.message}`)
   if (verbose && error.code === "internal" && thrown instanceof Error) lines.push(thrown.stack ?? "")

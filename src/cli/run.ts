@@ -2,12 +2,11 @@
  * One run of the command line: finds the verb, reads its options, runs it, and turns whatever comes of it into an exit
  * status. Arguments are checked completely before anything is opened or changed.
  */
-import { join } from "node:path"
 import { asOvlError, notAvailable } from "../base/errors.ts"
 import { callOf, type Command, nameOf, type OptionTable } from "./command.ts"
 import { type Configuration, loadConfiguration } from "./config.ts"
 import { Context, type Settings, type World } from "./context.ts"
-import { GLOBAL_OPTIONS, type GlobalValues } from "./globals.ts"
+import { GLOBAL_OPTIONS, type GlobalValues, socketOf } from "./globals.ts"
 import { helpPage, verbPage } from "./help.ts"
 import { BrokenPipe } from "./io.ts"
 import { type BoundArguments, bindArguments, resolveOptions } from "./parse.ts"
@@ -85,7 +84,7 @@ async function runVerb(command: Command, line: SplitLine, world: World): Promise
 
 function settingsOf(globals: GlobalValues): Settings {
   return {
-    socket: globals.socket ?? join(globals["run-dir"], "ovl.sock"),
+    socket: socketOf(globals),
     runDir: globals["run-dir"],
     config: globals.config,
     json: globals.json,

@@ -31,6 +31,8 @@ export interface FakeWorld {
   root?: boolean
   stdin?: string | Uint8Array
   files?: Record<string, string | Uint8Array>
+  /** Takes no time where it is left out. */
+  sleep?: (ms: number) => Promise<void>
 }
 
 /** Runs the words after `ovl`. A configuration file of the machine is never read. */
@@ -72,7 +74,7 @@ function made(fake: FakeWorld, streams: Partial<Io>): World {
       ...streams,
     },
     now: () => Date.parse("2026-03-01T12:00:00Z"),
-    sleep: () => Promise.resolve(),
+    sleep: fake.sleep ?? (() => Promise.resolve()),
     openClient: async () => scripted({ ...fake.client, kv: scripted(fake.kv ?? {}) }) as unknown as Client,
   }
 }

@@ -24,6 +24,7 @@ const line = (object: string): AuditLine => ({
   object,
   revision: 4,
 })
+const label = ({ missing, object }: { missing?: number; object?: string }) => object ?? `missing ${missing}`
 const read = (name: string) => readFileSync(join(dir, name), "utf8").trim().split("\n")
 
 beforeEach(() => {
@@ -67,13 +68,14 @@ test("a full file is set aside, and the oldest goes", () => {
 test("what cannot be written is counted, and told when it can be again", () => {
   const file = open(200)
   file.line(line("first"))
-  mkdirSync(join(dir, "audit.log.1", "in-the-way"), { recursive: true })
+  const inTheWay = join(dir, `audit.log.${AUDIT_FILES_KEPT - 1}`)
+  mkdirSync(inTheWay)
   for (const name of ["second", "third"]) file.line(line(name))
-  rmSync(join(dir, "audit.log.1"), { recursive: true })
+  rmSync(inTheWay, { recursive: true })
   file.line(line("fourth"))
   file.close()
   expect(logged).toEqual(["cannot write the audit", `the audit is written again {"path":"${path}","missing":2}`])
-  expect(read("audit.log").map((each) => JSON.parse(each).missing ?? JSON.parse(each).object)).toEqual([2, "fourth"])
+  expect(read("audit.log").map((each) => label(JSON.parse(each)))).toEqual(["missing 2", "fourth"])
 })
 
 test("a place that cannot be written is refused at the start", () => {

@@ -62,23 +62,22 @@ export class AuditFile implements AuditSink {
 
   #write(what: Record<string, unknown>): void {
     const time = new Date(this.#now()).toISOString()
+    const missing = this.#missing
     try {
-      if (this.#missing > 0) {
-        this.#append({ time, missing: this.#missing })
-        this.#log.warn("the audit is written again", { path: this.#path, missing: this.#missing })
-        this.#missing = 0
-      }
-      this.#append({ time, ...what })
+      this.#append([...(missing > 0 ? [{ time, missing }] : []), { time, ...what }])
+      this.#missing = 0
+      if (missing > 0) this.#log.warn("the audit is written again", { path: this.#path, missing })
     } catch (error) {
       if (this.#missing++ === 0)
         this.#log.error("cannot write the audit", { path: this.#path, why: asOvlError(error).message })
     }
   }
 
-  #append(what: Record<string, unknown>): void {
-    const line = Buffer.from(`${JSON.stringify(what)}\n`)
-    if (this.#bytes > 0 && this.#bytes + line.length > this.#maxBytes) this.#rotate()
-    this.#bytes += writeSync(this.#file, line)
+  /** All of them or, where the file has to be set aside for them and cannot be, none. */
+  #append(lines: object[]): void {
+    const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#maxBytes) this.#rotate()
+    this.#bytes += writeSync(this.#file, bytes)
   }
 
   #rotate(): void {

@@ -8,7 +8,7 @@ import { ensurePrivateDir, type Identity, loadIdentity, saveIdentity } from "../
 import { acquireDaemonLock } from "../agent/lock.ts"
 import { Node, type NodeParts } from "../agent/node.ts"
 import { kernelStateFile, prepareRunDir, socketPath } from "../agent/run-dir.ts"
-import { notifyReady } from "../agent/sd-notify.ts"
+import { type ServiceManager, serviceManager } from "../agent/sd-notify.ts"
 import { listenForKnocks } from "../agent/knocks.ts"
 import { ServerLink } from "../agent/server-link.ts"
 import { awaitVtep } from "../agent/vtep-wait.ts"
@@ -81,6 +81,7 @@ export interface Daemon {
 /** Errors: all that can stand in the way of a start; nothing is left behind then. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const undo = new Undo()
+  const manager = serviceManager(process.env, process.pid)
   const takeBack = () =>
     undo.all((error) => options.log.warn("cannot end something cleanly", { why: asOvlError(error).message }))
   const ended = Promise.withResolvers<number>()
@@ -90,7 +91,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ended.resolve(status)
   }
   try {
-    await bringUp(options, undo, { now: end, promise: ended.promise })
+    await bringUp(options, undo, { now: end, promise: ended.promise }, manager)
   } catch (error) {
     // Whoever is told to stop while he comes up is not at fault for not being up.
     if (!hasEnded) {
@@ -100,6 +101,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   return {
     done: ended.promise.then(async (status) => {
+      manager.stopping()
       options.log.info("stopping; the data plane stays as it is")
       await takeBack()
       return status
@@ -113,7 +115,12 @@ interface End {
   promise: Promise<number>
 }
 
-async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: stopped }: End): Promise<void> {
+async function bringUp(
+  options: DaemonOptions,
+  undo: Undo,
+  { now: end, promise: stopped }: End,
+  manager: ServiceManager,
+): Promise<void> {
   requireCapabilities()
   const { log, runDir, dataDir } = options
   const files = raiseOpenFiles()
@@ -222,7 +229,8 @@ async function bringUp(options: DaemonOptions, undo: Undo, { now: end, promise: 
   }
   const socket = await listenUnix(app, socketPath(runDir))
   undo.add(() => socket.close())
-  notifyReady()
+  manager.ready(`${identity.role} ${identity.name} at ${vtep.address}`)
+  undo.add(manager.watch(systemClock))
   options.out(await readyLine(node, identity, process.stdout.isTTY === true))
   if (options.mode === "join") void tellBlocked(node, log)
 }

@@ -24,8 +24,8 @@ type AddressIndex = Map<string, EndpointRecord>
 export class Names {
   readonly #catalog: Catalog
   readonly #nodeId: string
-  /** Of each network that is asked through on this node. */
-  readonly #indexes = new Map<string, AddressIndex>()
+  /** Of each network that is asked through on this node; null until the first question, as some are very large. */
+  readonly #indexes = new Map<string, AddressIndex | null>()
   /** What stands in an index for an endpoint, as its record may be another by now. */
   readonly #entered = new Map<string, EndpointRecord>()
 
@@ -36,9 +36,17 @@ export class Names {
 
   /** Questions come from this network from now on. */
   open(networkId: string): void {
-    if (this.#indexes.has(networkId)) return
-    this.#indexes.set(networkId, new Map())
+    if (!this.#indexes.has(networkId)) this.#indexes.set(networkId, null)
+  }
+
+  /** Undefined where no question is to come from the network. */
+  #indexOf(networkId: string): AddressIndex | undefined {
+    const index = this.#indexes.get(networkId)
+    if (index !== null) return index
+    const made: AddressIndex = new Map()
+    this.#indexes.set(networkId, made)
     for (const endpoint of this.#catalog.endpointsOf(networkId)) this.#enter(endpoint)
+    return made
   }
 
   close(networkId: string): void {
@@ -65,7 +73,7 @@ export class Names {
 
   /** Null where no endpoint of this node has the address on this network. */
   asker(networkId: string, address: string): Asker | null {
-    const own = this.#indexes.get(networkId)?.get(addressKey(address))
+    const own = this.#indexOf(networkId)?.get(addressKey(address))
     const through = this.#catalog.networks.get(networkId)
     if (own?.nodeId !== this.#nodeId || !through) return null
     const networks = [through]
@@ -99,7 +107,7 @@ export class Names {
     const ip = parseIp(address)
     let found: Found<string[]> = "elsewhere"
     for (const network of asker.networks) {
-      const endpoint = this.#indexes.get(network.id)?.get(address)
+      const endpoint = this.#indexOf(network.id)?.get(address)
       if (endpoint) return { known: [endpoint.workload, `${endpoint.workload}.${network.name}`] }
       if (ip && network.subnets.some(({ subnet }) => holds(parseSubnet(subnet), ip))) found = "unknown"
     }

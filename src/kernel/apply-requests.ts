@@ -18,32 +18,26 @@ export function isDeletion(operation: Operation): boolean {
   return operation.op.endsWith("-del")
 }
 
-/** The devices whose index `request` wants, in that order. */
-export function needsIndexOf(operation: NetlinkOperation): string[] {
+/** The device whose index `request` wants; null: none. */
+export function needsIndexOf(operation: NetlinkOperation): string | null {
   switch (operation.op) {
     case "bridge-add":
     case "link-del":
-      return []
+      return null
     case "veth-add":
-      return [operation.master]
+      return operation.master
     case "link-set":
-      return operation.master === undefined ? [] : [operation.master]
+      return operation.master ?? null
     default:
-      return [operation.name]
+      return operation.name
   }
 }
 
 /**
- * Puts an operation's requests into a batch; the first is the one that makes or removes the object. `indexes` are those
+ * Puts an operation's requests into a batch; the first is the one that makes or removes the object. `index` is that
  * of `needsIndexOf`, `descriptorOf` gives an open descriptor of the namespace where a far end goes (-1: the host's).
  */
-export function request(
-  batch: Batch,
-  o: NetlinkOperation,
-  indexes: readonly number[],
-  descriptorOf: (ns: string) => number,
-): void {
-  const index = indexes[0] ?? 0
+export function request(batch: Batch, o: NetlinkOperation, index: number, descriptorOf: (ns: string) => number): void {
   switch (o.op) {
     case "bridge-add":
       link.add(batch, {
@@ -87,12 +81,14 @@ export function request(
       return addr.del(batch, { index, address: o.address })
     case "route-replace":
       return route.replace(batch, { index, dst: o.dst, via: o.via ?? undefined })
+    case "route-append":
+      return route.append(batch, { index, dst: o.dst, via: o.via ?? undefined })
     case "route-del":
       return route.del(batch, { index, dst: o.dst, via: o.via ?? undefined })
     case "fdb-replace":
-      return fdb.replace(batch, { index, mac: o.mac, ...fdbPlace(o.dst) })
+      return fdb.replace(batch, fdbRow(index, o))
     case "fdb-del":
-      return fdb.del(batch, { index, mac: o.mac, ...fdbPlace(o.dst) })
+      return fdb.del(batch, fdbRow(index, o))
     case "flood-add":
       return fdb.append(batch, { index, mac: FLOOD_MAC, dst: o.dst })
     case "flood-del":
@@ -106,6 +102,6 @@ export function request(
   }
 }
 
-function fdbPlace(dst: string | null): { dst: string; on: "self" } | { on: "master" } {
-  return dst === null ? { on: "master" } : { dst, on: "self" }
+function fdbRow(index: number, { mac, dst }: { mac: string; dst: string | null }): fdb.FdbSpec {
+  return dst === null ? { index, mac, on: "master" } : { index, mac, dst, on: "self" }
 }

@@ -127,9 +127,10 @@ export class Application {
 
   private runBatch(operations: NetlinkOperation[]): void {
     const { ns } = operations[0]!
-    const peers = operations.flatMap((operation) => (operation.op === "veth-add" ? [operation.peer.ns] : []))
+    const peers = new Set<string>()
+    for (const operation of operations) if (operation.op === "veth-add") peers.add(operation.peer.ns)
     const ran = this.sockets.with(ns, (open) =>
-      withAll(this.sockets, [...new Set(peers)], (fds) => this.runIn(open, operations, fds)),
+      withAll(this.sockets, [...peers], (fds) => this.runIn(open, operations, fds)),
     )
     if (ran !== null) return
     for (const operation of operations) {
@@ -146,7 +147,7 @@ export class Application {
     const sending = new Sending(open.socket, fds)
     for (let i = 0; i < operations.length; i++) {
       const operation = operations[i]!
-      const doomed = runOfDeletions(operations, i)
+      const doomed = operation.op === "link-del" ? runOfDeletions(operations, i) : NONE
       if (doomed.length > 1) {
         this.settle(sending)
         deleteTogether(
@@ -187,6 +188,7 @@ function endOfRun(operations: readonly Operation[], start: number): number {
 }
 
 type LinkDeletion = Extract<Operation, { op: "link-del" }>
+const NONE: readonly LinkDeletion[] = []
 
 /** The deletions of links that follow each other from `start`. */
 function runOfDeletions(operations: readonly NetlinkOperation[], start: number): LinkDeletion[] {
@@ -242,8 +244,12 @@ class Sending {
   /** False if what waits must be sent before this operation can be put into numbers. */
   isReadyFor(operation: NetlinkOperation): boolean {
     if (this.batch.length > REQUESTS_PER_BATCH_MAX) return false
-    return !needsIndexOf(operation).some((name) => this.pending.has(name))
+    if (this.pending.size === 0) return true
+    const name = needsIndexOf(operation)
+    return name === null || !this.pending.has(name)
   }
+
+  private readonly descriptorOf = (ns: string): number => this.fds.get(ns) ?? -1
 
   private indexOf(name: string): number | null {
     let index = this.indexes.get(name)
@@ -265,14 +271,11 @@ class Sending {
       const why = `${operation.peer.ns}: no such namespace`
       return new OvlError("netns_not_found", why, { kind: "not_found" })
     }
-    const indexes: number[] = []
-    for (const name of needsIndexOf(operation)) {
-      const index = this.indexOf(name)
-      if (index === null) return new OvlError("device_not_found", `${name}: no such device`, { kind: "not_found" })
-      indexes.push(index)
-    }
+    const name = needsIndexOf(operation)
+    const index = name === null ? 0 : this.indexOf(name)
+    if (index === null) return new OvlError("device_not_found", `${name}: no such device`, { kind: "not_found" })
     const before = this.batch.length
-    request(this.batch, operation, indexes, (ns) => this.fds.get(ns) ?? -1)
+    request(this.batch, operation, index, this.descriptorOf)
     for (let i = before; i < this.batch.length; i++) this.owners.push(operation)
     // Our end of a pair has the index that we chose: what follows need not wait to ask for it.
     if (operation.op === "veth-add") this.indexes.set(operation.name, operation.index)
@@ -282,6 +285,12 @@ class Sending {
 
   flush(): { done: NetlinkOperation[]; failures: { operation: NetlinkOperation; error: NetlinkError }[] } {
     const { failures } = this.batch.send()
+    if (failures.length === 0) {
+      // The requests of one operation follow each other.
+      const done = this.owners.filter((operation, place) => operation !== this.owners[place - 1])
+      this.clear()
+      return { done, failures: [] }
+    }
     const refusedOnes = new Map<NetlinkOperation, NetlinkError>()
     for (const failure of failures) {
       const owner = this.owners[failure.index]!
@@ -293,16 +302,19 @@ class Sending {
       const failure = refusedOnes.get(operation)
       return failure === undefined || this.owners.indexOf(operation) !== failure.index
     }
-    const all = refusedOnes.size === 0 ? new Set(this.owners) : new Set(this.owners.filter(made))
     const result = {
-      done: [...all],
+      done: [...new Set(this.owners.filter(made))],
       failures: [...refusedOnes].map(([operation, error]) => ({ operation, error })),
     }
+    this.clear()
+    for (const [operation] of refusedOnes) if (operation.op === "veth-add") this.indexes.delete(operation.name)
+    return result
+  }
+
+  private clear(): void {
     this.owners.length = 0
     for (const name of this.pending) this.indexes.delete(name)
-    for (const [operation] of refusedOnes) if (operation.op === "veth-add") this.indexes.delete(operation.name)
     this.pending.clear()
-    return result
   }
 }
 

@@ -219,6 +219,11 @@ export class FakeWorld {
       case "route-replace":
         link.routes = [...link.routes.filter((route) => !isSameRoute(route, operation)), routeOf(operation)]
         return
+      case "route-append":
+        if (link.routes.some(({ dst, via }) => dst === operation.dst && via === operation.via))
+          throw new LinuxError(renderOperation(operation), EEXIST)
+        link.routes.push(routeOf(operation))
+        return
       case "route-del":
         link.routes = link.routes.filter((route) => !isSameRoute(route, operation))
         return

@@ -207,7 +207,7 @@ function readStrayPorts(socket: NetlinkSocket): ObservedEgress | null {
     : { bridge: GONE_BRIDGE, ipv6Off: true, loopback: false, ports: observedPorts(ports, new Map(), () => null) }
 }
 
-/** One interface with its addresses and the IPv4 routes that somebody set, and the IPv6 default route. */
+/** One interface with its addresses and the routes that somebody set. */
 export function readInterface(socket: NetlinkSocket, ifname: string): ObservedInterface | null {
   const one = link.get(socket, ifname)
   if (one === null) return null
@@ -230,10 +230,7 @@ export function interfacesOf({ links, addresses, routes }: Survey): Map<string, 
 }
 
 function observedInterface(one: Link, addresses: string[], routes: readonly Route[]): ObservedInterface {
-  const shown = routes.filter(
-    (each) =>
-      each.table === RT_TABLE_MAIN && each.protocol !== RTPROT_KERNEL && (each.family === 4 || each.dst === "default"),
-  )
+  const shown = routes.filter((each) => each.table === RT_TABLE_MAIN && each.protocol !== RTPROT_KERNEL)
   return { ...observedLink(one, () => null), addresses, routes: shown.map(({ dst, via }) => ({ dst, via })) }
 }
 

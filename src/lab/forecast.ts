@@ -6,12 +6,22 @@
 import { VNI_FIRST } from "../base/limits.ts"
 import { changeText } from "../kernel/firewall/change.ts"
 import { wantedTables } from "../kernel/firewall/rules.ts"
-import { parseIp, parseSubnet } from "../model/address.ts"
+import { holds, parseIp, parseSubnet } from "../model/address.ts"
 import { Catalog } from "../model/catalog.ts"
 import { formatCidr, formatIpv4, parseCidr, parseIpv4 } from "../model/cidr.ts"
 import { type HostFacts, NETNS_DIRECTORY } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
-import { addressPools, allocate, NEW_CURSOR, poolFor } from "../model/ipam.ts"
+import {
+  addressPools,
+  allocate,
+  cursorOf,
+  type NetworkCursor,
+  NEW_CURSOR,
+  poolFor,
+  poolWithRoom,
+  reserve,
+  withCursor,
+} from "../model/ipam.ts"
 import { macOfIpv4, macOfIpv6 } from "../model/mac.ts"
 import { DEFAULT_TENANT, endpointName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
@@ -148,8 +158,7 @@ function nextEgressOf(last: Map<string, string>, host: string): string {
 }
 
 function prefixOf({ subnets }: NetworkRecord, ip: string): number {
-  const family = parseIp(ip)?.family
-  const own = subnets.map(({ subnet }) => parseSubnet(subnet)).find((subnet) => subnet.family === family)
+  const own = subnets.map(({ subnet }) => parseSubnet(subnet)).find((subnet) => holds(subnet, parseIp(ip)!))
   return own?.prefix ?? 0
 }
 
@@ -160,20 +169,32 @@ function macOf(ip: string): string {
 
 /** For networks where the file chose none: further ones of a workload, and those whose subnet the cluster chooses. */
 class Addresses {
-  readonly #taken = new Map<string, Set<string>>()
+  readonly #kept = new Map<string, { cursor: NetworkCursor; taken: Set<string> }>()
 
   constructor(topology: Topology, networks: readonly NetworkRecord[]) {
-    for (const { name, id, subnets } of networks) {
-      const given = topology.workloads.filter((each) => each.networks[0] === name).map((each) => each.address)
-      this.#taken.set(id, new Set([...given.filter((each) => each !== null), ...subnets.map((each) => each.gateway)]))
+    for (const network of networks) {
+      const workloads = topology.workloads.filter((each) => each.networks[0] === network.name)
+      const given = workloads.flatMap(({ address, address6 }) => [address, address6]).filter((each) => each !== null)
+      const pools = addressPools(network)
+      const cursor = given.reduce<NetworkCursor>((before, address) => {
+        const pool = poolFor(pools, address)
+        return pool ? withCursor(before, pool, reserve(pool, cursorOf(before, pool), address)) : before
+      }, NEW_CURSOR)
+      this.#kept.set(network.id, { cursor, taken: new Set(given) })
     }
   }
 
   next(network: NetworkRecord): string {
-    const taken = this.#taken.get(network.id)!
-    const pool = poolFor(addressPools(network), network.subnets[0]!.gateway) ?? addressPools(network)[0]!
-    const found = allocate(pool, NEW_CURSOR, (address) => taken.has(address))
-    taken.add(found.address)
+    const kept = this.#kept.get(network.id)!
+    const pools = addressPools(network)
+    const family = pools[0]!.subnet.family
+    const pool = poolWithRoom(
+      pools.filter(({ subnet }) => subnet.family === family),
+      kept.cursor,
+    )
+    const found = allocate(pool, cursorOf(kept.cursor, pool), (address) => kept.taken.has(address))
+    kept.cursor = withCursor(kept.cursor, pool, found.cursor)
+    kept.taken.add(found.address)
     return found.address
   }
 }

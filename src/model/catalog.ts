@@ -42,9 +42,9 @@ export class Catalog {
   readonly endpoints = new Map<string, EndpointRecord>()
   readonly nodes = new Map<string, NodeRecord>()
   readonly alive = new Set<string>()
-  readonly #endpointsOfNetwork = new Map<string, Map<string, EndpointRecord>>()
-  readonly #endpointsOfNode = new Map<string, Map<string, EndpointRecord>>()
-  readonly #endpointsOfWorkload = new Map<string, Map<string, EndpointRecord>>()
+  readonly #endpointsOfNetwork: Index = new Map()
+  readonly #endpointsOfNode: Index = new Map()
+  readonly #endpointsOfWorkload: Index = new Map()
   readonly #networkByName = new Map<string, string>()
 
   /** Applies one batch. A batch at or below the present revision is a repeat and changes nothing. */
@@ -61,11 +61,12 @@ export class Catalog {
   }
 
   endpointsOf(networkId: string): Iterable<EndpointRecord> {
-    return this.#endpointsOfNetwork.get(networkId)?.values() ?? []
+    return groupOf(this.#endpointsOfNetwork, networkId)
   }
 
   endpointCount(networkId: string): number {
-    return this.#endpointsOfNetwork.get(networkId)?.size ?? 0
+    const group = this.#endpointsOfNetwork.get(networkId)
+    return group instanceof Map ? group.size : group ? 1 : 0
   }
 
   /** By id, by exact or folded name, or by an unambiguous id prefix of at least 4 digits. */
@@ -97,11 +98,11 @@ export class Catalog {
 
   /** The endpoints of the workload with this name, whichever node it lives on. */
   endpointsOfWorkload(workload: string): Iterable<EndpointRecord> {
-    return this.#endpointsOfWorkload.get(foldName(workload))?.values() ?? []
+    return groupOf(this.#endpointsOfWorkload, foldName(workload))
   }
 
   endpointsOfNode(nodeId: string): EndpointRecord[] {
-    return [...(this.#endpointsOfNode.get(nodeId)?.values() ?? [])]
+    return [...groupOf(this.#endpointsOfNode, nodeId)]
   }
 
   /** `<workload>.<network>`: both may have dots of their own, so each dot is tried. */
@@ -177,17 +178,27 @@ export class Catalog {
   }
 }
 
-type Index = Map<string, Map<string, EndpointRecord>>
+/** One that is alone under its key, as most workloads' are, is no group: twenty thousand maps would take their time. */
+type Index = Map<string, EndpointRecord | Map<string, EndpointRecord>>
+
+function groupOf(index: Index, key: string): Iterable<EndpointRecord> {
+  const group = index.get(key)
+  if (group instanceof Map) return group.values()
+  return group ? [group] : []
+}
 
 function addTo(index: Index, key: string, endpoint: EndpointRecord): void {
   const group = index.get(key)
-  if (group) group.set(endpoint.id, endpoint)
-  else index.set(key, new Map([[endpoint.id, endpoint]]))
+  if (group instanceof Map) group.set(endpoint.id, endpoint)
+  else if (group === undefined || group.id === endpoint.id) index.set(key, endpoint)
+  else index.set(key, new Map([group, endpoint].map((one) => [one.id, one])))
 }
 
 /** An empty group goes too: names and networks come and go for years. */
 function removeFrom(index: Index, key: string, id: string): void {
   const group = index.get(key)
-  group?.delete(id)
-  if (group?.size === 0) index.delete(key)
+  if (group instanceof Map) {
+    group.delete(id)
+    if (group.size === 0) index.delete(key)
+  } else if (group?.id === id) index.delete(key)
 }

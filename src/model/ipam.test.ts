@@ -7,10 +7,15 @@ import {
   type AddressPool,
   addressPools,
   allocate,
+  cursorOf,
   NEW_CURSOR,
+  type NetworkCursor,
   poolCapacity,
+  poolFor,
+  poolWithRoom,
   release,
   reserve,
+  withCursor,
 } from "./ipam.ts"
 
 /** The gateway is the first address unless said otherwise. */
@@ -158,4 +163,48 @@ describe("addresses", () => {
       }),
     )
   })
+})
+
+test("of several subnets the next is begun when the first is full, each with its own order and its own freed ones", () => {
+  const subnets = [
+    { subnet: "10.1.0.0/30", gateway: "10.1.0.1" },
+    { subnet: "10.2.0.0/29", gateway: "10.2.0.1" },
+    { subnet: "fd00::/126", gateway: "fd00::1" },
+    { subnet: "fd01::/126", gateway: "fd01::1" },
+  ]
+  const pools = addressPools({ subnets, ipRange: null })
+  expect(pools.map(({ isFirst, gateway }) => `${gateway} ${isFirst}`)).toEqual([
+    "10.1.0.1 true",
+    "10.2.0.1 false",
+    "fd00::1 true",
+    "fd01::1 false",
+  ])
+  let kept: NetworkCursor = NEW_CURSOR
+  const taken = new Set<string>()
+  const next = (family: 4 | 6) => {
+    const pool = poolWithRoom(
+      pools.filter(({ subnet }) => subnet.family === family),
+      kept,
+    )
+    const { address, cursor } = allocate(pool, cursorOf(kept, pool), (each) => taken.has(each))
+    kept = withCursor(kept, pool, cursor)
+    taken.add(address)
+    return address
+  }
+  const free = (address: string) => {
+    const pool = poolFor(pools, address)!
+    kept = withCursor(kept, pool, release(pool, cursorOf(kept, pool), address))
+    taken.delete(address)
+  }
+  expect([next(4), next(4), next(4)]).toEqual(["10.1.0.2", "10.2.0.2", "10.2.0.3"])
+  free("10.2.0.2")
+  expect(next(4)).toBe("10.2.0.4")
+  // A place in the first is taken again before the next subnet goes on.
+  free("10.1.0.2")
+  expect([next(4), next(4)]).toEqual(["10.1.0.2", "10.2.0.5"])
+  expect([next(6), next(6), next(6)]).toEqual(["fd00::2", "fd00::3", "fd01::2"])
+  expect([next(4), next(4)]).toEqual(["10.2.0.6", "10.2.0.2"])
+  expect(() => next(4)).toThrow("no free address in 10.1.0.1 to 10.1.0.2, 10.2.0.1 to 10.2.0.6")
+  expect(next(6)).toBe("fd01::3")
+  expect(poolFor(pools, "10.3.0.1")).toBeUndefined()
 })

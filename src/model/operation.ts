@@ -60,7 +60,14 @@ export type Operation =
   | { op: "link-del"; ns: NamespacePath; name: string }
   | ({ op: "port-set"; ns: NamespacePath; name: string } & PortFlags)
   | { op: "addr-add" | "addr-del"; ns: NamespacePath; name: string; address: string }
-  | { op: "route-replace" | "route-del"; ns: NamespacePath; name: string; dst: string; via: string | null }
+  /** `route-append` comes behind what there is to the same destination: that of others stays, and is preferred. */
+  | {
+      op: "route-replace" | "route-append" | "route-del"
+      ns: NamespacePath
+      name: string
+      dst: string
+      via: string | null
+    }
   /** `dst` null: a static row of the bridge itself, on the port `name`. */
   | { op: "fdb-replace" | "fdb-del"; ns: NamespacePath; name: string; mac: string; dst: string | null }
   /** One destination more, or less, of what has no row in a vxlan's own table. */
@@ -141,6 +148,7 @@ function renderIp(o: IpOperation): string {
     case "addr-del":
       return `addr del ${o.address} dev ${o.name}`
     case "route-replace":
+    case "route-append":
     case "route-del":
       return `route ${o.op.slice(6)} ${o.dst}${o.via === null ? "" : ` via ${o.via}`} dev ${o.name}`
     case "neigh-replace":
@@ -176,6 +184,7 @@ export function undoOperation(operation: Operation): Operation | null {
     case "addr-add":
       return { op: "addr-del", ns, name: operation.name, address: operation.address }
     case "route-replace":
+    case "route-append":
       return { op: "route-del", ns, name: operation.name, dst: operation.dst, via: operation.via }
     case "fdb-replace":
       return { op: "fdb-del", ns, name: operation.name, mac: operation.mac, dst: operation.dst }

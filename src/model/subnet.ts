@@ -1,12 +1,15 @@
 /**
  * What a network's subnets, gateways and range of addresses may be, and which subnet a network gets that asks for none.
  */
-import { notAvailable, OvlError } from "../base/errors.ts"
+import { OvlError } from "../base/errors.ts"
+import { SUBNETS_PER_NETWORK_MAX } from "../base/limits.ts"
 import {
   type Family,
+  familyOf,
   firstHostIp,
   formatIp,
   formatSubnet,
+  holds,
   holdsSubnet,
   parseIp,
   parseSubnet,
@@ -98,21 +101,24 @@ export function chooseGateway(subnet: Subnet, asked: string | undefined): string
 export function checkIpRange(subnets: NetworkRecord["subnets"], asked: string): string {
   const range = parseSubnet(asked, "ip_range_invalid")
   const text = formatSubnet(range)
-  const own = subnets.find(({ subnet }) => parseSubnet(subnet).family === range.family) ?? subnets[0]
+  const ofFamily = subnets.filter(({ subnet }) => familyOf(subnet) === familyOf(asked))
+  const near = (ofFamily.length > 0 ? ofFamily : subnets).map(({ subnet }) => subnet)
   const refuse = (why: string) =>
     new OvlError("ip_range_invalid", `ip range ${text}: ${why}`, {
       kind: "invalid",
-      hint: `choose a part of ${own?.subnet}`,
+      hint: `choose a part of ${near.join(" or ")}`,
     })
-  if (!own || !holdsSubnet(parseSubnet(own.subnet), range)) throw refuse(`outside the subnet ${own?.subnet}`)
+  const own = subnets.find(({ subnet }) => holdsSubnet(parseSubnet(subnet), range))
+  if (!own) throw refuse(`outside the ${near.length > 1 ? "subnets" : "subnet"} ${near.join(", ")}`)
   const pool = poolFor(addressPools({ subnets, ipRange: text }), own.gateway)
   if (!pool || poolCapacity(pool) < 1) throw refuse("has no address for an endpoint")
   return text
 }
 
 /**
- * The subnets that were asked for, checked, with their gateways, IPv4 first whatever the order was; null when one is to
- * be chosen. Errors: subnet_invalid, gateway_invalid, ip_range_invalid, not_available for two of one family.
+ * The subnets that were asked for, checked, with their gateways, IPv4 first and else in the order that was asked for;
+ * null when one is to be chosen. Errors: subnet_invalid, subnets_too_many, subnet_overlap (conflict), gateway_invalid,
+ * ip_range_invalid.
  */
 export function askedSubnets(spec: Pick<NetworkSpec, "subnets" | "ipRange">): AskedSubnets | null {
   const asked = spec.subnets ?? []
@@ -123,17 +129,71 @@ export function askedSubnets(spec: Pick<NetworkSpec, "subnets" | "ipRange">): As
       hint: "name the subnet with --subnet",
     })
   }
+  if (asked.length > SUBNETS_PER_NETWORK_MAX)
+    throw new OvlError(
+      "subnets_too_many",
+      `${asked.length} subnets: a network can have ${SUBNETS_PER_NETWORK_MAX} at most`,
+      { kind: "usage", hint: "name larger ones, or make several networks" },
+    )
   const chosen = asked.map(({ subnet: text, gateway }) => {
     const subnet = parseSubnet(text)
     checkSubnet(subnet)
-    return { family: subnet.family, subnet: formatSubnet(subnet), gateway: chooseGateway(subnet, gateway) }
+    return { subnet, gateway: chooseGateway(subnet, gateway) }
   })
-  if (new Set(chosen.map(({ family }) => family)).size < chosen.length) {
-    throw notAvailable("several subnets of one family in one network")
-  }
-  chosen.sort((a, b) => a.family - b.family)
-  const subnets = chosen.map(({ subnet, gateway }) => ({ subnet, gateway }))
+  checkApart(chosen.map(({ subnet }) => subnet))
+  chosen.sort((a, b) => a.subnet.family - b.subnet.family)
+  const subnets = chosen.map(({ subnet, gateway }) => ({ subnet: formatSubnet(subnet), gateway }))
   return { subnets, ipRange: spec.ipRange === undefined ? null : checkIpRange(subnets, spec.ipRange) }
 }
 
+/** Else nobody could say which of them an address is of. Errors: `subnet_overlap` (conflict). */
+function checkApart(subnets: readonly Subnet[]): void {
+  subnets.forEach((subnet, at) => {
+    const other = subnets.slice(0, at).find((each) => subnetsOverlap(each, subnet))
+    if (!other) return
+    const why = `overlaps ${formatSubnet(other)}, another one of the network`
+    throw new OvlError("subnet_overlap", `subnet ${formatSubnet(subnet)}: ${why}`, {
+      kind: "conflict",
+      hint: "the subnets of one network lie apart; leave one of them out",
+    })
+  })
+}
+
+/**
+ * Each gateway put to the subnet that it is of: the one that holds it, or the only one of its family, which then says
+ * what is wrong with it. Errors: `gateway_without_subnet` (usage).
+ */
+export function withGateways(subnets: readonly string[], gateways: readonly string[]): AskedSubnet[] {
+  const asked: AskedSubnet[] = subnets.map((subnet) => ({ subnet }))
+  for (const gateway of gateways) {
+    const own = gatewaySubnet(asked, gateway)
+    const refuse = (why: string) =>
+      new OvlError("gateway_without_subnet", `gateway ${gateway}: ${why}`, {
+        kind: "usage",
+        hint: "give each gateway together with the --subnet that it lies in",
+      })
+    if (asked.length === 0) throw refuse("there is no --subnet for it")
+    if (!own) throw refuse(`outside the subnets ${subnets.join(", ")}`)
+    if (own.gateway !== undefined) throw refuse(`the subnet ${own.subnet} has the gateway ${own.gateway}`)
+    own.gateway = gateway
+  }
+  return asked
+}
+
+/** A text that is no subnet holds nothing, and is refused by who checks the subnets. */
+function gatewaySubnet(asked: readonly AskedSubnet[], gateway: string): AskedSubnet | undefined {
+  if (asked.length === 1) return asked[0]
+  const ip = parseIp(gateway)
+  const holder = asked.find(({ subnet }) => {
+    try {
+      return ip !== null && holds(parseSubnet(subnet), ip)
+    } catch {
+      return false
+    }
+  })
+  const ofFamily = asked.filter(({ subnet }) => familyOf(subnet) === familyOf(gateway))
+  return holder ?? (ofFamily.length === 1 ? ofFamily[0] : undefined)
+}
+
+type AskedSubnet = NonNullable<NetworkSpec["subnets"]>[number]
 export type AskedSubnets = Pick<NetworkRecord, "subnets" | "ipRange">

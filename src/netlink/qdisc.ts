@@ -83,9 +83,14 @@ export function del(target: RequestTarget, index: number): void {
   }
 }
 
-/** The token buckets at the roots of the namespace's interfaces. */
+/** The token buckets at the roots of the namespace's interfaces; none in a kernel without traffic control. */
 export function list(socket: NetlinkSocket): TokenBucket[] {
-  return socket.dump(RTM_GETQDISC, RTM_NEWQDISC, (writer) => putHeader(writer, 0), decode)
+  try {
+    return socket.dump(RTM_GETQDISC, RTM_NEWQDISC, (writer) => putHeader(writer, 0), decode)
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errnoName === "EOPNOTSUPP") return []
+    throw error
+  }
 }
 
 function decode(message: ReceivedMessage): TokenBucket | null {

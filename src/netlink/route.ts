@@ -4,6 +4,7 @@ import { type Family, familyNumber } from "./addr.ts"
 import {
   AF_INET,
   AF_INET6,
+  NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_EXCL,
   NLM_F_REPLACE,
@@ -114,6 +115,11 @@ export function add(target: RequestTarget, spec: RouteSpec): void {
 /** Adds a route, in place of the one to that destination with that metric if there is one. */
 export function replace(target: RequestTarget, spec: RouteSpec): void {
   put(target, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, spec)
+}
+
+/** Adds a route behind those to that destination with that metric, which are preferred. EEXIST if it is there already. */
+export function append(target: RequestTarget, spec: RouteSpec): void {
+  put(target, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, spec)
 }
 
 /** Removes a route that matches what is given. ESRCH if there is none. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
-import { desiredEgress, desiredFirewall, desiredNetwork, localNetworkIds, peerOf } from "./desired.ts"
+import type { NetworkRecord } from "../model/network.ts"
+import { desiredEgress, desiredFirewall, desiredNetwork, localNetworkIds, networkGuard, peerOf } from "./desired.ts"
 import { catalogOf, endpointRecord, GREEN, NODE_1, NODE_2, networkRecord, nodeRecord, RED } from "./fixture.ts"
 
 const VIEW = { nodeId: NODE_1 }
@@ -58,6 +59,66 @@ describe("a network on this node", () => {
     const left = [nodeRecord(NODE_1, "192.168.1.51"), nodeRecord(NODE_2, "192.168.1.52", { state: "left" })]
     expect(peerOf(cluster([LOCAL, REMOTE], left), NODE_1, REMOTE)).toBeNull()
     expect(peerOf(cluster(), NODE_1, LOCAL)).toBeNull()
+  })
+})
+
+describe("a network of several subnets", () => {
+  const subnets = [
+    { subnet: "10.65.10.0/24", gateway: "10.65.10.1" },
+    { subnet: "10.65.12.0/23", gateway: "10.65.13.254" },
+    { subnet: "10.64.0.0/16", gateway: "10.64.0.1" },
+    { subnet: "fd00:65:10::/64", gateway: "fd00:65:10::1" },
+    { subnet: "fd00:65:11::/64", gateway: "fd00:65:11::1" },
+  ]
+  const endpoints = [
+    endpointRecord(1, RED, NODE_1, "10.65.10.2/24", { ip6: "fd00:65:11::2/64" }),
+    endpointRecord(2, RED, NODE_1, "10.65.13.2/23", { ip6: "fd00:65:10::2/64" }),
+    endpointRecord(3, RED, NODE_1, "10.64.1.2/16", { ip6: "fd00:65:10::3/64" }),
+    endpointRecord(4, RED, NODE_2, "10.65.12.2/23", { ip6: "fd00:65:10::4/64" }),
+  ]
+  const nodes = [nodeRecord(NODE_1, "192.168.1.51"), nodeRecord(NODE_2, "192.168.1.52")]
+  const stateOf = (given: Partial<NetworkRecord>, those = endpoints) =>
+    desiredNetwork(catalogOf({ nodes, networks: [networkRecord(RED, 256, given)], endpoints: those }), VIEW, RED)!
+
+  test("has all gateways on its bridge; a workload's further subnets are its interface's, and no two ports share a name", () => {
+    const { bridge, ports, peers } = stateOf({ subnets })
+    expect(bridge.addresses).toEqual([
+      "10.65.10.1/24",
+      "10.65.13.254/23",
+      "10.64.0.1/16",
+      "fd00:65:10::1/64",
+      "fd00:65:11::1/64",
+    ])
+    expect(
+      [...ports.values()].map(({ device, index, workload: { routes } }) => {
+        return `${device} ${index}: ${routes.map(({ dst, via }) => `${dst} ${via}`).join(", ")}`
+      }),
+    ).toEqual([
+      "veth2 100002: 10.65.12.0/23 null, 10.64.0.0/16 null, fd00:65:10::/64 null",
+      "veth514 100514: 10.65.10.0/24 null, 10.64.0.0/16 null, fd00:65:11::/64 null",
+      "veth1026 101026: 10.65.10.0/24 null, 10.65.12.0/23 null, fd00:65:11::/64 null",
+    ])
+    expect([...peers.values()].map(({ ips }) => ips)).toEqual([["10.65.12.2", "fd00:65:10::4"]])
+  })
+
+  test("of IPv6 alone: each subnet counts for as many names as its addresses given in order", () => {
+    const six = [
+      endpointRecord(1, RED, NODE_1, "fd00:65:10::2/64"),
+      endpointRecord(2, RED, NODE_1, "fd00:65:11::2/64"),
+      endpointRecord(3, RED, NODE_1, "fd00:65:11:0:1::2/64"),
+    ]
+    const { ports } = stateOf({ subnets: subnets.slice(3) }, six)
+    expect([...ports.values()].map(({ device, index }) => `${device} ${index}`)).toEqual([
+      "veth2 100002",
+      "veth16777218 16877218",
+      expect.stringMatching(/^veth0003eeeeeex 107\d{7}$/),
+    ])
+  })
+
+  test("what it sends and may send is as before: the guard has its own addresses alone", () => {
+    const state = stateOf({ subnets })
+    const guard = networkGuard(catalogOf({ nodes, networks: [networkRecord(RED, 256, { subnets })], endpoints }), state)
+    expect(guard.ports[0]?.addresses).toEqual(["10.65.10.2", "fd00:65:11::2", "fe80::42:aff:fe41:a02"])
   })
 })
 

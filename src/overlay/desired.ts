@@ -10,7 +10,7 @@ import {
   VXLAN_PORT,
 } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
-import { bareIp, familyOf, parseIp } from "../model/address.ts"
+import { bareIp, familyOf, holds, parseIp, parseSubnet, subnetSize } from "../model/address.ts"
 import { formatCidr, parseInterfaceAddress, parseIpv4, subnetOf } from "../model/cidr.ts"
 import {
   type EgressIpv6,
@@ -79,10 +79,11 @@ export function localNetworkIds(catalog: Catalog, view: Viewpoint): Set<string> 
 export function desiredNetwork(catalog: Catalog, view: Viewpoint, networkId: string): NetworkState | null {
   const base = networkBase(catalog, view.nodeId, networkId)
   if (base === null) return null
+  const subnets = subnetsOf(catalog, networkId)
   const ports = new Map<string, PortState>()
   const peers = new Map<string, PeerState>()
   for (const endpoint of catalog.endpointsOf(networkId)) {
-    if (isLocalPort(endpoint, view)) ports.set(endpoint.id, overlayPort(endpoint, base))
+    if (isLocalPort(endpoint, view)) ports.set(endpoint.id, overlayPort(endpoint, base, subnets))
     const peer = peerOf(catalog, view.nodeId, endpoint)
     if (peer) peers.set(peer.mac, peer)
   }
@@ -137,21 +138,29 @@ export function peerOf(catalog: Catalog, nodeId: string, endpoint: EndpointRecor
   const node = catalog.nodes.get(endpoint.nodeId)
   if (node?.state !== "member") return null
   const pinned = catalog.networks.get(endpoint.networkId)?.multicast ?? false
-  return { ips: addressesOf(endpoint).map(bareIp), mac: endpoint.mac, vtep: node.address, pinned }
+  const { ip, ip6, mac } = endpoint
+  return { ips: ip6 ? [bareIp(ip), bareIp(ip6)] : [bareIp(ip)], mac, vtep: node.address, pinned }
+}
+
+/** Of a network, as text; none of one that is not known any more. */
+export function subnetsOf(catalog: Catalog, networkId: string): string[] {
+  return catalog.networks.get(networkId)?.subnets.map(({ subnet }) => subnet) ?? []
 }
 
 /**
- * The port of a local endpoint. `vethN` has the address's place in its subnet for N: unique in the network because the
- * address is, and the same on every start.
+ * The port of a local endpoint; `subnets` are the network's. `vethN` has for N the address's place in its subnet, counted
+ * on through the subnets of its family: unique in the network because the address is, and the same on every start.
+ * What is in a further subnet is on the same segment, so the way there is the interface itself.
  */
 export function overlayPort(
   endpoint: EndpointRecord,
   { mtu, multicast }: Pick<NetworkState, "mtu" | "multicast">,
+  subnets: readonly string[],
 ): PortState {
   const addresses = addressesOf(endpoint)
   return {
     endpointId: endpoint.id,
-    ...portName(endpoint),
+    ...portName(endpoint, subnets),
     mac: vethMac(endpoint.id),
     flags: multicast ? MULTICAST_PORT_FLAGS : OVERLAY_PORT_FLAGS,
     workload: {
@@ -161,18 +170,42 @@ export function overlayPort(
       mtu,
       // Neighbour discovery wants a link-local address to ask from; this one needs no question whether it is free.
       addresses: addresses.some(isIpv6Text) ? [...addresses, linkLocalOf(endpoint.mac)] : addresses,
-      routes: [],
+      routes: furtherSubnets(addresses, subnets).map((dst) => ({ dst, via: null })),
     },
   }
 }
 
-/** An IPv6 address that was asked for may lie too far out to be a name's number: then the endpoint's id stands for it. */
-function portName({ id, ip }: EndpointRecord): Pick<PortState, "device" | "index"> {
+/** Those that none of the endpoint's addresses is in: it has one of each family that the network has. */
+function furtherSubnets(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
+  if (subnets.length <= addresses.length) return []
+  return subnets.filter((subnet) => !addresses.some((address) => isOf(subnet, address)))
+}
+
+function isOf(subnet: string, address: string): boolean {
+  return holds(parseSubnet(subnet), parseIp(bareIp(address))!)
+}
+
+/** An address that was asked for may lie too far out to be a name's number: then the endpoint's id stands for it. */
+function portName({ id, ip }: EndpointRecord, subnets: readonly string[]): Pick<PortState, "device" | "index"> {
   const place = placeInSubnet(ip)
   if (place <= IPV6_POOL_MAX_ADDRESSES) {
-    return { device: `veth${place}`, index: OVERLAY_PORT_INDEX_BASE + Number(place) }
+    const number = Number(place) + placesBefore(ip, subnets)
+    return { device: `veth${number}`, index: OVERLAY_PORT_INDEX_BASE + number }
   }
   return { device: `veth${id.slice(0, 10)}x`, index: OVERLAY_PORT_FAR_INDEX_BASE + Number.parseInt(id.slice(0, 7), 16) }
+}
+
+/** How many places the subnets of its family have that come before its own, as far as they can be a name's number. */
+function placesBefore(address: string, subnets: readonly string[]): number {
+  const family = familyOf(address)
+  const ofFamily = subnets.filter((subnet) => familyOf(subnet) === family)
+  if (ofFamily.length < 2) return 0
+  const before = ofFamily.slice(
+    0,
+    ofFamily.findIndex((subnet) => isOf(subnet, address)),
+  )
+  const sizes = before.map((subnet) => Math.min(Number(subnetSize(parseSubnet(subnet))), IPV6_POOL_MAX_ADDRESSES + 1))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 function placeInSubnet(address: string): bigint | number {

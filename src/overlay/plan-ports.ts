@@ -9,7 +9,7 @@ import {
   sameFlags,
 } from "../model/dataplane.ts"
 import type { LinkChange, Operation } from "../model/operation.ts"
-import { enableIpv6, isIpv6Text } from "./steps.ts"
+import { addRoute, enableIpv6, isIpv6Text } from "./steps.ts"
 
 /** Where the ports are, and how one is made from nothing. */
 export interface PortPlace {
@@ -96,10 +96,9 @@ export function planInterface(endpointId: string, wanted: InterfaceState, observ
   // Whoever switched IPv6 off took its addresses.
   if (missing.some(isIpv6Text)) operations.push(...enableIpv6(ns, name))
   for (const address of missing) operations.push({ op: "addr-add", ns, name, address })
-  for (const { dst, via } of wanted.routes) {
-    if (!observed.routes.some((route) => route.dst === dst && route.via === via)) {
-      operations.push({ op: "route-replace", ns, name, dst, via })
-    }
+  for (const route of wanted.routes) {
+    if (!observed.routes.some(({ dst, via }) => dst === route.dst && via === route.via))
+      operations.push(addRoute(ns, name, route))
   }
   return operations
 }

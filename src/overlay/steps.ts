@@ -15,6 +15,7 @@ import {
   type PeerState,
   type PortFlags,
   type PortState,
+  type RouteState,
   VXLAN_NAME,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
@@ -267,8 +268,13 @@ function configureInterface(port: PortState): Operation[] {
     ...(addresses.some(isIpv6Text) ? ipv6Switches(ns, name) : []),
     { op: "link-set", ns, name, alias: mark(port.endpointId), quietIpv6: true, up: true },
     ...addresses.map((address): Operation => ({ op: "addr-add", ns, name, address })),
-    ...routes.map((route): Operation => ({ op: "route-replace", ns, name, dst: route.dst, via: route.via })),
+    ...routes.map((route) => addRoute(ns, name, route)),
   ]
+}
+
+/** A default route is in place of any other; the way to a further subnet stands behind one that somebody else set. */
+export function addRoute(ns: NamespacePath, name: string, { dst, via }: RouteState): Operation {
+  return { op: via === null ? "route-append" : "route-replace", ns, name, dst, via }
 }
 
 /** Of an address that is known to be one. */

@@ -36,7 +36,7 @@ export function encodeBody(value: unknown): Body {
   return { parts: [length, text, ...found], hasBytes: true }
 }
 
-/** The reverse; bytes come as copies. Throws a SyntaxError, TypeError or RangeError when it is no such body. */
+/** The reverse; bytes come as copies where they are the smaller part of their frame. Throws a SyntaxError, TypeError or RangeError when it is no such body. */
 export function decodeBody(bytes: Uint8Array, hasBytes: boolean): unknown {
   if (!hasBytes) return bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))
   if (bytes.length < LENGTH_BYTES) throw new TypeError("a body with bytes is too short")
@@ -100,10 +100,12 @@ class Rest {
     if (!Number.isInteger(length) || Number(length) < 0 || Number(length) > this.#bytes.length) {
       throw new TypeError("bytes are longer than what is there")
     }
-    // A copy, so that a small value does not hold on to the whole frame; a Buffer's own `slice` would not be one.
-    const taken = new Uint8Array(this.#bytes.subarray(0, Number(length)))
+    const part = this.#bytes.subarray(0, Number(length))
     this.#bytes = this.#bytes.subarray(Number(length))
-    return taken
+    // A copy, so that a small value does not hold on to the whole frame; a Buffer's own `slice` would not be one.
+    return part.length * 2 > part.buffer.byteLength
+      ? new Uint8Array(part.buffer, part.byteOffset, part.length)
+      : new Uint8Array(part)
   }
 
   mustBeEmpty(): void {

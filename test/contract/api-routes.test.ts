@@ -181,6 +181,40 @@ describe("logs", () => {
     writeFileSync(`${fixture.dir}/log.log`, large)
     expect((await read(false)) === large).toBe(true)
   })
+
+  test("of the last lines: as many as asked for, however long they are, and then what comes", async () => {
+    const { client, dir } = fixture
+    const path = `${dir}/log.log`
+    const tail = async (lines: number) => {
+      let text = ""
+      for await (const piece of client.logs("log", { tail: lines })) text += Buffer.from(piece).toString()
+      return text
+    }
+    const long = "x".repeat(200_000)
+    for (const [content, lines, expected] of [
+      ["a\nb\nc\n", 2, "b\nc\n"],
+      ["a\nb\nc", 2, "b\nc"],
+      ["a\nb\n", 9, "a\nb\n"],
+      ["a\n\n\n", 2, "\n\n"],
+      ["a\nb\n", 0, ""],
+      ["", 3, ""],
+      ["\n", 1, "\n"],
+      [`a\n${long}\n${long}\nend\n`, 2, `${long}\nend\n`],
+      [`${long}\nend`, 2, `${long}\nend`],
+    ] as const) {
+      writeFileSync(path, content)
+      expect((await tail(lines)) === expected).toBe(true)
+    }
+    expect(await refusal(client.logs("log", { tail: -1 }).next())).toBe("400 query_invalid")
+    writeFileSync(path, "a\nb\n")
+    await client.run({ networks: ["red"], name: "log", detach: true })
+    writeFileSync(path, "a\nb\n")
+    const following = client.logs("log", { tail: 1, follow: true })
+    expect(Buffer.from((await following.next()).value!).toString()).toBe("b\n")
+    appendFileSync(path, "c\n")
+    expect(Buffer.from((await following.next()).value!).toString()).toBe("c\n")
+    await following.return(undefined)
+  })
 })
 
 test("events: as they happen, until the reader goes", async () => {

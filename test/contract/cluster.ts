@@ -79,7 +79,8 @@ function networksContract(harness: () => Harness): void {
       secure: networkSpec("a", "10.0.0.0/8", { secure: true }),
       tenant: networkSpec("a", "10.0.0.0/8", { tenant: "blue" }),
       IPv6: networkSpec("a", "fe80:1::/64"),
-      several: { name: "a", subnets: [{ subnet: "10.1.0.0/24" }, { subnet: "10.2.0.0/24" }] },
+      overlap: { name: "a", subnets: [{ subnet: "10.1.0.0/16" }, { subnet: "10.1.2.0/24" }] },
+      "too many": { name: "a", subnets: Array.from({ length: 9 }, (_, n) => ({ subnet: `10.${n}.0.0/24` })) },
       labels: networkSpec("a", "10.0.0.0/8", { labels: { a: "x".repeat(2000) } }),
     }
     const said: Record<string, string> = {}
@@ -103,7 +104,8 @@ function networksContract(harness: () => Harness): void {
       secure: "failed not_available: --secure: not available in this version",
       tenant: "failed not_available: --tenant blue: not available in this version",
       IPv6: "usage subnet_invalid: subnet fe80:1::/64: overlaps fe80::/10, which no host can have",
-      several: "failed not_available: several subnets of one family in one network: not available in this version",
+      overlap: "conflict subnet_overlap: subnet 10.1.2.0/24: overlaps 10.1.0.0/16, another one of the network",
+      "too many": "usage subnets_too_many: 9 subnets: a network can have 8 at most",
       labels: expect.stringMatching(/^usage labels_invalid: /),
     })
     expect(store.revision).toBe(before)
@@ -253,6 +255,55 @@ function endpointsContract(harness: () => Harness): void {
     const before = store.revision
     expect(await outcome(create("g"))).toBe("conflict addresses_exhausted: no free address in 10.65.10.1 to 10.65.10.6")
     expect(store.revision).toBe(before)
+  })
+
+  test("of several subnets of one family the next is begun when the first is full; a freed address goes before it", async () => {
+    const { cluster, node, store } = harness()
+    const subnets = ["10.65.10.0/30", "fd00:65:10::/126", "10.65.11.0/29", "fd00:65:11::/64"]
+    const { network } = await cluster.createNetwork({
+      name: "wide",
+      subnets: subnets.map((subnet) => (subnet === "10.65.11.0/29" ? { subnet, gateway: "10.65.11.3" } : { subnet })),
+      ipRange: "10.65.11.0/30",
+    })
+    expect(network.subnets.map(({ subnet, gateway }) => `${subnet} by ${gateway}`)).toEqual([
+      "10.65.10.0/30 by 10.65.10.1",
+      "10.65.11.0/29 by 10.65.11.3",
+      "fd00:65:10::/126 by fd00:65:10::1",
+      "fd00:65:11::/64 by fd00:65:11::1",
+    ])
+    const record = store.get(`kv/swarm/docker/network/v1.0/overlay/network/${network.id}/`)
+    expect(JSON.parse(new TextDecoder().decode(record?.value)).subnets[1]).toEqual({
+      SubnetIP: "10.65.11.0/29",
+      GwIP: "10.65.11.3/29",
+      Vni: network.vni,
+    })
+    const create = async (workload: string, changes = {}) => {
+      const { endpoints } = await cluster.createEndpoints([endpointSpec(network.id, node, workload, changes)])
+      return endpoints[0]!
+    }
+    const given = async (workload: string, changes = {}) => {
+      const { ip, ip6, mac } = await create(workload, changes)
+      return `${ip} ${ip6} ${mac}`
+    }
+    const a = await create("a")
+    expect([a.ip, a.ip6]).toEqual(["10.65.10.2/30", "fd00:65:10::2/126"])
+    expect(await given("b")).toBe("10.65.11.1/29 fd00:65:10::3/126 02:42:0a:41:0b:01")
+    expect(await given("c", { ip: "10.65.11.6" })).toBe("10.65.11.6/29 fd00:65:11::2/64 02:42:0a:41:0b:06")
+    expect(await given("d", { ip: "fd00:65:11::9" })).toBe("10.65.11.2/29 fd00:65:11::9/64 02:42:0a:41:0b:02")
+    expect(await outcome(create("e"))).toBe(
+      "conflict addresses_exhausted: no free address in 10.65.10.1 to 10.65.10.2, 10.65.11.1 to 10.65.11.3",
+    )
+    expect(await outcome(create("e", { ip: "10.65.12.2" }))).toBe(
+      "invalid address_invalid: address 10.65.12.2: outside the subnets 10.65.10.0/30, 10.65.11.0/29",
+    )
+    expect(await outcome(create("e", { ip: "10.65.11.3" }))).toBe(
+      "invalid address_invalid: address 10.65.11.3: it is the gateway's",
+    )
+    expect(await outcome(create("e", { mac: "02:42:0a:41:0b:05", ip: "10.65.11.4" }))).toMatch(/^usage mac_invalid/)
+    await cluster.removeEndpoints([a.id])
+    expect(await given("e")).toBe("10.65.10.2/30 fd00:65:10::2/126 02:42:0a:41:0a:02")
+    await cluster.removeNetwork(network.id, { force: true })
+    expect(store.range("ovl/addresses/").entries.length).toBe(0)
   })
 
   test("on a network of IPv6 alone the MAC is the address's own, unique and free again afterwards", async () => {

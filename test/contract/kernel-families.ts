@@ -126,6 +126,68 @@ export function familiesContract(kernelOf: () => Kernel): void {
     })
   })
 
+  describe("several subnets of one family", () => {
+    const subnets = [
+      ...BOTH,
+      { subnet: "10.65.11.0/24", gateway: "10.65.11.1" },
+      { subnet: "fd00:65:11::/64", gateway: "fd00:65:11::1" },
+    ]
+    const catalog = dual({ subnets })
+    const route = (op: "route-del" | "route-replace", dst: string, via: string | null = null): Operation => {
+      return { op, ns: W1, name: "eth0", dst, via }
+    }
+
+    test("are all on the bridge, and what is not the workload's own is reached by its interface", () => {
+      const state = wanted(catalog)
+      reconcile(state)
+      expect(kernelOf().observeNetwork(NS)?.bridge?.addresses.toSorted()).toEqual([
+        "10.65.10.1/24",
+        "10.65.11.1/24",
+        "fd00:65:10::1/64",
+        "fd00:65:11::1/64",
+      ])
+      expect(kernelOf().observeInterface(W1, "eth0")?.routes).toEqual([
+        { dst: "10.65.11.0/24", via: null },
+        { dst: "fd00:65:11::/64", via: null },
+      ])
+      expect(renderPlan(plan(state))).toBe("")
+    })
+
+    test("a route that was deleted is the whole repair", () => {
+      const state = wanted(catalog)
+      reconcile(state)
+      kernelOf().apply([route("route-del", "10.65.11.0/24"), route("route-del", "fd00:65:11::/64")], "best-effort")
+      expect(renderPlan(plan(state))).toBe(
+        "ip -n w1 route append 10.65.11.0/24 dev eth0\nip -n w1 route append fd00:65:11::/64 dev eth0\n",
+      )
+    })
+
+    const damages: [string, Operation][] = [
+      ["a route was deleted", route("route-del", "10.65.11.0/24")],
+      ["an IPv6 route was deleted", route("route-del", "fd00:65:11::/64")],
+      ["the interface is down", { op: "link-set", ns: W1, name: "eth0", up: false }],
+      ["the second gateway is gone", { op: "addr-del", ns: NS, name: "br0", address: "10.65.11.1/24" }],
+    ]
+    test.each(damages)("repaired by difference: %s", (_, damage) => repairs(catalog, damage))
+
+    test("somebody's own route to such a subnet stays, and ours comes behind it", () => {
+      const state = wanted(catalog)
+      reconcile(state)
+      const theirs = route("route-replace", "10.65.11.0/24", "10.65.10.9")
+      kernelOf().apply([route("route-del", "10.65.11.0/24"), theirs], "best-effort")
+      reconcile(state)
+      expect(
+        kernelOf()
+          .observeInterface(W1, "eth0")
+          ?.routes.filter(({ dst }) => dst === "10.65.11.0/24"),
+      ).toEqual([
+        { dst: "10.65.11.0/24", via: "10.65.10.9" },
+        { dst: "10.65.11.0/24", via: null },
+      ])
+      expect(renderPlan(plan(state))).toBe("")
+    })
+  })
+
   describe("multicast", () => {
     const catalog = dual({ multicast: true })
 

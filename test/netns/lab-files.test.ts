@@ -1,8 +1,10 @@
 /** The samples in `labs/` on the real kernel: all up at once on one machine, each proved, and down without a trace. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { readLabFile } from "../../src/lab/file/read.ts"
+import { forecast } from "../../src/lab/forecast.ts"
 import type { LabVerify } from "../../src/model/lab.ts"
 import { describeAsRoot } from "../support/netns.ts"
 import { type Done, LabMachine } from "./lab-machine.ts"
@@ -46,6 +48,34 @@ expect:
   - u reaches s tcp 8300
   - all of six reach each other
 `
+
+/** Rules of ovl's own chains, FDB rows of the VXLAN devices, IPv4 addresses of the workloads. */
+const REALITY = `
+  iptables-save | grep "^-A OVL"
+  for ns in $(ip netns ls | cut -d" " -f1); do
+    case $ns in
+      1-*) bridge -n $ns fdb show dev vxlan1 | grep "dst .* self" | sed "s/^/fdb /";;
+      ovl-*) ip -n $ns -4 -o addr show scope global | awk -v ns=$ns '{print "addr", ns, $4, $2}';;
+    esac
+  done`
+
+/** A line of the forecast in the words of `REALITY`; nothing where that does not look. */
+function asReality(line: string): string[] {
+  const rule = /^iptables -t \w+ (-A OVL.*)$/.exec(line)
+  if (rule) return [rule[1]!]
+  const row = /^bridge -n \S+ fdb (?:replace|append) (\S+) dev vxlan1 dst (\S+) self permanent$/.exec(line)
+  if (row) return [`fdb ${row[1]} dst ${row[2]} self permanent`]
+  const address = /^ip -n (ovl-\S+) addr add (\S+) dev (\S+)$/.exec(line)
+  return address ? [`addr ${address[1]} ${address[2]} ${address[3]}`] : []
+}
+
+/** `bridge` and `ip` leave blanks behind, and `link-netnsid` where a device has come from elsewhere. */
+function tidy(line: string): string {
+  return line
+    .replace(/ link-netnsid \d+/, "")
+    .replace(/\s+/g, " ")
+    .trim()
+}
 
 let machine: LabMachine
 let before: string[]
@@ -102,6 +132,18 @@ describeAsRoot("the samples", () => {
       "",
       "lab three-hosts is as its file says: nothing to do\n",
     ])
+  })
+
+  test("what the dry run foretells of rules, rows and addresses is what the daemons have made", async () => {
+    for (const lab of ["published-ports", "same-subnet", "multicast"]) {
+      const told = forecast(readLabFile(lab, readFileSync(fileOf(lab), "utf8")))
+      const [[host, lines]] = [...told] as [[string, string[]]]
+      const { stdout } = await machine.ovl("lab", "exec", "--name", lab, host, "--", "sh", "-c", REALITY)
+      expect([lab, stdout.trim().split("\n").map(tidy).sort()]).toEqual([
+        lab,
+        lines.flatMap(asReality).map(tidy).sort(),
+      ])
+    }
   })
 
   test("a link is healed and cut again, and the proof sees it", async () => {

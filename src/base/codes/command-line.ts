@@ -51,6 +51,18 @@ export const COMMAND_LINE_CODES = {
     causes: "A value with blanks that is not in quotes, or a command to be run without `--` in front of it.",
     remedy: "Quote the value, or look at the usage line of `ovl VERB --help`.",
   },
+  argument_invalid: {
+    kinds: ["usage"],
+    means: "An argument is not one of the words that it may be.",
+    causes: "A misspelt word.",
+    remedy: "Choose one of those that the message lists.",
+  },
+  code_not_found: {
+    kinds: ["not_found"],
+    means: "There is no such code.",
+    causes: "A misspelt code, or one of another version of ovl.",
+    remedy: "`ovl explain` lists all codes.",
+  },
   argument_empty: {
     kinds: ["usage"],
     means: "An argument is an empty string.",
@@ -156,8 +168,8 @@ export const COMMAND_LINE_CODES = {
   gateway_without_subnet: {
     kinds: ["usage"],
     means: "A gateway was given, and it is not clear for which subnet.",
-    causes: "--gateway without --subnet, or with several of one family.",
-    remedy: "Give --gateway together with one --subnet of its family.",
+    causes: "--gateway without --subnet, or in none of several, or a second one for the same.",
+    remedy: "Give each --gateway together with the --subnet that it lies in.",
   },
   socket_not_chosen: {
     kinds: ["usage"],
@@ -194,12 +206,6 @@ export const COMMAND_LINE_CODES = {
     means: "Two options exclude each other.",
     causes: "Both were given; the message names them.",
     remedy: "Leave out one of them.",
-  },
-  too_many_words: {
-    kinds: ["usage"],
-    means: "There are more words than the command takes.",
-    causes: "Something that should be one argument is not in quotes.",
-    remedy: "Quote it, or look at the usage line of `ovl VERB --help`.",
   },
   condition_invalid: {
     kinds: ["usage"],

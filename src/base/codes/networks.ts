@@ -54,8 +54,8 @@ export const NETWORK_CODES = {
     kinds: ["conflict"],
     means: "A subnet overlaps what a workload on that network would also have.",
     causes:
-      "It overlaps the egress bridge of a node, by default 172.18.0.0/16, so that replies could not be told apart.",
-    remedy: "Choose another subnet, or make the network --internal: then there is no egress.",
+      "It overlaps another --subnet of the same network; or the egress bridge of a node, by default 172.18.0.0/16, so that replies could not be told apart.",
+    remedy: "Choose another subnet; where it is the bridge's, a network that is --internal has no egress.",
   },
   mtu_too_large: {
     kinds: ["invalid"],
@@ -65,7 +65,7 @@ export const NETWORK_CODES = {
   },
   addresses_exhausted: {
     kinds: ["conflict"],
-    means: "The subnet, or its --ip-range, has no free address.",
+    means: "The network's subnets, or their --ip-range, have no free address.",
     causes: "As many endpoints as addresses.",
     remedy: "Detach endpoints, or create a network with a larger subnet.",
   },

@@ -35,8 +35,8 @@ export const VALUE_CODES = {
   ip_range_invalid: {
     kinds: ["invalid", "usage"],
     means: "The range from which addresses are given is no part of the subnet.",
-    causes: "It is outside, leaves no address, or there is no --subnet.",
-    remedy: "Choose a part of the subnet, or leave --ip-range out.",
+    causes: "It is outside all of them, leaves no address, or there is no --subnet.",
+    remedy: "Choose a part of one subnet, or leave --ip-range out.",
   },
   mac_invalid: {
     kinds: ["usage"],
@@ -97,6 +97,12 @@ export const VALUE_CODES = {
     means: "A network is named twice for one workload.",
     causes: "The same name twice in --network, or a name and an id that are the same network.",
     remedy: "Name each network once.",
+  },
+  subnets_too_many: {
+    kinds: ["usage"],
+    means: "A network was to have more subnets than it can.",
+    causes: "More than 8 --subnet, of both families together.",
+    remedy: "Name larger ones, or make several networks.",
   },
   networks_too_many: {
     kinds: ["usage"],

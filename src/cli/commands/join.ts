@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts"
-import { DAEMON_OPTIONS, runDaemon, tokenReader } from "../daemon.ts"
+import { DAEMON_OPTIONS, JOIN_OPTIONS, runDaemon, serversOf, tokenReader } from "../daemon.ts"
 
 export const join = defineCommand({
   path: ["join"],
@@ -30,24 +30,13 @@ export const join = defineCommand({
     },
   },
   options: {
-    token: {
-      kind: "text",
-      value: "TOKEN",
-      config: "token",
-      secret: true,
-      description: "Join token; - reads it from standard input",
-    },
-    "token-file": { kind: "text", value: "FILE", config: "token-file", description: "File that holds the join token" },
-    server: {
-      kind: "flag",
-      description: "Become a server: keep the store too, and get a vote; wants a token of role server",
-    },
+    ...JOIN_OPTIONS,
     ...DAEMON_OPTIONS,
   },
   async run(context) {
     const { options } = context
     const token = tokenReader(context, options.token, options["token-file"])
-    const servers = (context.arguments.servers ?? "").split(",").filter((server) => server !== "")
+    const servers = serversOf(context.arguments.servers)
     return runDaemon(context, { mode: "join", options, kvPrefix: "", servers, token, server: options.server })
   },
 })

@@ -41,7 +41,7 @@ test("create passes a name that looks like a number, and default as tenant", asy
 
 test("a gateway wants one subnet", async () => {
   expect((await ovl(line("network create r --gateway 10.0.0.1"))).stderr).toBe(
-    "ovl: --gateway 10.0.0.1: there is no --subnet for it\nhint: give --gateway together with one --subnet of its family\n",
+    "ovl: gateway 10.0.0.1: there is no --subnet for it\nhint: give each gateway together with the --subnet that it lies in\n",
   )
   const two = "--subnet 10.0.0.0/24 --subnet fd00::/64"
   let asked: unknown
@@ -53,6 +53,13 @@ test("a gateway wants one subnet", async () => {
   }
   expect((await ovl(line(`network create r ${two} --gateway fd00::9`), { client })).status).toBe(0)
   expect(asked).toEqual([{ subnet: "10.0.0.0/24" }, { subnet: "fd00::/64", gateway: "fd00::9" }])
+  const three = `${two} --subnet 10.0.1.0/24 --gateway 10.0.1.9 --gateway 10.0.0.9 --ip-range 10.0.1.128/25`
+  expect((await ovl(line(`network create r ${three}`), { client })).status).toBe(0)
+  expect(asked).toEqual([
+    { subnet: "10.0.0.0/24", gateway: "10.0.0.9" },
+    { subnet: "fd00::/64" },
+    { subnet: "10.0.1.0/24", gateway: "10.0.1.9" },
+  ])
 })
 
 test("numbers out of range never reach the daemon", async () => {

@@ -4,7 +4,6 @@ import { type Command, defineCommand } from "../command.ts"
 const VERBS: readonly (readonly [string, string])[] = [
   ["trace", "Follow the way from one workload to another, hop by hop"],
   ["capture", "Capture frames of a network or an endpoint"],
-  ["completion", "Print the completion script for a shell"],
 ]
 
 export const NOT_AVAILABLE: readonly Command[] = VERBS.map(([path, summary]) =>

@@ -79,7 +79,7 @@ export const ping = defineCommand({
     const { from, to } = context.arguments
     if (network !== undefined) {
       if (from !== undefined || context.options.network !== undefined)
-        throw usageError("too_many_words", "ping: --all-pairs takes a network and no names", ALL_PAIRS_CALL)
+        throw usageError("argument_unexpected", "ping: --all-pairs takes a network and no names", ALL_PAIRS_CALL)
       return pingNetwork(context, network)
     }
     if (from !== undefined && to !== undefined) return pingOne(context, from, to)

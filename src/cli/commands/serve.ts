@@ -1,6 +1,5 @@
 import { defineCommand } from "../command.ts"
-import { DAEMON_OPTIONS, runDaemon } from "../daemon.ts"
-import { usageError } from "../usage.ts"
+import { checkKvPrefix, DAEMON_OPTIONS, KV_PREFIX_OPTION, runDaemon } from "../daemon.ts"
 
 export const serve = defineCommand({
   path: ["serve"],
@@ -18,23 +17,12 @@ export const serve = defineCommand({
   arguments: {},
   options: {
     ...DAEMON_OPTIONS,
-    "kv-prefix": {
-      kind: "text",
-      value: "PREFIX",
-      config: "kv-prefix",
-      default: "ovl",
-      description: "First part of the keys below which the networks' records are found",
-    },
+    "kv-prefix": KV_PREFIX_OPTION,
   },
   async run(context) {
     const { options } = context
     const kvPrefix = options["kv-prefix"]
-    if (!kvPrefix.split("/").every((part) => /^(?!\.{1,2}$)[a-zA-Z0-9_.-]+$/.test(part)))
-      throw usageError(
-        "option_value_invalid",
-        `--kv-prefix: "${kvPrefix}" is not a key prefix`,
-        "use letters, digits, '_', '.', '-', and '/' only between them",
-      )
+    checkKvPrefix(kvPrefix)
     return runDaemon(context, { mode: "serve", options, kvPrefix, servers: [], token: null, server: true })
   },
 })

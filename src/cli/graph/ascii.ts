@@ -9,7 +9,7 @@ export function asciiGraph({ networks, nodes }: Graph, columns: number): string 
     ...branches(nodesOn(nodes, name)),
   ])
   const idle = nodes.filter(({ workloads }) => workloads.length === 0)
-  if (idle.length > 0) trees.push(["nodes without endpoints here", ...branches(idle.map((node) => [nodeText(node)]))])
+  if (idle.length > 0) trees.push(["nodes without endpoints", ...branches(idle.map((node) => [nodeText(node)]))])
   if (networks.length === 0) trees.unshift(["no networks"])
   return trees.map((lines) => lines.map((line) => `${cut(line, columns)}\n`).join("")).join("\n")
 }

@@ -34,7 +34,12 @@ export function graphOf(allNetworks: readonly NetworkView[], nodes: readonly Nod
   const endpoints = allNetworks.flatMap((network) => network.endpoints)
   const shown = new Set(networks.map(({ name }) => name))
   return {
-    nodes: nodes.map((node) => ({
+    nodes: nodes.map(drawn).filter(({ workloads }) => only === undefined || workloads.length > 0),
+    networks: networks.map(({ name, subnets, vni }) => ({ name, subnets: subnets.map((each) => each.subnet), vni })),
+  }
+
+  function drawn(node: NodeView): GraphNode {
+    return {
       name: node.name,
       address: node.address,
       role: node.leader ? "server (leader)" : node.role,
@@ -43,8 +48,7 @@ export function graphOf(allNetworks: readonly NetworkView[], nodes: readonly Nod
         const here = interfaces.filter(({ network }) => shown.has(network))
         return here.length === 0 ? [] : [{ name, interfaces: here }]
       }),
-    })),
-    networks: networks.map(({ name, subnets, vni }) => ({ name, subnets: subnets.map((each) => each.subnet), vni })),
+    }
   }
 }
 

@@ -7,9 +7,9 @@ import { count } from "./text.ts"
 
 export function pingText(view: PingView, style: Style): string {
   const { from, to, network, replies, problem } = view
-  const heading = `${sideText(from)} to ${sideText(to)}${network === null ? "" : ` on ${network}`}\n`
-  if (problem !== null) return `${style.bold(heading)}${style.bad("nothing was sent")}: ${problem}\n`
-  return `${style.bold(heading)}${replies.map((reply) => `${replyText(reply, style)}\n`).join("")}${sumText(view)}\n`
+  const heading = `${sideText(from)} to ${sideText(to)}${network === null ? "" : ` on ${network}`}`
+  if (problem !== null) return `${style.bold(heading)}\n${style.bad("nothing was sent")}: ${problem}\n`
+  return `${[style.bold(heading), ...replies.map((reply) => replyText(reply, style)), sumText(view)].join("\n")}\n`
 }
 
 function sideText({ name, node, ip }: PingView["to"]): string {

@@ -40,6 +40,7 @@ export function checkShape(source: Source, mistakes: Mistake[]): LabFile | null 
 /** What is missing because its key is misspelt is told once. */
 function isMisspelt({ what, why }: Mistake, found: readonly Mistake[]): boolean {
   const key = /^(\S+) is missing$/.exec(why)?.[1]
+  if (key === undefined) return false
   return found.some((other) => other.what === what && other.why.endsWith(`: did you mean ${key}?`))
 }
 
@@ -97,6 +98,7 @@ function whyOf(issue: Issue, value: unknown): string {
         return `it wants keys and values, not ${typeWord(value)}`
       if (issue.expected === "array" || issue.expected === "tuple") return `it wants a list, not ${typeWord(value)}`
       if (issue.expected === "boolean") return `it wants true or false, not ${shown(value)}`
+      if (issue.expected === "number" && typeof value === "number") return `${value} is no number to be used`
       if (issue.expected === "number") return `it wants a number, not ${typeWord(value)}`
       return value === null ? "it has no value" : `it wants a text, not ${typeWord(value)}: put it in quotes`
     case "invalid_value": {

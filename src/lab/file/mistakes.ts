@@ -59,16 +59,22 @@ export class LabFileError extends OvlError {
   }
 }
 
+const EXCERPT_CHARS = 120
+
 function summary(file: string, { line, column, what, why }: Mistake): string {
   return `${file}:${line}:${column}: ${what === "" ? "" : `${what}: `}${why}`
 }
 
 /** The mistake, the line it is in, and a caret below. A tab stays one, so that the caret stands where it should. */
 function describe(file: string, lines: readonly string[], mistake: Mistake): string {
-  const source = printable(lines[mistake.line - 1] ?? "")
-  if (source.trim() === "") return summary(file, mistake)
-  const before = source.slice(0, mistake.column - 1).replace(/[^\t]/g, " ")
-  const room = Math.max(1, source.length - mistake.column + 1)
+  const line = printable(lines[mistake.line - 1] ?? "")
+  if (line.trim() === "") return summary(file, mistake)
+  // Of a long line the part around the place.
+  const from = Math.max(0, mistake.column - 1 - EXCERPT_CHARS / 2)
+  const source = line.slice(from, from + EXCERPT_CHARS)
+  const at = mistake.column - 1 - from
+  const before = source.slice(0, at).replace(/[^\t]/g, " ")
+  const room = Math.max(1, source.length - at)
   const caret = "^".repeat(Math.max(1, Math.min(mistake.length, room)))
   return [summary(file, mistake), `    ${source}`, `    ${before}${caret}`].join("\n")
 }

@@ -64,7 +64,7 @@ const WRONG: [what: string, text: string, told: string[]][] = [
   ],
   ["a tab", "name: lab\nnodes:\n\tn1:\n", ["3:1 : this is no YAML: tabs are not allowed as indentation"]],
   ["nothing but a name", "name: lab\n", ["1:1 : nodes is missing"]],
-  ["a key twice", withLine(4, "  n1:"), ["4:3 : this key is there twice"]],
+  ["a key twice", withLine(4, "  n1:"), ["4:3 nodes.n1: it is there twice"]],
   ["two documents", `${GOOD}---\n${GOOD}`, ["15:1 : a second document begins: a file holds one lab"]],
   [
     "an unknown key, nearly right",
@@ -141,15 +141,13 @@ const WRONG: [what: string, text: string, told: string[]][] = [
   ["a key that is no word", "name: lab\n? [a]\n: b\nnodes: { n1: }\n", ["2:3 : a key must be a single word"]],
   [
     "__proto__",
-    "name: lab\n__proto__: { a: 1 }\nnodes: { n1: }\n",
-    [
-      "2:1 : unknown key __proto__: there is name, description, kv-prefix, underlay, outside, nodes, networks, workloads, expect",
-    ],
+    "name: lab\n__proto__: { a: 1 }\nnodes: { __proto__: , n1: }\n",
+    ["2:1 : __proto__ is no key of anything", "3:10 nodes: __proto__ is no key of anything"],
   ],
   [
     "nested too deep",
     `name: lab\nnodes: ${"[".repeat(40)}${"]".repeat(40)}\n`,
-    ["2:24 nodes[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: it is nested too deep"],
+    ["2:24 nodes[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: it is nested deeper than 16 levels"],
   ],
   [
     "too many nodes",
@@ -441,6 +439,22 @@ test("what acts on a terminal is not shown", () => {
   }
   expect(told).toContain("\u00b7[2J: a name begins with")
   expect(told).not.toContain("\u001b")
+})
+
+test("files that are made to take long do not", () => {
+  const deep = (text: string, times: number) => mistakesOf(`name: x\nnodes: ${text.repeat(times)}`)[0]
+  expect(deep("[", 100_000)).toEndWith("it is nested deeper than 16 levels")
+  expect(deep("{a: ", 30_000)).toEndWith("it is nested deeper than 16 levels")
+  const many = Array.from({ length: 20_000 }, (_, n) => `k${n}: 1\n`).join("")
+  expect(mistakesOf(many)).toHaveLength(LAB_FILE_MISTAKES_MAX)
+  expect(mistakesOf("a: 1\n".repeat(20_000))).toHaveLength(LAB_FILE_MISTAKES_MAX)
+})
+
+test("of a long line the part around the place is shown", () => {
+  const line = `description: ${"x ".repeat(200)}# end`
+  expect(() => readLabFile("f", `name: lab\nnodes: { n1: { ${"  ".repeat(100)} rol: server } }\n${line}`)).toThrow(
+    `f:2:217: nodes.n1: unknown key rol: did you mean role?\n    ${" ".repeat(60)}rol: server } }\n    ${" ".repeat(60)}^^^`,
+  )
 })
 
 test("an alias bomb is refused before it grows", () => {

@@ -1,7 +1,7 @@
 /** The networks of a lab's file, each as `ovl network create` would be asked for it. */
 import type { NetworkSpec } from "../../model/network.ts"
-import { parseIp, parseSubnet } from "../../model/address.ts"
-import { askedSubnets } from "../../model/subnet.ts"
+import { parseIp } from "../../model/address.ts"
+import { askedSubnets, withGateways } from "../../model/subnet.ts"
 import { type Report, Taken } from "./report.ts"
 import type { LabFile } from "./schema.ts"
 
@@ -26,13 +26,11 @@ export function resolveNetworks(file: LabFile, report: Report): NetworkSpec[] {
 function specOf(name: string, entry: NetworkEntry, report: Report): NetworkSpec {
   const path = ["networks", name]
   const asked = entry.subnet === undefined ? [] : [entry.subnet].flat()
-  const { gateway } = entry
-  const family = gateway === undefined ? undefined : parseIp(gateway)?.family
-  if (gateway !== undefined && family === undefined) report.wrong([...path, "gateway"], `${gateway}: it is no address`)
-  const own = asked.findIndex((subnet) => familyOf(subnet) === family)
-  if (gateway !== undefined && family !== undefined && own < 0)
-    report.wrong([...path, "gateway"], `${gateway}: there is no subnet of its family`)
-  const subnets = asked.map((subnet, at) => (at === own && gateway !== undefined ? { subnet, gateway } : { subnet }))
+  const gateways = entry.gateway === undefined ? [] : [entry.gateway].flat()
+  const malformed = gateways.filter((gateway) => parseIp(gateway) === null)
+  for (const gateway of malformed) report.wrong([...path, "gateway"], `${gateway}: it is no address`)
+  const wellFormed = gateways.filter((gateway) => !malformed.includes(gateway))
+  const subnets = report.judged([...path, "gateway"], () => withGateways(asked, wellFormed)) ?? []
   const labels = Object.keys(entry.labels ?? {}).map((key) => [key, report.text([...path, "labels", key])])
   return {
     name,
@@ -44,13 +42,5 @@ function specOf(name: string, entry: NetworkEntry, report: Report): NetworkSpec 
     ...(entry.multicast && { multicast: true }),
     ...(entry["allow-spoof"] && { allowSpoof: true }),
     ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
-  }
-}
-
-function familyOf(subnet: string): number | null {
-  try {
-    return parseSubnet(subnet).family
-  } catch {
-    return null
   }
 }

@@ -6,6 +6,8 @@ import {
   firstHostIp,
   formatIp,
   formatSubnet,
+  holds,
+  holdsSubnet,
   type Ip,
   lastHostIp,
   parseIp,
@@ -31,8 +33,8 @@ type WorkloadEntry = NonNullable<LabFile["workloads"]>[string]
 interface Room {
   spec: NetworkSpec
   subnets: { subnet: Subnet; gateway: string }[]
-  /** What addresses are given from where none is asked for; null where the cluster chooses the subnet. */
-  pool: Subnet | null
+  /** What addresses are given from in turn where none is asked for; none where the cluster chooses the subnet. */
+  pools: Subnet[]
   taken: Taken
   /** What is wrong with it has been told, where the networks were looked at. */
   isWrong: boolean
@@ -65,9 +67,12 @@ function roomOf(spec: NetworkSpec): Room {
     const subnets = (asked?.subnets ?? []).map(({ subnet, gateway }) => ({ subnet: parseSubnet(subnet), gateway }))
     for (const { gateway } of subnets) taken.take(gateway, "the gateway")
     const range = asked?.ipRange ? parseSubnet(asked.ipRange) : null
-    return { spec, subnets, pool: range ?? subnets[0]?.subnet ?? null, taken, isWrong: false }
+    const pools = subnets
+      .map(({ subnet }) => (range !== null && holdsSubnet(subnet, range) ? range : subnet))
+      .filter(({ family }) => family === subnets[0]?.subnet.family)
+    return { spec, subnets, pools, taken, isWrong: false }
   } catch {
-    return { spec, subnets: [], pool: null, taken, isWrong: true }
+    return { spec, subnets: [], pools: [], taken, isWrong: true }
   }
 }
 
@@ -147,8 +152,11 @@ function addressOf(
 function whyNot(ip: Ip, room: Room): string | null {
   if (room.isWrong) return null
   if (room.subnets.length === 0) return `network ${room.spec.name} has no subnet in this file to hold it`
-  const own = room.subnets.find(({ subnet }) => subnet.family === ip.family)
-  if (own) return whyNoHost(own.subnet, ip)
+  const ofFamily = room.subnets.map(({ subnet }) => subnet).filter(({ family }) => family === ip.family)
+  const own = ofFamily.find((subnet) => holds(subnet, ip))
+  if (own) return whyNoHost(own, ip)
+  if (ofFamily.length > 0)
+    return `outside the ${ofFamily.length > 1 ? "subnets" : "subnet"} ${ofFamily.map(formatSubnet).join(", ")}`
   return `network ${room.spec.name} has ${room.subnets.map(({ subnet }) => formatSubnet(subnet)).join(", ")}`
 }
 
@@ -158,20 +166,22 @@ function keepAddress(workload: LabWorkload, room: Room | undefined, before: Topo
     return name === workload.name && networks[0] === workload.networks[0]
   })
   const ip = parseIp(known?.address ?? "")
-  if (workload.address !== null || !room?.pool || !ip || whyNoHost(room.pool, ip) !== null) return
+  if (workload.address !== null || !room || !ip) return
+  if (!room.pools.some((pool) => whyNoHost(pool, ip) === null)) return
   if (room.taken.take(formatIp(ip), workload.name) === null) workload.address = formatIp(ip)
 }
 
 /** An IPv6 pool is given from in the same order: the cluster would, too. */
 function giveAddress(workload: LabWorkload, room: Room | undefined, report: Report): void {
-  if (workload.address !== null || !room?.pool) return
-  const { pool } = room
-  for (let value = firstHostIp(pool); value <= lastHostIp(pool); value++) {
-    const address = formatIp({ family: pool.family, value })
-    if (room.taken.has(address)) continue
-    room.taken.take(address, workload.name)
-    workload.address = address
-    return
+  if (workload.address !== null || !room || room.pools.length === 0) return
+  for (const pool of room.pools) {
+    for (let value = firstHostIp(pool); value <= lastHostIp(pool); value++) {
+      const address = formatIp({ family: pool.family, value })
+      if (room.taken.has(address)) continue
+      room.taken.take(address, workload.name)
+      workload.address = address
+      return
+    }
   }
   report.wrongName(["workloads", workload.name], `network ${room.spec.name} has no address left for it`)
 }

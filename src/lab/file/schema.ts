@@ -5,6 +5,7 @@
 import { z } from "zod"
 import {
   IFNAME_MAX_CHARS,
+  LAB_COMMAND_MAX_WORDS,
   LAB_CUTS_MAX,
   LAB_EXPECTATIONS_MAX,
   LAB_TEXT_MAX_CHARS,
@@ -12,6 +13,7 @@ import {
   MTU_MIN_BYTES,
   NETWORKS_PER_WORKLOAD_MAX,
   PORT_MAPPINGS_PER_WORKLOAD_MAX,
+  SUBNETS_PER_NETWORK_MAX,
   VNI_MAX,
   VXLAN_OVERHEAD_V4_BYTES,
 } from "../../base/limits.ts"
@@ -67,11 +69,14 @@ const nodeSchema = z.strictObject({
 
 const networkSchema = z.strictObject({
   subnet: about(
-    z.union([text, z.array(text).min(1).max(2)]),
-    "One, or one of each family; chosen unless said",
+    z.union([text, z.array(text).min(1).max(SUBNETS_PER_NETWORK_MAX)]),
+    "One, or several of either family; chosen unless said",
   ).optional(),
-  gateway: about(text, "The same on every node; the subnet's first address unless said").optional(),
-  "ip-range": about(text, "Part of the subnet from which addresses are given").optional(),
+  gateway: about(
+    z.union([text, z.array(text).min(1).max(SUBNETS_PER_NETWORK_MAX)]),
+    "Of the subnet that it lies in, the same on every node; the subnet's first address unless said",
+  ).optional(),
+  "ip-range": about(text, "Part of a subnet from which its addresses are given").optional(),
   vni: about(z.int().min(1).max(VNI_MAX), "VXLAN network identifier; the next from 256 up unless said").optional(),
   mtu: about(z.int().min(MTU_MIN_BYTES).max(MTU_MAX_BYTES), "The underlay's less 50 unless said").optional(),
   internal: about(z.boolean(), "No way to the outside").optional(),
@@ -92,7 +97,7 @@ const workloadSchema = z.strictObject({
   mac: about(text, "MAC on the first network; 02:42 and the address unless said").optional(),
   hostname: about(name, "Host name inside; the workload's name unless said").optional(),
   command: about(
-    z.union([text, z.array(scalar).min(1).max(LAB_CUTS_MAX)]),
+    z.union([text, z.array(scalar).min(1).max(LAB_COMMAND_MAX_WORDS)]),
     "What runs in it: words, or one line for sh; unless said the namespace is only kept open",
   ).optional(),
   env: about(z.record(z.string().regex(/^[^=\s]+$/, "no = and no blank"), scalar), "Environment variables").optional(),

@@ -8,6 +8,7 @@ import type { Mistake, Place } from "./mistakes.ts"
 
 export type Path = readonly (string | number)[]
 
+const TOO_DEEP = `it is nested deeper than ${LAB_FILE_MAX_DEPTH} levels`
 const START: Place = { line: 1, column: 1, length: 1 }
 
 export class Source {
@@ -30,10 +31,9 @@ export class Source {
     }
     let document: Document.Parsed
     try {
-      document = parseDocument(text, { lineCounter: this.#counter, version: "1.2" })
+      document = parseDocument(text, { lineCounter: this.#counter, version: "1.2", uniqueKeys: false })
     } catch {
-      // The parser goes down as deep as the file does.
-      this.#mistake(null, [], `it is nested deeper than ${LAB_FILE_MAX_DEPTH} levels`)
+      this.#mistake(null, [], TOO_DEEP)
       return null
     }
     for (const { pos, message } of document.errors) {
@@ -48,7 +48,7 @@ export class Source {
     if (node === null || node === undefined) return null
     const own = node as Node
     this.#values.set(keyOf(path), own)
-    if (path.length > LAB_FILE_MAX_DEPTH) return this.#mistake(own, path, "it is nested too deep")
+    if (path.length > LAB_FILE_MAX_DEPTH) return this.#mistake(own, path, TOO_DEEP)
     if (isAlias(own)) return this.#mistake(own, path, "aliases are not supported: write the value itself")
     if (own.tag !== undefined) return this.#mistake(own, path, `the tag ${own.tag} is not supported`)
     if (isSeq(own)) return own.items.map((item, at) => this.#value(item, [...path, at]))
@@ -63,6 +63,10 @@ export class Source {
       const name = isScalar(key) ? (key.source ?? String(key.value)) : null
       if (name === null) {
         this.#mistake(key as Node, path, "a key must be a single word")
+        continue
+      }
+      if (name === "__proto__") {
+        this.#mistake(key as Node, path, "__proto__ is no key of anything")
         continue
       }
       if (Object.hasOwn(result, name)) {
@@ -125,7 +129,8 @@ export function pathText(path: Path): string {
 /** The parser's words without the excerpt that it adds. */
 function plain(message: string): string {
   const first = (message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "").replace(/:$/, "")
-  if (first === "Map keys must be unique") return "this key is there twice"
+  // The parser goes down as deep as the file does.
+  if (/call stack/.test(first)) return TOO_DEEP
   if (first.startsWith("Source contains multiple documents")) return "a second document begins: a file holds one lab"
   return first === "" ? "this is no YAML" : `this is no YAML: ${first.charAt(0).toLowerCase()}${first.slice(1)}`
 }

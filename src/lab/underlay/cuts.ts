@@ -3,7 +3,7 @@
  * cables stay up: as with a broken fibre somewhere between, nobody is told, and only silence is heard.
  */
 import { OvlError } from "../../base/errors.ts"
-import { LinuxError } from "../../linux/errno.ts"
+import { isErrno, LinuxError } from "../../linux/errno.ts"
 import { IFNAME_MAX_CHARS } from "../../base/limits.ts"
 import {
   type Attribute,
@@ -38,7 +38,7 @@ const COMMENT_KIND = 0
 
 /** The pairs that are cut in a switch's namespace, each once. */
 export function readCuts(namespace: string): Cut[] {
-  const found = NfTables.use(namespace, (tables) => tables.dump(GET_RULE, [text(1, CUTS_TABLE)]))
+  const found = rulesOf(namespace)
   const cuts = new Map<string, Cut>()
   for (const object of found) {
     const attributes = attributesOf(object)
@@ -48,6 +48,16 @@ export function readCuts(namespace: string): Cut[] {
     if (cut) cuts.set(cut.join(" "), cut)
   }
   return [...cuts.values()]
+}
+
+/** None in a kernel that could not have any. */
+function rulesOf(namespace: string): Buffer[] {
+  try {
+    return NfTables.use(namespace, (tables) => tables.dump(GET_RULE, [text(1, CUTS_TABLE)]))
+  } catch (error) {
+    if (isErrno(error, "EPROTONOSUPPORT", "EOPNOTSUPP")) return []
+    throw error
+  }
 }
 
 /** Makes it these pairs and no others, in one transaction. Errors: lab_cut_refused. */

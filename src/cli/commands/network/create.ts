@@ -1,8 +1,7 @@
 import { notAvailable } from "../../../base/errors.ts"
-import { MTU_MAX_BYTES, MTU_MIN_BYTES, VNI_MAX } from "../../../base/limits.ts"
+import { MTU_MAX_BYTES, MTU_MIN_BYTES, SUBNETS_PER_NETWORK_MAX, VNI_MAX } from "../../../base/limits.ts"
 import type { NetworkSpec } from "../../../model/network.ts"
 import { defineCommand } from "../../command.ts"
-import { usageError } from "../../usage.ts"
 
 export const networkCreate = defineCommand({
   path: ["network", "create"],
@@ -23,6 +22,10 @@ export const networkCreate = defineCommand({
       what: "IPv4 and IPv6 at once",
       line: "ovl network create both --subnet 10.65.11.0/24 --subnet fd00:65:11::/64",
     },
+    {
+      what: "A second subnet for when the first is full",
+      line: "ovl network create wide --subnet 10.65.12.0/24 --subnet 10.65.13.0/24",
+    },
   ],
   arguments: {
     name: { name: "NAME", description: "The network's name", required: true, takes: "one", holds: "new network" },
@@ -31,10 +34,14 @@ export const networkCreate = defineCommand({
     subnet: {
       kind: "list",
       value: "CIDR",
-      description: "Subnet, such as 10.65.10.0/24 or fd00:65:10::/64; one of each family at most",
+      description: `Subnet, such as 10.65.10.0/24 or fd00:65:10::/64; of both families ${SUBNETS_PER_NETWORK_MAX} at most`,
     },
-    gateway: { kind: "text", value: "IP", description: "Gateway address, the same on every node (default: the first)" },
-    "ip-range": { kind: "text", value: "CIDR", description: "Part of the subnet from which addresses are given" },
+    gateway: {
+      kind: "list",
+      value: "IP",
+      description: "Gateway address of the subnet that it lies in, the same on every node (default: the first)",
+    },
+    "ip-range": { kind: "text", value: "CIDR", description: "Part of a subnet from which its addresses are given" },
     vni: {
       kind: "integer",
       value: "N",
@@ -70,9 +77,11 @@ export const networkCreate = defineCommand({
   async run(context) {
     const { options } = context
     if (options.tenant !== undefined && options.tenant !== "default") throw notAvailable("network create --tenant")
+    const { withGateways } = await import("../../../model/subnet.ts")
+    const subnets = withGateways(options.subnet, options.gateway)
     const spec: NetworkSpec = {
       name: context.arguments.name,
-      subnets: subnetsOf(options.subnet, options.gateway),
+      subnets: subnets.length > 0 ? subnets : undefined,
       ipRange: options["ip-range"],
       vni: options.vni,
       mtu: options.mtu,
@@ -89,19 +98,6 @@ export const networkCreate = defineCommand({
     return 0
   },
 })
-
-/** A gateway belongs to the subnet of its family: without one, or with several, nobody could say which. */
-function subnetsOf(subnets: string[], gateway: string | undefined): NetworkSpec["subnets"] {
-  if (gateway === undefined) return subnets.length > 0 ? subnets.map((subnet) => ({ subnet })) : undefined
-  const isOwn = (subnet: string) => subnets.length === 1 || subnet.includes(":") === gateway.includes(":")
-  if (subnets.filter(isOwn).length !== 1)
-    throw usageError(
-      "gateway_without_subnet",
-      `--gateway ${gateway}: ${subnets.length === 0 ? "there is no --subnet for it" : "there is no one subnet for it"}`,
-      "give --gateway together with one --subnet of its family",
-    )
-  return subnets.map((subnet) => (isOwn(subnet) ? { subnet, gateway } : { subnet }))
-}
 
 function labelsOf(pairs: readonly string[]): Record<string, string> | undefined {
   if (pairs.length === 0) return undefined

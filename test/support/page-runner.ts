@@ -1,0 +1,97 @@
+/**
+ * Runs a page's commands in order, as somebody would who reads it: one shell, on a machine of its own, in a directory
+ * that looks like a clone of the project, after `make lab`. Nothing of it is left afterwards.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import type { ConsolePage, PageCommand } from "./console-page.ts"
+import { type Background, Machine, scratchDirectory } from "./machine.ts"
+import { masked } from "./masks.ts"
+
+const ROOT = resolve(import.meta.dir, "../..")
+/** As the machine sees them. */
+const HOME = "/root"
+const CLONE = `${HOME}/ovl`
+const SCRIPT = "/run/page-command"
+const OUTPUT = "/run/page-output"
+const COMMAND_TIMEOUT_MS = 30_000
+
+/** A command of the page, and what it really said. */
+export interface PageResult {
+  command: PageCommand
+  said: string[]
+  /** Whether that is what the page shows, but for what the masks hide. */
+  same: boolean
+}
+
+/** What `make lab` has done before the page begins; the lab's data is kept apart from the machine's. */
+const AFTER_MAKE_LAB = [
+  "mount -t tmpfs lib /var/lib",
+  `mount --rbind "$0" ${HOME}`,
+  `cd ${CLONE}`,
+  "dist/ovl lab up -q",
+].join(" && ")
+
+export async function runPage(page: ConsolePage): Promise<PageResult[]> {
+  if (!existsSync(join(ROOT, "dist/ovl"))) throw new Error("dist/ovl is missing: run make build first")
+  const scratch = scratchDirectory()
+  const machine = await Machine.start("laptop")
+  try {
+    prepare(machine, scratch.path)
+    const shell = machine.start(["bash", "--norc"])
+    shell.write(`cd ${CLONE}\n`)
+    const results: PageResult[] = []
+    for (const step of page.steps) {
+      if (step.kind === "file") writeFileSync(join(scratch.path, "ovl", step.name), step.text)
+      else results.push(resultOf(step, await runCommand(machine, shell, step, results.length)))
+    }
+    return results
+  } finally {
+    await machine.close()
+    scratch.remove()
+  }
+}
+
+/** The clone is made of mounts: they are the machine's only, and end with it. */
+function prepare(machine: Machine, home: string): void {
+  for (const part of ["dist", "labs", "schemas"]) {
+    const place = join(home, "ovl", part)
+    mkdirSync(place, { recursive: true })
+    machine.run(["mount", "--bind", join(ROOT, part), place])
+  }
+  machine.run(["bash", "-c", AFTER_MAKE_LAB, home])
+}
+
+async function runCommand(machine: Machine, shell: Background, command: PageCommand, at: number): Promise<string[]> {
+  writeFileSync(machine.file(SCRIPT), `${command.text}\n`)
+  // Read by the shell itself, so that variables and functions live on.
+  shell.write(`. ${SCRIPT} > ${OUTPUT} 2>&1 < /dev/null; echo "ended ${at} $?"\n`)
+  const ended = new RegExp(`^ended ${at} (\\d+)$`, "m")
+  await shell.says(ended, COMMAND_TIMEOUT_MS).catch((error: Error) => {
+    throw new Error(`line ${command.line}: ${command.text}: ${error.message}: ${machine.read(OUTPUT)}`)
+  })
+  const status = ended.exec(shell.stdout)![1]!
+  const said = machine.read(OUTPUT).trimEnd()
+  return [...(said === "" ? [] : said.split("\n").map((line) => line.trimEnd())), ...exitLine(status)]
+}
+
+function exitLine(status: string): string[] {
+  return status === "0" ? [] : [`(exit ${status})`]
+}
+
+function resultOf(command: PageCommand, said: string[]): PageResult {
+  const shown = command.output.join("\n").trimEnd()
+  return { command, said, same: masked(shown) === masked(said.join("\n")) }
+}
+
+/** What is different, for people: with the page's line, and both sides as they are compared. Empty where nothing is. */
+export function differences(results: readonly PageResult[]): string {
+  return results
+    .filter(({ same }) => !same)
+    .map(({ command: { line, text, output }, said }) =>
+      [`line ${line}: $ ${text}`, "the page:", masked(output.join("\n")), "really:", masked(said.join("\n")), ""].join(
+        "\n",
+      ),
+    )
+    .join("\n")
+}
