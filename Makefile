@@ -2,8 +2,9 @@
 # presumed. What needs root is refused without it; the rest works for anybody.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench chaos sim sim-mutants powercut check build clean install-deps
+.PHONY: help lab test bench chaos sim sim-mutants powercut check reference build install clean install-deps
 
+PREFIX ?= /usr/local
 BUN := node_modules/.bin/bun
 INSTALL := sh scripts/install.sh
 comma := ,
@@ -24,8 +25,10 @@ help:
 	@echo "make sim            thousands of simulated lives of a cluster with every fault there is; ARGS='--seed N' repeats one"
 	@echo "make sim-mutants    the same with cores that have one thing wrong: each must be caught"
 	@echo "make powercut       the power of running servers is cut at hundreds of moments, and their disks are judged (root)"
-	@echo "make check          format, lint, types, layering"
+	@echo "make check          format, lint, types, layering, docs/reference"
+	@echo "make reference      docs/reference, written from the tables of commands, codes and events"
 	@echo "make build          dist/ovl, one executable that needs no other file"
+	@echo "make install        dist/ovl into PREFIX/bin, /usr/local unless said otherwise; DESTDIR goes in front (root)"
 	@echo "make clean          leaves no build product, no lab, no process"
 	@echo "make install-deps   only installs what is missing"
 
@@ -35,6 +38,13 @@ install-deps:
 build:
 	@$(INSTALL) build
 	@$(BUN) scripts/build.ts
+
+# Only the program; `ovl install` makes a service of it.
+install: build
+	$(if $(DESTDIR),,$(call need-root,$(PREFIX)/bin))
+	@install -D -m 0755 dist/ovl "$(DESTDIR)$(PREFIX)/bin/ovl"
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/ovl"
+	$(if $(DESTDIR),,@echo "next: ovl install serve, or ovl install join SERVER --token-file FILE: as a service of systemd")
 
 lab:
 	$(call need-root,network namespaces$(comma) links and firewall rules)
@@ -77,6 +87,10 @@ powercut:
 check:
 	@$(INSTALL) build
 	@$(BUN) scripts/check.ts
+
+reference:
+	@$(INSTALL) build
+	@$(BUN) scripts/reference.ts
 
 clean:
 	@sh scripts/clean.sh

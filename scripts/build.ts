@@ -24,7 +24,14 @@ function isInput(path: string): boolean {
 /** A hash over everything that decides what the executable contains. */
 function inputsHash(commit: string): string {
   const files = [...new Bun.Glob("src/**/*").scanSync({ cwd: ROOT })].filter(isInput)
-  files.push("labs/red-green.yaml", "package.json", "package-lock.json", "tsconfig.json", "scripts/build.ts", "scripts/compile.ts")
+  files.push(
+    "labs/red-green.yaml",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "scripts/build.ts",
+    "scripts/compile.ts",
+  )
   const hash = new Bun.CryptoHasher("sha256")
   hash.update(`${Bun.version} ${process.arch} ${commit}\n`)
   for (const file of files.sort()) {

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path"
 import { ROOT } from "./compile.ts"
 import { checkTree, describe } from "./layering.ts"
 import { lockfileProblems, readLockfile } from "./lockfile.ts"
+import { staleReference } from "./reference.ts"
 
 export interface Check {
   name: string
@@ -48,6 +49,7 @@ const CHECKS: Check[] = [
   { name: "types", findings: () => tool("typescript/bin/tsc", "--noEmit", "--project", ".") },
   { name: "layering", findings: () => checkTree(ROOT).map(describe).join("\n") },
   { name: "lockfile", findings: () => lockfileProblems(readLockfile(ROOT)).join("\n") },
+  { name: "reference", findings: () => staleReference(ROOT).join("\n") },
   { name: "no local paths", findings: () => localPaths(ROOT).join("\n") },
 ]
 

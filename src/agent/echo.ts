@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts"
 import { PING_ANSWER_WAIT_MS, PROBE_BUFFER_BYTES } from "../base/limits.ts"
 import type { Random } from "../base/random.ts"
 import { type IcmpOptions, type IcmpSocket, openIcmp } from "../linux/icmp.ts"
-import { type Family, parseIp } from "../model/address.ts"
+import { type Family, ipBytes } from "../model/address.ts"
 import { decodeEcho, ECHO_TOKEN_BYTES, encodeEcho } from "../model/echo-packet.ts"
 import type { PingReply } from "../model/ping.ts"
 
@@ -21,6 +21,8 @@ export interface EchoOptions {
   random: Random
   /** Ends it early; what is not answered by then is lost. */
   signal: AbortSignal
+  /** Is told of each answer, or refusal, as it comes. */
+  onReply?: (reply: PingReply) => void
 }
 
 export type OpenIcmp = (options: IcmpOptions) => Promise<IcmpSocket>
@@ -28,7 +30,7 @@ export type OpenIcmp = (options: IcmpOptions) => Promise<IcmpSocket>
 /** Resolves when all are answered, or PING_ANSWER_WAIT_MS after the last was sent. Throws what `openIcmp` does. */
 export async function echo(options: EchoOptions, open: OpenIcmp = openIcmp): Promise<PingReply[]> {
   const { namespace, device, count, intervalMs, clock, random, signal } = options
-  const to = bytesOf(options.to)
+  const to = ipBytes(options.to)
   const family: Family = to.length === 4 ? 4 : 6
   const drawn = random.bytes(2)
   const ours = { family, identifier: (drawn[0]! << 8) | drawn[1]!, token: random.bytes(ECHO_TOKEN_BYTES) }
@@ -42,6 +44,7 @@ export async function echo(options: EchoOptions, open: OpenIcmp = openIcmp): Pro
   const settle = (reply: PingReply, ms: number | null, why: string | null) => {
     reply.ms = ms
     reply.why = why
+    options.onReply?.({ ...reply })
     if (--missing === 0) finish()
   }
   const onPacket = (packet: Uint8Array) => {
@@ -53,7 +56,7 @@ export async function echo(options: EchoOptions, open: OpenIcmp = openIcmp): Pro
     const ms = Math.round((now - sentAt[answer.sequence - 1]!) * 1_000) / 1_000
     settle(reply, answer.why === null ? ms : null, answer.why)
   }
-  const from = options.from === null ? null : bytesOf(options.from)
+  const from = options.from === null ? null : ipBytes(options.from)
   const socket = await open({ namespace, family, from, device, bufferBytes: PROBE_BUFFER_BYTES, onPacket })
   let cancel = () => {}
   const sendNext = () => {
@@ -75,17 +78,4 @@ export async function echo(options: EchoOptions, open: OpenIcmp = openIcmp): Pro
   signal.removeEventListener("abort", finish)
   socket.close()
   return replies
-}
-
-/** An address in the order of the network. */
-function bytesOf(text: string): Uint8Array {
-  const ip = parseIp(text)
-  if (ip === null) throw new TypeError(`no address: ${text}`)
-  const bytes = new Uint8Array(ip.family === 4 ? 4 : 16)
-  let rest = ip.value
-  for (let at = bytes.length - 1; at >= 0; at--) {
-    bytes[at] = Number(rest & 0xffn)
-    rest >>= 8n
-  }
-  return bytes
 }

@@ -44,9 +44,10 @@ export class EgressAddresses {
     // Mostly the first that is asked about is free, so no set of all is made.
     const has = (address: string) => this.#promised.has(address) || own.some((each) => each.egress?.ip === address)
     const ip = nextEgressAddress(bridge, this.#last, { has })
+    const given: Egress = { ifname, ip, gateway: bareIp(bridge), ...this.#ipv6(ip, ipv6) }
     this.#promised.add(ip)
     this.#last = ip
-    return { ifname, ip, gateway: bareIp(bridge), ...this.#ipv6(ip, ipv6) }
+    return given
   }
 
   #ipv6(ip: string, wanted: boolean): Pick<Egress, "ip6" | "gateway6"> {
@@ -83,10 +84,11 @@ export class EgressAddresses {
     this.#promised.delete(egress.ip)
   }
 
-  /** Gives endpoints of this node (new) addresses, by way of the cluster. Errors: those of the cluster. */
+  /** Gives endpoints of this node (new) addresses, by way of the cluster. Errors: those of `promise` and of the cluster. */
   async move(endpoints: readonly { id: string; ifname: string; ipv6: boolean }[]): Promise<void> {
-    const updates = endpoints.map(({ id, ifname, ipv6 }) => ({ id, egress: this.promise(ifname, ipv6) }))
+    const updates: { id: string; egress: Egress }[] = []
     try {
+      for (const { id, ifname, ipv6 } of endpoints) updates.push({ id, egress: this.promise(ifname, ipv6) })
       const { revision } = await this.#o.cluster.updateEndpoints(updates)
       await this.#o.replica.waitFor(revision)
     } finally {

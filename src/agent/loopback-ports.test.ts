@@ -113,7 +113,7 @@ test("what stands in the way is told once, however often it is tried again", asy
   open.push(other)
   await new Promise<void>((done) => other.listen({ host: HOST, port: 0 }, done))
   const taken = published("tcp", portOf(other.address()), 80)
-  const many = [{ ...published("udp", 20_000, 80)[0]!, count: LOOPBACK_PORTS_MAX }]
+  const many = Array.from({ length: LOOPBACK_PORTS_MAX + 1 }, () => taken[0]!)
   const ports = loopback(log)
   for (let n = 0; n < 3; n++) {
     ports.follow(taken)
@@ -125,7 +125,7 @@ test("what stands in the way is told once, however often it is tried again", asy
   ports.follow(taken)
   await new Promise((done) => setImmediate(done))
   expect(told.length).toBe(2)
-  for (let n = 0; n < 2; n++) ports.follow([...taken, ...many])
+  for (let n = 0; n < 2; n++) ports.follow(many)
   expect(told.filter((line) => line.includes("not all published ports")).length).toBe(1)
 })
 

@@ -33,17 +33,23 @@ export interface LoopbackPortsOptions {
 export class LoopbackPorts {
   readonly #o: LoopbackPortsOptions
   readonly #doors = new Map<string, Door>()
+  /** What the log knows already, so that it hears once of each trouble: places, and that there are too many. */
+  readonly #told = new Set<string>()
+  #toldTooMany = false
 
   constructor(options: LoopbackPortsOptions) {
     this.#o = options
   }
 
-  /** Listens for these, and for nothing else any more. A port that somebody has is tried again with the next change. */
+  /** Listens for these, and for nothing else any more. A port that somebody has is tried again with the next call. */
   follow(published: readonly PublishedPort[]): void {
     const places = published.flatMap(placesOf)
     const wanted = new Map(places.slice(0, LOOPBACK_PORTS_MAX).map((place) => [keyOf(place), place]))
-    if (places.length > LOOPBACK_PORTS_MAX)
+    const tooMany = places.length > LOOPBACK_PORTS_MAX
+    if (tooMany && !this.#toldTooMany)
       this.#o.log.warn("not all published ports answer on ::1", { ports: places.length, most: LOOPBACK_PORTS_MAX })
+    this.#toldTooMany = tooMany
+    for (const key of this.#told) if (!wanted.has(key)) this.#told.delete(key)
     for (const [key, door] of this.#doors) if (!wanted.has(key)) this.#close(key, door)
     for (const [key, place] of wanted) if (!this.#doors.has(key)) this.#open(key, place)
   }
@@ -61,6 +67,8 @@ export class LoopbackPorts {
     const failed = (error: Error) => {
       const door = this.#doors.get(key)
       if (door) this.#close(key, door)
+      if (this.#told.has(key)) return
+      this.#told.add(key)
       this.#o.log.warn("a published port does not answer on ::1", { port: place.port, why: error.message })
     }
     this.#doors.set(key, place.protocol === "tcp" ? openTcp(place, failed) : openUdp(place, this.#o.clock, failed))
@@ -128,7 +136,9 @@ function openUdp({ port, to }: Place, clock: Clock, failed: (error: Error) => vo
     if (known) return known
     if (flows.size >= LOOPBACK_FLOWS_MAX) return null
     const flow: Flow = { socket: createSocket("udp6"), cancel: () => {} }
-    flow.socket.on("message", (answer) => {
+    flow.socket.on("message", (answer, from) => {
+      // It hears on all of the host's addresses: whoever finds its port could else speak in the workload's name.
+      if (from.address !== to.host || from.port !== to.port) return
       touch(key, flow)
       near.send(answer, who.port, who.address)
     })

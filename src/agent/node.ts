@@ -8,7 +8,7 @@ import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { NodeRecord, Problem, StatusView } from "../model/node.ts"
-import type { PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
+import type { PingLine, PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
 import type { ProbeView } from "../model/probe.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
 import type { Cluster, ClusterInfo } from "../registry/port.ts"
@@ -200,8 +200,8 @@ export class Node implements LocalNode {
     return views
   }
 
-  ping(request: PingRequest): Promise<PingView> {
-    return this.#p.pinger.ping(request)
+  ping(request: PingRequest, onLine?: (line: PingLine) => void): Promise<PingView> {
+    return this.#p.pinger.ping(request, onLine)
   }
 
   pingNetwork(reference: string, request: PingNetworkRequest): Promise<PingNetworkView> {

@@ -6,7 +6,7 @@ import { bareIp, canonicalIp, type Family, familyOf, holds, parseIp, parseSubnet
 import type { Catalog } from "../model/catalog.ts"
 import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
-import type { PingRequest, PingView } from "../model/ping.ts"
+import type { PingPairView, PingRequest } from "../model/ping.ts"
 import { networkNotFound } from "../registry/networks.ts"
 
 export interface PingPair {
@@ -15,7 +15,7 @@ export interface PingPair {
   /** It goes by the source's interface on the network, whatever the workload's routes say. */
   onLink: boolean
   /** What is known of it before anything is sent. */
-  sides: Pick<PingView, "network" | "from" | "to">
+  sides: PingPairView
 }
 
 /**

@@ -15,9 +15,11 @@ import type { Log } from "../base/log.ts"
 import { type Random, randomHex } from "../base/random.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type {
+  PingLine,
   PingNetworkRequest,
   PingNetworkView,
   PingOrder,
+  PingReply,
   PingReport,
   PingRequest,
   PingResult,
@@ -42,6 +44,7 @@ export interface PingerOptions {
   log: Log
 }
 
+type OnReply = (reply: PingReply) => void
 type Pace = Pick<PingTask, "count" | "intervalMs">
 
 export class Pinger {
@@ -60,10 +63,16 @@ export class Pinger {
     this.#end.abort()
   }
 
-  /** Errors: those of `pairOf`. What fails on the way is in the view. */
-  async ping(request: PingRequest): Promise<PingView> {
-    const catalog = await this.#all()
-    const [view] = await this.#pingPairs([pairOf(catalog, request)], request)
+  /**
+   * Errors: those of `pairOf`, before anything is told. What fails on the way is in the view. Answers are told as they
+   * come where the source lives here; another node's come with its report.
+   */
+  async ping(request: PingRequest, onLine: (line: PingLine) => void = () => {}): Promise<PingView> {
+    const pair = pairOf(await this.#all(), request)
+    onLine({ pair: pair.sides })
+    const isHere = pair.source.nodeId === this.#o.nodeId
+    const [view] = await this.#pingPairs([pair], request, isHere ? (reply) => onLine({ reply }) : undefined)
+    onLine({ view: view! })
     return view!
   }
 
@@ -105,7 +114,7 @@ export class Pinger {
   }
 
   /** Views in the order of the pairs. */
-  async #pingPairs(pairs: readonly PingPair[], pace: Pace): Promise<PingView[]> {
+  async #pingPairs(pairs: readonly PingPair[], pace: Pace, onReply?: OnReply): Promise<PingView[]> {
     const { nodeId } = this.#o
     const tasks = pairs.map(({ source, to, onLink }, task) => {
       const { count, intervalMs } = pace
@@ -113,7 +122,7 @@ export class Pinger {
     })
     const away = tasks.filter((task) => task.nodeId !== nodeId)
     const [here, there] = await Promise.all([
-      Promise.all(tasks.filter((task) => task.nodeId === nodeId).map((task) => this.#run(task))),
+      Promise.all(tasks.filter((task) => task.nodeId === nodeId).map((task) => this.#run(task, onReply))),
       this.#order(away, pace),
     ])
     const results = new Map([...here, ...there].map((result) => [result.task, result]))
@@ -141,7 +150,7 @@ export class Pinger {
   }
 
   /** From an endpoint of this node. Never rejects. */
-  async #run({ task, endpointId, to, onLink, count, intervalMs }: PingTask): Promise<PingResult> {
+  async #run({ task, endpointId, to, onLink, count, intervalMs }: PingTask, onReply?: OnReply): Promise<PingResult> {
     const failed = (problem: string): PingResult => ({ task, replies: [], problem })
     await this.#place()
     try {
@@ -161,6 +170,7 @@ export class Pinger {
         clock,
         random,
         signal: this.#end.signal,
+        ...(onReply ? { onReply } : {}),
       })
       return { task, replies, problem: null }
     } catch (error) {

@@ -9,7 +9,7 @@ import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.
 import type { EventView } from "../model/event.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
-import type { PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
+import type { PingLine, PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
 import type { ProbeView } from "../model/probe.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
@@ -102,9 +102,9 @@ export interface LocalNode {
   probe(reference: string | null): Promise<ProbeView[]>
   /**
    * Pings from a workload of any node. Errors: endpoint_not_found, network_not_found, no_shared_network (conflict),
-   * family_missing (invalid).
+   * family_missing (invalid); before `onLine` is told anything.
    */
-  ping(request: PingRequest): Promise<PingView>
+  ping(request: PingRequest, onLine?: (line: PingLine) => void): Promise<PingView>
   /** Each endpoint of a network from each other one. Errors: network_not_found, pairs_too_many (invalid). */
   pingNetwork(reference: string, request: PingNetworkRequest): Promise<PingNetworkView>
   /** Takes this node out of the cluster and its state out of the kernel; the daemon then ends. */

@@ -3,7 +3,7 @@ import { asOvlError } from "../base/errors.ts"
 import { PROBE_BUFFER_BYTES, VXLAN_PORT } from "../base/limits.ts"
 import type { Log } from "../base/log.ts"
 import { openUdpTap, sendUnfragmented, type Tap } from "../linux/udp-tap.ts"
-import { type Family, familyOf, parseIp } from "../model/address.ts"
+import { type Family, familyOf, ipBytes } from "../model/address.ts"
 import { formatIpv4 } from "../model/cidr.ts"
 import { PROBE_WORDS } from "../model/probe-packet.ts"
 
@@ -45,7 +45,7 @@ export function openProbeWire(onPacket: OnProbePacket, log: Log): ProbeWire {
   return {
     send: (from, to, payload) => {
       try {
-        return sendUnfragmented({ from: bytesOf(from), to: bytesOf(to), port: VXLAN_PORT, payload })
+        return sendUnfragmented({ from: ipBytes(from), to: ipBytes(to), port: VXLAN_PORT, payload })
       } catch (error) {
         return asOvlError(error).message
       }
@@ -59,17 +59,4 @@ export function openProbeWire(onPacket: OnProbePacket, log: Log): ProbeWire {
 
 function textOf(source: Uint8Array): string {
   return formatIpv4(new DataView(source.buffer, source.byteOffset).getUint32(0))
-}
-
-/** An address in the order of the network. */
-function bytesOf(text: string): Uint8Array {
-  const ip = parseIp(text)
-  if (ip === null) throw new TypeError(`no address: ${text}`)
-  const bytes = new Uint8Array(ip.family === 4 ? 4 : 16)
-  let rest = ip.value
-  for (let at = bytes.length - 1; at >= 0; at--) {
-    bytes[at] = Number(rest & 0xffn)
-    rest >>= 8n
-  }
-  return bytes
 }

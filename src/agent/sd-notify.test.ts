@@ -74,6 +74,15 @@ test("signs of life at half of the time that is allowed, until the end", () => {
   expect([heard(), clock.timers]).toEqual([[], 0])
 })
 
+test("a manager that does not read holds nothing up", () => {
+  const clock = new ManualClock()
+  const manager = serviceManager({ NOTIFY_SOCKET: path, WATCHDOG_USEC: "2000" }, PID)
+  manager.watch(clock)
+  clock.advance(2_000)
+  manager.stopping()
+  expect(heard().length).toBeLessThan(1_000)
+})
+
 test.each([
   [{}],
   [{ WATCHDOG_USEC: "0" }],

@@ -3,7 +3,7 @@
  * turns. Each is one datagram to the socket named by NOTIFY_SOCKET (sd_notify(3), sd_watchdog_enabled(3)).
  */
 import type { Clock } from "../base/clock.ts"
-import { AF_UNIX, close, SOCK_CLOEXEC, SOCK_DGRAM, sendto, socket } from "../linux/libc.ts"
+import { AF_UNIX, close, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, sendto, socket } from "../linux/libc.ts"
 
 const US_PER_MS = 1_000
 
@@ -21,11 +21,13 @@ export interface ServiceManager {
 /** Does nothing where no service manager asked for it, and never fails the daemon. */
 export function serviceManager(env: Record<string, string | undefined>, pid: number): ServiceManager {
   const path = env.NOTIFY_SOCKET
-  const tell = (lines: string) => {
-    if (path) send(path, lines)
+  const tell = (lines: string, flags = MSG_DONTWAIT) => {
+    if (path) send(path, lines, flags)
   }
   return {
-    ready: (status) => tell(`READY=1\nSTATUS=${status.replaceAll("\n", " ")}\n`),
+    // The one word that must arrive, and the first: it waits for room. With the others a manager that does not read would
+    // hold up the daemon's loop.
+    ready: (status) => tell(`READY=1\nSTATUS=${status.replaceAll("\n", " ")}\n`, 0),
     stopping: () => tell("STOPPING=1\nSTATUS=stopping; the data plane stays as it is\n"),
     watch(clock) {
       const intervalMs = watchdogMs(env, pid) / 2
@@ -48,7 +50,7 @@ function watchdogMs(env: Record<string, string | undefined>, pid: number): numbe
   return /^\d{1,15}$/.test(WATCHDOG_USEC) ? Number(WATCHDOG_USEC) / US_PER_MS : 0
 }
 
-function send(path: string, lines: string): void {
+function send(path: string, lines: string, flags: number): void {
   // struct sockaddr_un: the family, then the path; a leading `@` stands for the abstract namespace's zero byte.
   const name = new TextEncoder().encode(path.startsWith("@") ? `\0${path.slice(1)}` : `${path}\0`)
   const address = new Uint8Array(2 + name.length)
@@ -56,9 +58,9 @@ function send(path: string, lines: string): void {
   address.set(name, 2)
   const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   try {
-    sendto(fd, new TextEncoder().encode(lines), address)
+    sendto(fd, new TextEncoder().encode(lines), address, flags)
   } catch {
-    // The manager is gone, or not ours to reach.
+    // The manager is gone, does not read, or is not ours to reach.
   } finally {
     close(fd)
   }

@@ -84,6 +84,15 @@ test("where somebody knocks from is tried, and taken if a server answers there",
   expect(dialled).toHaveLength(3)
 })
 
+test("a server that answers a knock after the end is let go again", async () => {
+  manners = { "b:1": "accepts" }
+  const one = link(["a:1"])
+  one.consider(["b:1"])
+  one.close()
+  await settle()
+  expect([dialled, closed]).toEqual([["b:1"], ["b:1"]])
+})
+
 test("each client begins at its own server, and goes on to the next as soon as one refuses", async () => {
   manners = { a: "refuses", b: "refuses", c: "accepts" }
   expect(await address(link(["a", "b", "c"], 4).connection())).toBe("c")

@@ -101,7 +101,7 @@ export class ServerLink {
     this.#considered.add(first)
     this.#race(addresses.slice(0, SERVER_LINK_MAX_SERVERS))
       .then(
-        (found) => void this.#adopt(found),
+        (found) => (this.#closed ? found.close() : void this.#adopt(found)),
         (error) => this.#options.log.debug("no server where somebody knocked from", { why: asOvlError(error).message }),
       )
       .finally(() => {

@@ -101,11 +101,11 @@ async function auditedRoute(
       asker.who = `token/${tokenId}`
     })
     const { object, revision = node.catalog.revision } = trail
-    if (object !== null) audit.write(asker, { what, object }, { revision }, false)
+    if (object !== null) audit.write(asker, { what, object }, { revision }, null)
     return response
   } catch (error) {
-    const { outcome, bounded } = outcomeOf(error)
-    audit.write(asker, { what, object: trail.object ?? "" }, outcome, bounded)
+    const { outcome, crowd } = outcomeOf(error)
+    audit.write(asker, { what, object: trail.object ?? "" }, outcome, crowd)
     throw error
   }
 }

@@ -6,7 +6,11 @@
  */
 import type { Clock } from "../base/clock.ts"
 import { asOvlError } from "../base/errors.ts"
-import { AUDIT_LINES_PER_SECOND_MAX, AUDIT_OBJECT_MAX_CHARS } from "../base/limits.ts"
+import {
+  AUDIT_EVERYDAY_LINES_PER_SECOND_MAX,
+  AUDIT_OBJECT_MAX_CHARS,
+  AUDIT_REFUSED_LINES_PER_SECOND_MAX,
+} from "../base/limits.ts"
 import type { Bindings } from "./context.ts"
 
 /** `changes`: what is done to the cluster and this node. `all`: to keys and sessions, too. */
@@ -42,7 +46,7 @@ export type AuditLine = AuditedChange &
 /** Where lines go; and, in the place of those that went over the bound, how many there were. */
 export interface AuditSink {
   line(line: AuditLine): void
-  leftOut(count: number): void
+  leftOut(count: number, of: Crowd): void
 }
 
 export interface AuditOptions {
@@ -58,56 +62,86 @@ export interface Asker {
   from: string
 }
 
+/**
+ * What there may be any number of: what applications do all day, and what is refused at the door, where everybody may knock.
+ * Each has a bound of its own, so that the one cannot hide the other.
+ */
+export type Crowd = "everyday" | "refused"
+
 const SECOND_MS = 1_000
 
 export class Audit {
   readonly scope: AuditScope
   readonly #node: string
-  readonly #clock: Clock
   readonly #sinks: readonly AuditSink[]
-  #second = Number.NEGATIVE_INFINITY
-  #written = 0
-  #leftOut = 0
-  #cancelTelling: (() => void) | null = null
+  readonly #bounds: Record<Crowd, LinesPerSecond>
 
   constructor({ scope, node, clock, sinks }: AuditOptions) {
     this.scope = scope
     this.#node = node
-    this.#clock = clock
     this.#sinks = sinks
+    const bound = (crowd: Crowd, max: number) =>
+      new LinesPerSecond(max, clock, (count) => {
+        for (const sink of sinks) sink.leftOut(count, crowd)
+      })
+    this.#bounds = {
+      everyday: bound("everyday", AUDIT_EVERYDAY_LINES_PER_SECOND_MAX),
+      refused: bound("refused", AUDIT_REFUSED_LINES_PER_SECOND_MAX),
+    }
   }
 
-  /** `bounded`: what anybody may ask for as often as he likes. */
-  write(asker: Asker, { what, object }: AuditedChange, outcome: AuditedOutcome, bounded: boolean): void {
-    if (bounded && !this.#hasRoom()) return
+  /** `crowd` is null for what is told whatever there is of it: each is a change of the cluster. */
+  write(asker: Asker, { what, object }: AuditedChange, outcome: AuditedOutcome, crowd: Crowd | null): void {
+    if (crowd !== null && !this.#bounds[crowd].hasRoom()) return
     const { who, from } = asker
-    const line = { who, from, node: this.#node, what, object: shortened(object), ...outcome }
+    const line = { who, from, node: this.#node, what, object: shown(object), ...outcome }
     for (const sink of this.#sinks) sink.line(line)
   }
 
   /** Tells what has been left out and not been told yet. */
   close(): void {
-    this.#cancelTelling?.()
-    this.#tellLeftOut()
+    for (const bound of Object.values(this.#bounds)) bound.close()
+  }
+}
+
+/** Lets so many pass in each second, and tells how many it did not, a second after the first of them at the latest. */
+class LinesPerSecond {
+  readonly #max: number
+  readonly #clock: Clock
+  readonly #tell: (count: number) => void
+  #second = Number.NEGATIVE_INFINITY
+  #passed = 0
+  #leftOut = 0
+  #cancelTelling: (() => void) | null = null
+
+  constructor(max: number, clock: Clock, tell: (count: number) => void) {
+    this.#max = max
+    this.#clock = clock
+    this.#tell = tell
   }
 
-  #hasRoom(): boolean {
+  hasRoom(): boolean {
     const now = this.#clock.monotonic()
     if (now - this.#second >= SECOND_MS) {
       this.#second = now
-      this.#written = 0
+      this.#passed = 0
     }
-    if (++this.#written <= AUDIT_LINES_PER_SECOND_MAX) return true
+    if (++this.#passed <= this.#max) return true
     this.#leftOut++
     this.#cancelTelling ??= this.#clock.after(SECOND_MS, () => this.#tellLeftOut())
     return false
   }
 
+  close(): void {
+    this.#cancelTelling?.()
+    this.#tellLeftOut()
+  }
+
   #tellLeftOut(): void {
     this.#cancelTelling = null
-    if (this.#leftOut === 0) return
-    for (const sink of this.#sinks) sink.leftOut(this.#leftOut)
+    const count = this.#leftOut
     this.#leftOut = 0
+    if (count > 0) this.#tell(count)
   }
 }
 
@@ -118,12 +152,14 @@ export function askerOf({ listener, remote }: Pick<Bindings, "listener" | "remot
   return { who: "nobody", from: remote() }
 }
 
-/** How an error stands in a line. Whoever is refused at the door could ask for ever. */
-export function outcomeOf(thrown: unknown): { outcome: AuditedOutcome; bounded: boolean } {
+/** How an error stands in a line. */
+export function outcomeOf(thrown: unknown): { outcome: AuditedOutcome; crowd: Crowd | null } {
   const { code, kind } = asOvlError(thrown)
-  return { outcome: { error: code }, bounded: kind === "unauthorized" || kind === "forbidden" }
+  return { outcome: { error: code }, crowd: kind === "unauthorized" || kind === "forbidden" ? "refused" : null }
 }
 
-function shortened(object: string): string {
-  return object.length <= AUDIT_OBJECT_MAX_CHARS ? object : `${object.slice(0, AUDIT_OBJECT_MAX_CHARS)}...`
+/** Bounded, and without what would make a terminal do something: it comes from whoever asks. */
+function shown(object: string): string {
+  const whole = object.length <= AUDIT_OBJECT_MAX_CHARS ? object : `${object.slice(0, AUDIT_OBJECT_MAX_CHARS)}...`
+  return whole.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)
 }

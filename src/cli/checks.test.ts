@@ -89,13 +89,13 @@ test("subnets of one network that overlap are a conflict, also with nobody to as
 })
 
 /** Arguments that may be anything, or are checked by the verb itself because it depends on more than the text. */
-const FREE = `lab up FILE, lab validate FILE, join SERVER, kv put VALUE, kv import FILE, snapshot save FILE, snapshot restore FILE,
-snapshot inspect FILE`
+const FREE = `lab up FILE, lab validate FILE, join SERVER, install serve|join SERVER, kv put VALUE, kv import FILE, snapshot save FILE, snapshot restore FILE,
+snapshot inspect FILE, ping TO`
 
 test("every other argument says what it holds", () => {
   const free = COMMANDS.flatMap((command) =>
     Object.values(command.arguments)
-      .filter((argument) => argument.holds === undefined && argument.takes !== "command")
+      .filter((argument) => (argument.holds ?? argument.choices) === undefined && argument.takes !== "command")
       .map((argument) => `${nameOf(command)} ${argument.name}`),
   )
   expect(free).toEqual(FREE.split(/,\s+/))

@@ -135,8 +135,8 @@ export function verbPage(command: Command, style: Style): string {
   const args = Object.values(command.arguments)
   if (args.length > 0) parts.push(`${style.bold("Arguments:")}\n${rows(args.map((a) => [a.name, a.description]))}`)
   if (Object.keys(command.options).length > 0) parts.push(`${style.bold("Options:")}\n${optionRows(command.options)}`)
-  parts.push(`${style.bold("Options of every command:")}\n${optionRows(GLOBAL_OPTIONS)}`)
   if (command.examples.length > 0) parts.push(`${style.bold("Examples:")}\n${exampleLines(command, style)}`)
+  parts.push(`${style.bold("Options of every command:")}\n${optionRows(GLOBAL_OPTIONS)}`)
   return parts.join("\n")
 }
 
@@ -162,15 +162,28 @@ function optionRows(table: OptionTable): string {
   )
 }
 
-function optionText(name: string, option: Option): string {
+/** `-d, --detach`, `    --mtu BYTES`. */
+export function optionText(name: string, option: Option): string {
   const short = option.short ? `-${option.short}, ` : "    "
   return `${short}--${name}${option.kind === "flag" ? "" : ` ${option.value}`}`
 }
 
 function optionDescription(name: string, option: Option): string {
   if (option.unavailable) return `${option.description} (not available in this version)`
-  const notes = [defaultText(option), manyText(option), option.lineOnly ? "" : variableOf(name)].filter((n) => n !== "")
+  const notes = [...optionNotes(option), ...(option.lineOnly ? [] : [variableOf(name)])]
   return notes.length > 0 ? `${option.description} [${notes.join("; ")}]` : option.description
+}
+
+/** What is to be said of an option besides its description. Also for the reference pages. */
+export function optionNotes(option: Option): string[] {
+  if (option.unavailable) return ["not available in this version"]
+  return [choicesText(option), defaultText(option), manyText(option)].filter((note) => note !== "")
+}
+
+/** Where the description does not name them itself. */
+function choicesText(option: Option): string {
+  const choices = option.kind === "text" ? (option.choices ?? []) : []
+  return choices.every((choice) => option.description.includes(choice)) ? "" : choices.join(" or ")
 }
 
 function defaultText(option: Option): string {

@@ -3,16 +3,17 @@ import { type Command, nameOf, type Option, variableOf } from "./command.ts"
 import { GLOBAL_OPTIONS } from "./globals.ts"
 import { bindArguments } from "./parse.ts"
 import { COMMANDS, commandAt, findVerb } from "./registry.ts"
+import { callsOf } from "./testing.ts"
 import { positionalsBeforeCommand, splitLine, tablesOf } from "./words.ts"
 
 /** The list of section 3 of the contract, verb by verb. */
-const BUILT = `serve, join, leave, down, status, doctor, node ls, node inspect, node rm,
+const BUILT = `serve, uninstall, install, config show, explain, completion, join, leave, down, status, doctor, node ls, node inspect, node rm,
 ping, events, wait, graph, metrics, network prune, raft ls, raft transfer, raft rm, raft recover, token create, token ls, token rm,
 network create, network ls, network inspect, network rm, network connect, network disconnect, run, exec, ps, logs, stop, rm, attach, detach,
 endpoint ls, endpoint inspect, version, kv get, kv put, kv del, kv ls, kv watch, kv export, kv import,
 snapshot save, snapshot restore, snapshot inspect, lab up, lab ls, lab exec, lab verify, lab down,
 lab validate, lab link down, lab link up`
-const LATER = `trace, capture, completion`
+const LATER = `trace, capture`
 
 function names(list: string): string[] {
   return list.split(/,\s+/)
@@ -117,20 +118,3 @@ test.each(built)("ovl %s has a summary and two examples that parse", (name, comm
   }
   expect(shown).toBeGreaterThanOrEqual(2)
 })
-
-/** The calls of ovl in a shell line, good enough for the examples: `$(...)` and quotes count as one word. */
-function callsOf(text: string): string[][] {
-  const one = text.replace(/"?\$\([^)]*\)+"?/g, (inside) =>
-    inside.includes("$(ovl network inspect red") ? inside : "X",
-  )
-  const inner = [...text.matchAll(/\$\((?:ssh \S+ )?(ovl [^)|]*)/g)].map((match) => match[1]!)
-  const calls = [...one.split(/\n|&&|;|\|/), ...inner].map((part) => part.replace(/^.*?\bovl /, "ovl ").trim())
-  return calls
-    .filter((call) => call.startsWith("ovl "))
-    .map((call) =>
-      call
-        .replace(/\s*\d?>.*/, "")
-        .split(/\s+/)
-        .slice(1),
-    )
-}

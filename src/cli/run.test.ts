@@ -86,7 +86,11 @@ describe("wrong words", () => {
     ["netwrk ls", "ovl: netwrk: unknown command", "hint: did you mean `ovl network ls`?"],
     ["network creat red", "ovl: network creat: unknown command", "hint: did you mean `ovl network create`?"],
     ["frobnicate", "ovl: frobnicate: unknown command", "hint: `ovl --help` lists the commands"],
-    ["network", "ovl: network: say what to do", "hint: choose one of create, ls, inspect, rm, prune, connect, disconnect"],
+    [
+      "network",
+      "ovl: network: say what to do",
+      "hint: choose one of create, ls, inspect, rm, prune, connect, disconnect",
+    ],
     ["--frob status", "ovl: ovl: unknown option --frob", "hint: `ovl --help` lists the options"],
     ["status --frob", "ovl: status: unknown option --frob", "hint: `ovl status --help` lists the options"],
     [
@@ -120,14 +124,13 @@ describe("wrong words", () => {
 })
 
 test("what is not built says so, with any words behind it", async () => {
-  const lines = `ping a b|trace a b|capture red -w -|events -f|metrics|graph
-completion bash|network prune`
-  for (const line of lines.split(/[|\n]/)) {
+  const lines = "trace a b|capture red -w -"
+  for (const line of lines.split("|")) {
     const outcome = await ovl(line.split(" "))
     expect(outcome.stderr).toMatch(/^ovl: [a-z ]+: not available in this version\n$/)
     expect([line, outcome.status, outcome.stdout]).toEqual([line, 1, ""])
   }
-  const json = await ovl(["graph", "--json"])
+  const json = await ovl(["trace", "--json"])
   expect(JSON.parse(json.stderr).error.code).toBe("not_available")
 })
 

@@ -1,6 +1,9 @@
 /** One verb for several names: each is reported, one that fails does not stop the others, and the first failure counts. */
 import { asOvlError, type OvlError } from "../base/errors.ts"
+import { nameOf } from "./command.ts"
 import type { Context } from "./context.ts"
+import { patiently } from "./render/progress.ts"
+import { visible } from "./render/text.ts"
 
 /**
  * Calls `act` for each name and prints the names that are done, as docker does, in the order in which they were given;
@@ -8,7 +11,7 @@ import type { Context } from "./context.ts"
  * exit status.
  */
 export async function forEachName(
-  context: Pick<Context, "settings" | "report" | "line" | "document">,
+  context: Pick<Context, "command" | "settings" | "io" | "errorStyle" | "sleep" | "report" | "line" | "document">,
   names: readonly string[],
   act: (name: string) => Promise<void>,
   atOnce = 1,
@@ -29,7 +32,7 @@ export async function forEachName(
   for (const [place, name] of names.entries()) {
     startUpTo(place + width)
     try {
-      await answers[place]
+      await patiently(context, answers[place]!, `${nameOf(context.command)} ${visible(name)}`)
       done.push(name)
       if (!context.settings.json) context.line(name)
     } catch (thrown) {

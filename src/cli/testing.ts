@@ -89,3 +89,20 @@ function scripted(methods: object): object {
     },
   })
 }
+
+/** The calls of ovl in a shell line, good enough for the examples: `$(...)` and quotes count as one word. */
+export function callsOf(text: string): string[][] {
+  const one = text.replace(/"?\$\([^)]*\)+"?/g, (inside) =>
+    inside.includes("$(ovl network inspect red") ? inside : "X",
+  )
+  const inner = [...text.matchAll(/\$\((?:ssh \S+ )?(ovl [^)|]*)/g)].map((match) => match[1]!)
+  const calls = [...one.split(/\n|&&|;|\|/), ...inner].map((part) => part.replace(/^.*?\bovl /, "ovl ").trim())
+  return calls
+    .filter((call) => call.startsWith("ovl "))
+    .map((call) =>
+      call
+        .replace(/\s*\d?>.*/, "")
+        .split(/\s+/)
+        .slice(1),
+    )
+}

@@ -5,7 +5,7 @@
 import type { AttachSpec, ConnectSpec, EndpointView } from "../model/endpoint.ts"
 import type { NetworkSpec, NetworkView } from "../model/network.ts"
 import type { NodeView, StatusView, TokenCreated, TokenSpec, TokenView } from "../model/node.ts"
-import type { PingNetworkView, PingNetworkWish, PingView, PingWish } from "../model/ping.ts"
+import type { PingLine, PingNetworkView, PingNetworkWish, PingView, PingWish } from "../model/ping.ts"
 import type { ProbeView } from "../model/probe.ts"
 import type { RaftView, RecoveryPreview } from "../model/raft.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../model/workload.ts"
@@ -136,6 +136,18 @@ export class Client {
   /** From a workload of any node to another one, or to an address. */
   ping(wish: PingWish): Promise<PingView> {
     return this.#post("/api/v1/ping", wish)
+  }
+
+  /** The same, each answer as it comes: who pings whom, the answers, at last the whole. */
+  async *pingLines(wish: PingWish): AsyncGenerator<PingLine> {
+    const decoder = new TextDecoder()
+    let rest = ""
+    const question: Question = { method: "POST", target: "/api/v1/ping?follow=true", body: wish }
+    for await (const piece of pieces(this.#address, question)) {
+      const lines = (rest + decoder.decode(piece, { stream: true })).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) yield JSON.parse(line) as PingLine
+    }
   }
 
   /** Each workload of a network from each other one. */

@@ -52,7 +52,7 @@ test("one JSON object a line, for root alone, appended over restarts", () => {
 test("a full file is set aside, and the oldest goes", () => {
   const file = open(200)
   for (let i = 0; i < 9; i++) file.line(line(`network-${i}`))
-  file.leftOut(3)
+  file.leftOut(3, "refused")
   file.close()
   const kept = ["audit.log", ...Array.from({ length: AUDIT_FILES_KEPT - 1 }, (_, i) => `audit.log.${i + 1}`)]
   expect(readdirSync(dir).sort()).toEqual(kept)
@@ -62,7 +62,7 @@ test("a full file is set aside, and the oldest goes", () => {
     "network-7",
     "network-4",
   ])
-  expect(read("audit.log")[1]).toContain('"leftOut":3')
+  expect(read("audit.log")[1]).toContain('"leftOut":3,"of":"refused"')
 })
 
 test("what cannot be written is counted, and told when it can be again", () => {

@@ -52,8 +52,8 @@ export class AuditFile implements AuditSink {
     this.#write({ ...line })
   }
 
-  leftOut(count: number): void {
-    this.#write({ leftOut: count })
+  leftOut(count: number, of: string): void {
+    this.#write({ leftOut: count, of })
   }
 
   close(): void {

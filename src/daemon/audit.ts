@@ -45,7 +45,7 @@ export function startAudit(places: AuditPlaces, node: string, undo: Undo): Audit
 function logSink(log: Log): AuditSink {
   return {
     line: (line) => log.info("audit", { ...line }),
-    leftOut: (leftOut) => log.warn("audit", { leftOut }),
+    leftOut: (leftOut, of) => log.warn("audit", { leftOut, of }),
   }
 }
 
@@ -78,12 +78,12 @@ export function auditedPeers(handler: PeerHandler, audit: Audit): PeerHandler {
         // The cluster has let it in: the token is what it says it is.
         if (method === JOIN_METHOD) asker.who = `token/${parseToken(field(params, "token")).id}`
         const revision = (answer as { revision?: number } | null)?.revision
-        audit.write(asker, { what: change.what, object }, revision === undefined ? {} : { revision }, false)
+        audit.write(asker, { what: change.what, object }, revision === undefined ? {} : { revision }, null)
         return answer
       } catch (error) {
         // Who is no member yet may knock for ever.
-        const { outcome, bounded } = outcomeOf(error)
-        audit.write(asker, { what: change.what, object }, outcome, bounded || name === undefined)
+        const { outcome, crowd } = outcomeOf(error)
+        audit.write(asker, { what: change.what, object }, outcome, name === undefined ? "refused" : crowd)
         throw error
       }
     },

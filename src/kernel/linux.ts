@@ -195,6 +195,7 @@ export class LinuxKernel implements Kernel {
       this.sockets.hold(() => new Application(this.sockets, this.remembered, mode, this.spare).run(operations))
     this.watching?.wrote(operations)
     this.ends.touched(operations)
+    for (const { op, ns } of operations) if (op === "netns-del") this.guarded.forget(ns)
     this.facts = null
     if (this.watching === null) carryOut()
     else this.watching.duringNewPorts(newPorts(operations), carryOut)

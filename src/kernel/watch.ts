@@ -3,39 +3,22 @@
  * the host's namespace has for them; they keep no namespace alive, as a socket inside would. What came in just after a
  * write of our own, in the namespace written to, is taken for its echo.
  */
-import { closeSync, openSync, readSync } from "node:fs"
+import { closeSync } from "node:fs"
 import { isErrno } from "../linux/errno.ts"
 import { close } from "../linux/libc.ts"
-import { namespaceId, openNamespace, withNamespace } from "../linux/namespaces.ts"
-import { EGRESS_BRIDGE_NAME, HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
+import { openNamespace } from "../linux/namespaces.ts"
+import { HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { link, type Notice, type NoticeKind, Notices, nsid } from "../netlink/index.ts"
 import { GUARD_TABLE } from "./firewall/guard.ts"
-import { hasIptables, saveRules, usesNfTables } from "./firewall/iptables.ts"
+import { usesNfTables } from "./firewall/iptables.ts"
 import { isHiddenPath, type NamespaceSockets } from "./namespace-sockets.ts"
 import type { KernelWatch, Touched } from "./port.ts"
-import { EGRESS_ROUTERS_KEY, LOOPBACK_KEY } from "./observe.ts"
-import { readSysctl, sysctlPath } from "./sysctl.ts"
-
-/** Of a device that comes to be in a hidden namespace. */
-const HIDDEN_SYSCTL = "net.ipv6.conf.default.disable_ipv6"
-const HOST_SYSCTLS = [
-  "net.ipv4.ip_forward",
-  `net.ipv4.conf.${EGRESS_BRIDGE_NAME}.forwarding`,
-  `net.ipv6.conf.${EGRESS_BRIDGE_NAME}.disable_ipv6`,
-  LOOPBACK_KEY,
-  EGRESS_ROUTERS_KEY,
-  "net.ipv6.conf.all.forwarding",
-  "net.bridge.bridge-nf-call-iptables",
-  "net.bridge.bridge-nf-call-ip6tables",
-]
+import { hostSysctls, inodeOf, openHiddenSysctl, rulesText, sysctlsIn } from "./untold.ts"
 
 /** Notices that name a device. */
 const DEVICE_KINDS: ReadonlySet<NoticeKind> = new Set(["link", "addr", "fdb", "sysctl"])
 const isNoEcho = () => false
-
-/** More than a switch says. */
-const SYSCTL_TEXT_BYTES = 16
 
 interface Followed {
   /** The host's number for it; null where nothing is at its path, or it has no number. */
@@ -44,7 +27,7 @@ interface Followed {
   /** Index of its vxlan device; undefined: to be asked for. */
   vxlan: number | null | undefined
   sysctls: string
-  /** HIDDEN_SYSCTL of a hidden namespace, open; null elsewhere. It keeps nothing alive. */
+  /** What `openHiddenSysctl` opened there. */
   sysctlFd: number | null
   /** Another one after each notice about its links, addresses and routes. */
   version: number
@@ -52,9 +35,10 @@ interface Followed {
 
 export class LinuxWatch implements KernelWatch {
   private readonly route = Notices.openRoute()
-  /** Null: the kernel tells nobody of its rules, so they are compared at each glance. */
+  /** Of nf_tables, with the guards; null on a kernel without. */
   private readonly rules = openRules()
-  private rulesText = ""
+  /** The host's, where the kernel tells nobody of those and they are compared at each glance; else null. */
+  private rulesText: string | null
   private readonly followed = new Map<NamespacePath, Followed>()
   private readonly byNumber = new Map<number, NamespacePath[]>()
   private hostNumber: number | null = null
@@ -73,8 +57,8 @@ export class LinuxWatch implements KernelWatch {
     private readonly sockets: NamespaceSockets,
     private readonly remembered: () => readonly string[],
   ) {
-    this.hostSysctls = this.readHostSysctls()
-    if (this.rules === null) this.rulesText = rulesText()
+    this.hostSysctls = hostSysctls(this.remembered())
+    this.rulesText = this.rules !== null && usesNfTables() ? null : rulesText()
   }
 
   follow(namespaces: ReadonlySet<NamespacePath>): void {
@@ -166,7 +150,7 @@ export class LinuxWatch implements KernelWatch {
       this.drop(path)
       this.followed.set(path, this.look(path))
     }
-    const sysctls = this.readHostSysctls()
+    const sysctls = hostSysctls(this.remembered())
     if (sysctls !== this.hostSysctls) byOthers.add(HOST_NAMESPACE)
     this.hostSysctls = sysctls
     this.hostNumber = this.numberOf("/proc/thread-self/ns/net", false)
@@ -190,7 +174,7 @@ export class LinuxWatch implements KernelWatch {
 
   wroteRules(): void {
     this.writingRules = true
-    if (this.rules === null) this.rulesText = rulesText()
+    if (this.rulesText !== null) this.rulesText = rulesText()
   }
 
   close(): void {
@@ -234,7 +218,7 @@ export class LinuxWatch implements KernelWatch {
   private look(path: NamespacePath): Followed {
     const inode = inodeOf(path)
     const number = inode === null ? null : this.numberOf(path, true)
-    const sysctlFd = inode === null ? null : openSysctl(path)
+    const sysctlFd = inode === null ? null : openHiddenSysctl(path)
     return { nsid: number, inode, vxlan: undefined, sysctls: sysctlsIn(sysctlFd), sysctlFd, version: ++this.versions }
   }
 
@@ -267,12 +251,8 @@ export class LinuxWatch implements KernelWatch {
     }
   }
 
-  private readHostSysctls(): string {
-    return [...HOST_SYSCTLS, ...this.remembered()].map((key) => readSysctl(key)).join()
-  }
-
   private rulesDiffer(): boolean {
-    if (this.rules !== null) return false
+    if (this.rulesText === null) return false
     const before = this.rulesText
     this.rulesText = rulesText()
     return this.rulesText !== before
@@ -290,59 +270,9 @@ function nothingTouched(): Taken {
 
 function openRules(): Notices | null {
   try {
-    return usesNfTables() ? Notices.openRules(GUARD_TABLE) : null
+    return Notices.openRules(GUARD_TABLE)
   } catch (error) {
     if (isErrno(error, "EPROTONOSUPPORT", "ENOENT", "EINVAL")) return null
-    throw error
-  }
-}
-
-/** Without the counters and comments, which change by themselves; empty without iptables. */
-function rulesText(): string {
-  try {
-    return [4 as const, 6 as const]
-      .map((family) => (hasIptables(family) ? saveRules(family) : ""))
-      .join("")
-      .replace(/^#.*$/gm, "")
-      .replace(/\[\d+:\d+\]/g, "")
-  } catch {
-    return ""
-  }
-}
-
-/**
- * Opened once and read again and again: looking a path up below /proc/sys/net in one namespace after another takes the
- * kernel a hundred times as long as the reading.
- */
-function openSysctl(path: NamespacePath): number | null {
-  if (!isHiddenPath(path)) return null
-  try {
-    return withNamespace(path, () => openSync(sysctlPath(HIDDEN_SYSCTL), "r"))
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR", "ESRCH", "EINVAL", "ENOTTY")) return null
-    throw error
-  }
-}
-
-const sysctlText = Buffer.alloc(SYSCTL_TEXT_BYTES)
-
-function sysctlsIn(fd: number | null): string {
-  if (fd === null) return ""
-  try {
-    return sysctlText.toString("latin1", 0, readSync(fd, sysctlText, 0, SYSCTL_TEXT_BYTES, 0))
-  } catch (error) {
-    // The namespace is gone.
-    if (isErrno(error, "ENOENT", "EINVAL", "EIO")) return ""
-    throw error
-  }
-}
-
-/** Null where nothing is pinned. */
-function inodeOf(path: NamespacePath): number | null {
-  try {
-    return namespaceId(path).ino
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR", "ESRCH")) return null
     throw error
   }
 }

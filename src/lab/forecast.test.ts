@@ -52,6 +52,46 @@ workloads: { a: { node: n1, networks: [inner, auto], ports: ["80:80"] } }
   expect(lines.some((line) => line.includes("--dport 80 ") && line.includes("DNAT"))).toBe(true)
 })
 
+test("several subnets: the next is begun when the first is full, and each workload has a way to the others", () => {
+  const topology = readLabFile(
+    "f",
+    `name: lab
+nodes: { n1: }
+networks:
+  wide: { subnet: [10.65.10.0/30, 10.65.11.0/24, "fd00::/64"], gateway: [10.65.11.9], ip-range: 10.65.11.8/29, internal: true }
+  auto: { subnet: [10.66.0.0/30, 10.67.0.0/24], internal: true }
+workloads:
+  a: { node: n1, networks: [wide, auto] }
+  b: { node: n1, networks: [wide, auto] }
+  c: { node: n1, network: wide, ip: 10.65.11.200 }
+`,
+  )
+  expect(topology.workloads.map(({ address }) => address)).toEqual(["10.65.10.2", "10.65.11.10", "10.65.11.200"])
+  const lines = plain(forecast(topology).get("n1")!).filter(
+    (line) => / (addr|route) /.test(line) && !line.includes("fe80"),
+  )
+  expect(lines).toEqual([
+    "ip -n 1-ID addr add 10.65.10.1/30 dev br0",
+    "ip -n 1-ID addr add 10.65.11.9/24 dev br0",
+    "ip -n 1-ID addr add fd00::1/64 dev br0",
+    "ip -n ovl-a addr add 10.65.10.2/30 dev eth0",
+    "ip -n ovl-a addr add fd00::2/64 dev eth0",
+    "ip -n ovl-a route append 10.65.11.0/24 dev eth0",
+    "ip -n ovl-b addr add 10.65.11.10/24 dev eth0",
+    "ip -n ovl-b addr add fd00::3/64 dev eth0",
+    "ip -n ovl-b route append 10.65.10.0/30 dev eth0",
+    "ip -n ovl-c addr add 10.65.11.200/24 dev eth0",
+    "ip -n ovl-c addr add fd00::4/64 dev eth0",
+    "ip -n ovl-c route append 10.65.10.0/30 dev eth0",
+    "ip -n 1-ID addr add 10.66.0.1/30 dev br0",
+    "ip -n 1-ID addr add 10.67.0.1/24 dev br0",
+    "ip -n ovl-a addr add 10.66.0.2/30 dev eth1",
+    "ip -n ovl-a route append 10.67.0.0/24 dev eth1",
+    "ip -n ovl-b addr add 10.67.0.2/24 dev eth1",
+    "ip -n ovl-b route append 10.66.0.0/30 dev eth1",
+  ])
+})
+
 test("without root the plan is for a lab from nothing, in sections", async () => {
   const { changes, lines } = await dryRun(builtInLab("lab"), false)
   expect(lines.filter((line) => line.startsWith("#"))).toEqual([

@@ -6,7 +6,7 @@
 import { VNI_FIRST } from "../base/limits.ts"
 import { changeText } from "../kernel/firewall/change.ts"
 import { wantedTables } from "../kernel/firewall/rules.ts"
-import { holds, parseIp, parseSubnet } from "../model/address.ts"
+import { type Family, familyOf, holds, parseIp, parseSubnet } from "../model/address.ts"
 import { Catalog } from "../model/catalog.ts"
 import { formatCidr, formatIpv4, parseCidr, parseIpv4 } from "../model/cidr.ts"
 import { type HostFacts, NETNS_DIRECTORY } from "../model/dataplane.ts"
@@ -122,7 +122,8 @@ function endpointRecords(topology: Topology, networks: NetworkRecord[]): Endpoin
     const exit = own.findIndex((network) => !network.internal)
     return own.map((network, at): EndpointRecord => {
       const id = idOf("endpoint", `${topology.name} ${workload.name} ${network.name}`)
-      const ip = at === 0 && workload.address !== null ? workload.address : addresses.next(network)
+      const asked = at === 0 ? [workload.address, workload.address6] : []
+      const [ip, ip6] = addresses.choose(network, asked)
       const isExit = at === exit
       const egressIp = isExit ? nextEgressOf(egressLast, workload.host) : null
       return {
@@ -132,10 +133,7 @@ function endpointRecords(topology: Topology, networks: NetworkRecord[]): Endpoin
         workload: workload.name,
         name: endpointName(workload.name, network.name, at === 0),
         ip: `${ip}/${prefixOf(network, ip)}`,
-        ip6:
-          at === 0 && workload.address6 !== null
-            ? `${workload.address6}/${prefixOf(network, workload.address6)}`
-            : null,
+        ip6: ip6 === undefined ? null : `${ip6}/${prefixOf(network, ip6)}`,
         mac: at === 0 && workload.mac !== null ? workload.mac : macOf(ip),
         ifname: `eth${at}`,
         netns: `${NETNS_DIRECTORY}/ovl-${workload.name}`,
@@ -184,14 +182,19 @@ class Addresses {
     }
   }
 
-  next(network: NetworkRecord): string {
+  /** One of each family that the network has: what was asked for, or the next one. */
+  choose(network: NetworkRecord, asked: readonly (string | null)[]): [string, string?] {
+    const families = new Set(network.subnets.map(({ subnet }) => familyOf(subnet)))
+    const [first, second] = [...families].map((family) => {
+      return asked.find((address) => address !== null && familyOf(address) === family) ?? this.#next(network, family)
+    })
+    return [first!, second]
+  }
+
+  #next(network: NetworkRecord, family: Family): string {
     const kept = this.#kept.get(network.id)!
-    const pools = addressPools(network)
-    const family = pools[0]!.subnet.family
-    const pool = poolWithRoom(
-      pools.filter(({ subnet }) => subnet.family === family),
-      kept.cursor,
-    )
+    const ofFamily = addressPools(network).filter(({ subnet }) => subnet.family === family)
+    const pool = poolWithRoom(ofFamily, kept.cursor)
     const found = allocate(pool, cursorOf(kept.cursor, pool), (address) => kept.taken.has(address))
     kept.cursor = withCursor(kept.cursor, pool, found.cursor)
     kept.taken.add(found.address)

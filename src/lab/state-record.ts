@@ -12,11 +12,9 @@ export type OwnNode = z.infer<typeof ownNodeSchema>
 
 /** A workload, and how it was asked for: another request makes another workload. */
 const ownWorkloadSchema = z.strictObject({ name: nameSchema, host: nameSchema, asked: z.string() })
-export type OwnWorkload = z.infer<typeof ownWorkloadSchema>
 
 /** The same of a network. */
 const ownNetworkSchema = z.strictObject({ name: nameSchema, asked: z.string() })
-export type OwnNetwork = z.infer<typeof ownNetworkSchema>
 
 export const labStateSchema = z.strictObject({
   topology: topologySchema,
@@ -30,11 +28,11 @@ export function ownNodes({ hosts }: Topology): OwnNode[] {
   return hosts.map(({ name, address, role }) => ({ name, address, role }))
 }
 
-export function ownNetworks({ networks }: Topology): OwnNetwork[] {
+export function ownNetworks({ networks }: Topology): LabState["networks"] {
   return networks.map((network) => ({ name: network.name, asked: JSON.stringify(network) }))
 }
 
-export function ownWorkloads({ workloads }: Topology): OwnWorkload[] {
+export function ownWorkloads({ workloads }: Topology): LabState["workloads"] {
   return workloads.map((workload) => ({
     name: workload.name,
     host: workload.host,

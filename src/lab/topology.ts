@@ -39,9 +39,6 @@ const workloadSchema = z.strictObject({
 })
 export type LabWorkload = z.infer<typeof workloadSchema>
 
-const networkSchema = networkSpecSchema
-export type LabNetwork = z.infer<typeof networkSchema>
-
 /** Two stations of the underlay between which nothing passes. */
 export type Cut = readonly [string, string]
 
@@ -54,7 +51,7 @@ export const topologySchema = z.strictObject({
   /** A host that stands for the internet: it knows the underlay and no container address. */
   outside: z.strictObject({ name: nameSchema, underlay: z.string(), address: z.string() }),
   cuts: z.array(z.tuple([nameSchema, nameSchema])),
-  networks: z.array(networkSchema),
+  networks: z.array(networkSpecSchema),
   workloads: z.array(workloadSchema),
   expect: z.array(expectationSchema),
 })

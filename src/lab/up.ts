@@ -20,12 +20,17 @@ import { observeUnderlay } from "./underlay/observe.ts"
 import { planApart, planTogether, planUnderlay } from "./underlay/plan.ts"
 import { wantedUnderlay } from "./underlay/wanted.ts"
 
+export interface LabUp {
+  /** False where all was as the file says. */
+  isChanged: boolean
+}
+
 /**
  * Idempotent: what is there and right stays, the rest is made, changed or removed. Cut off at any point, it goes on when
  * called again. Errors: lab_busy, lab_differs, lab_network_in_use (conflict), lab_inside, lab_host_failed,
  * lab_node_failed, lab_not_ready, lab_rate_refused, lab_cut_refused, and the API's.
  */
-export async function labUp(topology: Topology, progress: Progress): Promise<void> {
+export async function labUp(topology: Topology, progress: Progress): Promise<LabUp> {
   const places = new LabPlaces(checkName(topology.name, "lab"))
   const lock = lockLab(places)
   try {
@@ -40,10 +45,12 @@ export async function labUp(topology: Topology, progress: Progress): Promise<voi
     // A node that goes is the lab's no more; whatever else there was stays until the end, in case this is cut off.
     const beforeNow = before && { ...before, nodes: before.nodes.filter((node) => !nodes.removed.includes(node)) }
     places.saveState(stateOf(topology, beforeNow))
-    await makeHosts(places, topology)
-    await makeCluster(places, topology, nodes, beforeNow, progress)
-    applySteps(places, planApart(wantedUnderlay(topology), observeUnderlay(places)))
+    const made = await makeHosts(places, topology)
+    const changed = await makeCluster(places, topology, nodes, beforeNow, progress)
+    const apart = planApart(wantedUnderlay(topology), observeUnderlay(places))
+    applySteps(places, apart)
     places.saveState(stateOf(topology, null))
+    return { isChanged: nodes.removed.length > 0 || made || changed || apart.length > 0 }
   } finally {
     lock.release()
   }
@@ -76,13 +83,14 @@ async function removeNodes(
   }
 }
 
-/** Namespaces, cables and addresses; stations that the lab no longer has are not looked at here. */
-async function makeHosts(places: LabPlaces, topology: Topology): Promise<void> {
+/** Namespaces, cables and addresses; stations that the lab no longer has are not looked at here. True if any was missing. */
+async function makeHosts(places: LabPlaces, topology: Topology): Promise<boolean> {
   const steps = planUnderlay(wantedUnderlay(topology), observeUnderlay(places))
   // What a daemon had set on an interface that is gone has gone with it; at its start it looks at everything.
   for (const step of steps) if (step.do === "cable-add") await stopDaemon(places, step.station)
   applySteps(places, steps)
   await Promise.all([...topology.hosts, topology.outside].map((host) => ensureHost(places, host.name)))
+  return steps.length > 0
 }
 
 async function makeCluster(
@@ -91,7 +99,7 @@ async function makeCluster(
   { server }: NodePlan,
   before: LabState | null,
   progress: Progress,
-): Promise<void> {
+): Promise<boolean> {
   removeStrayStations(places, topology)
   const missing = topology.hosts.filter((host) => findDaemon(places, host.name) === null)
   const meet = () => applySteps(places, planTogether(observeUnderlay(places)))
@@ -101,9 +109,10 @@ async function makeCluster(
   }
   const clients = await startNodes(places, topology, topology.hosts, server)
   const steps = planCluster(before, topology, await lookAtCluster(clients, server.name), [])
-  if (missing.length === 0 && steps.length === 0) return
+  if (missing.length === 0 && steps.length === 0) return false
   meet()
   await applyCluster(clients, server.name, topology, steps, progress)
+  return true
 }
 
 /** The outside under an earlier name. */

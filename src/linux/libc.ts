@@ -47,6 +47,34 @@ function open_() {
   return { calls: library.symbols, errnoAt: errnoAt as Pointer }
 }
 
+const AIO_SYMBOLS = {
+  lio_listio: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
+  aio_error: { args: ["ptr"], returns: "i32" },
+  aio_return: { args: ["ptr"], returns: "i64" },
+  aio_suspend: { args: ["ptr", "i32", "ptr"], returns: "i32" },
+} as const
+
+function openAio() {
+  try {
+    return dlopen("libc.so.6", AIO_SYMBOLS).symbols
+  } catch {
+    return null
+  }
+}
+
+let aio: ReturnType<typeof openAio> | undefined
+
+/** POSIX asynchronous input and output (aio(7)); null where the C library keeps it elsewhere (glibc before 2.34). */
+export function aioCalls(): ReturnType<typeof openAio> {
+  if (aio === undefined) aio = openAio()
+  return aio
+}
+
+/** Where the bytes lie in memory: for as long as the caller holds on to them. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return BigInt(ptr(bytes))
+}
+
 let opened: ReturnType<typeof open_> | undefined
 function libc(): ReturnType<typeof open_> {
   opened ??= open_()

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
-import { bareIp, canonicalIp, formatIp, parseIp, parseSubnet, subnetsOverlap } from "./address.ts"
+import { ipBytes, bareIp, canonicalIp, formatIp, parseIp, parseSubnet, subnetsOverlap } from "./address.ts"
 
 test("numbers and texts are each other's inverse, in both families", () => {
   const ip = fc.oneof(
@@ -33,4 +33,10 @@ test("subnets of different families never overlap", () => {
   expect(subnetsOverlap(parseSubnet("fd00::/16"), parseSubnet("fd00:1::/32"))).toBe(true)
   expect(subnetsOverlap(parseSubnet("fd00::/64"), parseSubnet("fd00:0:0:1::/64"))).toBe(false)
   expect(bareIp("fd00::2/64")).toBe("fd00::2")
+})
+
+test("an address as bytes, in the order of the network", () => {
+  expect([...ipBytes("10.65.0.2")]).toEqual([10, 65, 0, 2])
+  expect(Buffer.from(ipBytes("fd00::1:2")).toString("hex")).toBe("fd000000000000000000000000010002")
+  expect(() => ipBytes("10.65.0")).toThrow("no address")
 })

@@ -73,6 +73,19 @@ function longestZeroRun(groups: readonly bigint[]): { start: number; length: num
   return best
 }
 
+/** The bytes of an address in the order of the network: four, or sixteen. The text was found to be an address. */
+export function ipBytes(text: string): Uint8Array {
+  const ip = parseIp(text)
+  assert(ip !== null, `no address: ${text}`)
+  const bytes = new Uint8Array(ADDRESS_BITS[ip.family] / 8)
+  let rest = ip.value
+  for (let at = bytes.length - 1; at >= 0; at--) {
+    bytes[at] = Number(rest & 0xffn)
+    rest >>= 8n
+  }
+  return bytes
+}
+
 /** The one text of an address, or null when it is none. */
 export function canonicalIp(text: string): string | null {
   const ip = parseIp(text)

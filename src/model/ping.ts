@@ -77,6 +77,11 @@ export const pingViewSchema = z.object({
 })
 export type PingView = z.infer<typeof pingViewSchema>
 
+export type PingPairView = Pick<PingView, "network" | "from" | "to">
+
+/** A line of a ping that is followed: who pings whom, then each answer as it comes, at last the whole. */
+export type PingLine = { pair: PingPairView } | { reply: PingReply } | { view: PingView }
+
 export const pingNetworkViewSchema = z.object({
   network: z.string(),
   /** Ordered by source, then by target; each direction is a pair of its own. */

@@ -1,5 +1,7 @@
 /** Many requests in as few sends as possible: what makes ten thousand peers a matter of milliseconds. */
+import { assert } from "../base/assert.ts"
 import { NETLINK_REQUEST_MAX_BYTES } from "../base/limits.ts"
+import { writeTogether } from "../linux/parallel-write.ts"
 import { NLM_F_REQUEST } from "./constants.ts"
 import type { NetlinkError } from "./errors.ts"
 import { MessageWriter } from "./message.ts"
@@ -10,6 +12,14 @@ export interface BatchResult {
   readonly sent: number
   /** Those that were refused, in order; each knows its `index` in the batch. */
   readonly failures: readonly NetlinkError[]
+}
+
+/**
+ * Sends batches of different sockets at the same time, and learns the outcome of every request: for those on which the
+ * kernel waits more than it works. Their order is not defined. Each has one send's worth of requests at most.
+ */
+export function sendTogether(batches: readonly Batch[]): (readonly NetlinkError[])[] {
+  return Batch.sendTogether(batches)
 }
 
 /** Collects requests for one socket. Not a transaction: a refused request does not stop the ones behind it. */
@@ -40,9 +50,28 @@ export class Batch implements RequestTarget {
     try {
       return { sent, failures: this.socket.transact(this.writer) }
     } finally {
-      this.writer.reset()
-      this.count = 0
+      this.clear()
     }
+  }
+
+  /** See the function of that name. */
+  static sendTogether(batches: readonly Batch[]): (readonly NetlinkError[])[] {
+    const pieces = batches.map((batch) => {
+      const piece = batch.socket.piece(batch.writer, { at: 0, index: 0 })
+      assert(piece !== null && piece.count === batch.count, "netlink: a batch for one send is empty, or too large")
+      return { fd: batch.socket.fd, bytes: piece.requests, batch, piece }
+    })
+    try {
+      writeTogether(pieces)
+      return pieces.map(({ batch, piece }) => batch.socket.answers(piece))
+    } finally {
+      for (const { batch } of pieces) batch.clear()
+    }
+  }
+
+  private clear(): void {
+    this.writer.reset()
+    this.count = 0
   }
 
   /**

@@ -57,6 +57,7 @@ export const RTNLGRP_IPV6_ROUTE = 11
 export const RTNLGRP_IPV4_NETCONF = 24
 export const RTNLGRP_IPV6_NETCONF = 25
 export const RTNLGRP_NSID = 28
+export const RTNLGRP_NEXTHOP = 32
 /** include/uapi/linux/netfilter/nfnetlink.h */
 export const NFNLGRP_NFTABLES = 7
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3

@@ -39,6 +39,7 @@ import {
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
   RTNLGRP_NEIGH,
+  RTNLGRP_NEXTHOP,
   SOL_NETLINK,
 } from "./constants.ts"
 
@@ -67,6 +68,7 @@ const ROUTE_GROUPS = [
   RTNLGRP_IPV6_NETCONF,
 ]
 
+const NEXTHOP = 104
 /** By the message type of rtnetlink without its two lowest bits, which say new, del, get or set. */
 const KINDS: ReadonlyMap<number, NoticeKind> = new Map([
   [16, "link"],
@@ -74,6 +76,8 @@ const KINDS: ReadonlyMap<number, NoticeKind> = new Map([
   [24, "route"],
   [28, "neigh"],
   [80, "sysctl"],
+  // Of a nexthop object that is deleted the IPv4 routes go with it, and are told no other way (net/ipv4/nexthop.c).
+  [NEXTHOP, "route"],
 ])
 
 /** Of nf_tables: elements of sets that came or went, and the end of each transaction, which tells nothing. */
@@ -138,6 +142,8 @@ export class Notices {
       // Without the right to listen to others (CAP_NET_BROADCAST) the own namespace remains.
       const everywhere = trySetsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
       for (const group of groups) setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+      // Linux before 5.3 has no such objects.
+      if (family === NETLINK_ROUTE) trySetsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_NEXTHOP)
       return new Notices(fd, family, elementsOf, everywhere)
     } catch (error) {
       close(fd)
@@ -172,7 +178,8 @@ export class Notices {
     if (kind === undefined) return
     // Both kinds of rows have the same messages, told apart by the family.
     if (kind === "neigh" && this.view.getUint8(at + NLMSG_HEADER_BYTES) === AF_BRIDGE) kind = "fdb"
-    if (kind === "route" && this.view.getUint8(at + ROUTE_TABLE_AT) === RT_TABLE_LOCAL) return
+    if (kind === "route" && (type & ~3) !== NEXTHOP && this.view.getUint8(at + ROUTE_TABLE_AT) === RT_TABLE_LOCAL)
+      return
     const nsid = this.headers.controlInt(slot, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID)
     visit({ kind, nsid, index: this.view.getInt32(at + (kind === "sysctl" ? NETCONF_INDEX_AT : INDEX_AT), true) })
   }

@@ -99,6 +99,22 @@ export function openRtnetlink(options: NetlinkSocketOptions, bufferBytes: number
   return fd
 }
 
+/** Where in a writer the next message stands, and the how manieth it is. */
+interface Place {
+  at: number
+  index: number
+}
+const START: Place = { at: 0, index: 0 }
+
+/** The requests of one send. */
+export interface Piece {
+  requests: Uint8Array
+  firstSeq: number
+  count: number
+  index: number
+  next: Place
+}
+
 export class NetlinkSocket implements RequestTarget {
   private readonly writer = new MessageWriter(NETLINK_REQUEST_MAX_BYTES)
   private seq = 0
@@ -162,44 +178,42 @@ export class NetlinkSocket implements RequestTarget {
    * Throws `LinuxError` if the socket itself fails; what was done by then must be looked at.
    */
   transact(writer: MessageWriter): NetlinkError[] {
-    assert(this.open, "netlink: the socket is closed")
     const failures: NetlinkError[] = []
-    const { bytes, position: total } = writer
-    const view = new DataView(bytes.buffer)
-    let start = 0
-    let index = 0
-    while (start < total) {
-      const firstSeq = (this.seq + 1) >>> 0
-      let end = start
-      let last = start
-      let count = 0
-      while (end < total && count < NETLINK_SEND_MAX_REQUESTS) {
-        const length = view.getUint32(end, true)
-        if (count > 0 && end + length - start > NETLINK_SEND_MAX_BYTES) break
-        this.seq = (this.seq + 1) >>> 0
-        view.setUint32(end + 8, this.seq, true)
-        last = end
-        end += (length + 3) & ~3
-        count++
-      }
-      view.setUint16(last + 6, view.getUint16(last + 6, true) | NLM_F_ACK, true)
-      const requests = bytes.subarray(start, end)
-      send(this.fd, requests, requests.length)
-      this.readAnswers(requests, firstSeq, count, index, failures)
-      start = end
-      index += count
+    for (let place = START; ; ) {
+      const piece = this.piece(writer, place)
+      if (piece === null) return failures
+      send(this.fd, piece.requests, piece.requests.length)
+      failures.push(...this.answers(piece))
+      place = piece.next
     }
-    return failures
   }
 
-  /** Reads the answers to `count` requests numbered from `firstSeq`, up to that of the last, and keeps the refusals. */
-  private readAnswers(
-    requests: Uint8Array,
-    firstSeq: number,
-    count: number,
-    firstIndex: number,
-    failures: NetlinkError[],
-  ): void {
+  /** The messages of a writer that go with the next send, numbered; null where all have gone. */
+  piece(writer: MessageWriter, { at, index }: Place): Piece | null {
+    assert(this.open, "netlink: the socket is closed")
+    const { bytes, position: total } = writer
+    if (at >= total) return null
+    const view = new DataView(bytes.buffer)
+    const firstSeq = (this.seq + 1) >>> 0
+    let end = at
+    let last = at
+    let count = 0
+    while (end < total && count < NETLINK_SEND_MAX_REQUESTS) {
+      const length = view.getUint32(end, true)
+      if (count > 0 && end + length - at > NETLINK_SEND_MAX_BYTES) break
+      this.seq = (this.seq + 1) >>> 0
+      view.setUint32(end + 8, this.seq, true)
+      last = end
+      end += (length + 3) & ~3
+      count++
+    }
+    view.setUint16(last + 6, view.getUint16(last + 6, true) | NLM_F_ACK, true)
+    return { requests: bytes.subarray(at, end), firstSeq, count, index, next: { at: end, index: index + count } }
+  }
+
+  /** Reads the answers to a piece that was sent, up to that of its last request. The refusals, in order. */
+  answers({ requests, firstSeq, count, index: firstIndex }: Piece): NetlinkError[] {
+    const failures: NetlinkError[] = []
     if (answers === undefined) {
       const slots = mmsgHeaders(ANSWER_SLOTS, ANSWER_SLOT_BYTES)
       answers = { slots, view: new DataView(slots.arena.buffer) }
@@ -222,6 +236,7 @@ export class NetlinkSocket implements RequestTarget {
         failures.push(new NetlinkError(describeRequest(nthMessage(requests, place)), -error, text, firstIndex + place))
       }
     }
+    return failures
   }
 
   /** Asks for one object and hands the answer to `decode`. Throws `NetlinkError` where there is none. */

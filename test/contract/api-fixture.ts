@@ -237,10 +237,14 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     left: false,
     waitFor,
     probe: async () => [],
-    ping: async (request) => {
-      const pair = pairOf(catalog, request)
-      const replies = [{ seq: 1, ms: 0.5, why: null }]
-      return { ...pair.sides, ...pingNumbers(replies), replies, problem: null }
+    ping: async (request, onLine = () => {}) => {
+      const { sides } = pairOf(catalog, request)
+      onLine({ pair: sides })
+      const reply = { seq: 1, ms: 0.5, why: null }
+      onLine({ reply })
+      const view = { ...sides, ...pingNumbers([reply]), replies: [reply], problem: null }
+      onLine({ view })
+      return view
     },
     pingNetwork: async (reference, { family }) => {
       const network = catalog.findNetwork(reference)

@@ -273,6 +273,11 @@ test("ping: between names, of a whole network, and what is wrong with names", as
     replies: [{ seq: 1, ms: 0.5, why: null }],
     problem: null,
   })
+  const lines = await Array.fromAsync(client.pingLines({ from: "p1", to: "p2", count: 1 }))
+  const whole = await client.ping({ from: "p1", to: "p2", count: 1 })
+  const { network, from, to } = whole
+  expect(lines).toEqual([{ pair: { network, from, to } }, { reply: whole.replies[0]! }, { view: whole }])
+  expect(await refusal(client.pingLines({ from: "p1", to: "none" }).next())).toBe("404 endpoint_not_found")
   expect((await client.ping({ from: "p1", to: "p2", family: 6 })).to.ip).toBe("fd07::3")
   // An address of the network has its owner's name, another one has none.
   expect((await client.ping({ from: "p1", to: "10.7.0.3" })).to).toEqual({

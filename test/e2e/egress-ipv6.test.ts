@@ -300,8 +300,11 @@ describeAsRoot("a host without IPv6", () => {
     expect(one.endpoint("a").egress).toMatchObject({ ip: "172.18.0.2/16", ip6: null, gateway6: null })
     one.exec("a", "ping -c1 -W1 203.0.113.1")
     await until(() => JSON.stringify(one.status()).includes("no_ipv6_egress"), "the status warns", 15_000)
-    const done = one.try("run -d --network six --name b --json")
-    expect([done.status, JSON.parse(done.stderr).error.code]).toEqual([4, "no_ipv6_egress"])
+    one.ovl("network create sixes --subnet fd00:65:21::/64 --subnet fd00:65:22::/64")
+    for (const network of ["six", "sixes"]) {
+      const done = one.try(`run -d --network ${network} --name b --json`)
+      expect([done.status, JSON.parse(done.stderr).error.code]).toEqual([4, "no_ipv6_egress"])
+    }
     one.ovl("rm --force a")
   })
 })

@@ -2,7 +2,6 @@
  * Several subnets of one family in a network, by the whole program: one segment, so that a workload in each reaches the
  * others without a router, by the rows that there are for every endpoint.
  */
-import { writeFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { RECONCILE_INTERVAL_MS } from "../../src/base/limits.ts"
 import { ovlCommand, TestCluster, type TestNode } from "../support/cluster.ts"
@@ -192,7 +191,6 @@ describeAsRoot("a network of several subnets on two nodes", () => {
       await one.daemon.says("is ready")
       const before = one.status().kernel.lastReconcile
       await until(() => one.status().kernel.lastReconcile !== before, "a look at everything", 2 * RECONCILE_INTERVAL_MS)
-      writeFileSync("/tmp/subnets.trace", one.machine.read(TRACE))
       expect(writesIn(one.machine, TRACE)).toEqual([])
       expect(one.status().kernel).toMatchObject({ inSync: true, repairs: 0 })
       one.machine.run("ip -n ovl-a route del 10.65.11.0/29 dev eth0")
@@ -201,6 +199,32 @@ describeAsRoot("a network of several subnets on two nodes", () => {
       await one.resume()
     }, 60_000)
   })
+
+  test("a workload on two networks that share a further subnet keeps both ways, and nothing is repaired for ever", async () => {
+    one.ovl(
+      "network create left --subnet 10.71.0.0/24 --subnet 10.70.0.0/24 --subnet fd00:71::/64 --subnet fd00:70::/64 --internal",
+    )
+    one.ovl(
+      "network create right --subnet 10.72.0.0/24 --subnet 10.70.0.0/24 --subnet fd00:72::/64 --subnet fd00:70::/64 --internal",
+    )
+    one.ovl("network create below --subnet 10.70.0.0/24 --internal")
+    one.ovl("run -d --network left,right,below --name f")
+    const seen = () =>
+      shell(one, "f", "ip route show 10.70.0.0/24; ip -6 route show fd00:70::/64")
+        .split("\n")
+        .map((line) => line.trim())
+    expect(seen()).toEqual([
+      "10.70.0.0/24 dev eth0 scope link",
+      "10.70.0.0/24 dev eth1 scope link",
+      "10.70.0.0/24 dev eth2 proto kernel scope link src 10.70.0.2",
+      "fd00:70::/64 dev eth0 metric 1024 pref medium",
+      "fd00:70::/64 dev eth1 metric 1024 pref medium",
+    ])
+    const { repairs, lastReconcile } = one.status().kernel
+    await until(() => one.status().kernel.lastReconcile !== lastReconcile, "a look", 2 * RECONCILE_INTERVAL_MS)
+    expect(one.status().kernel).toMatchObject({ inSync: true, repairs })
+    one.ovl("rm --force f")
+  }, 30_000)
 
   test("a namespace that is attached keeps a route of its own to such a subnet", () => {
     two.machine.run("ip netns add theirs")

@@ -27,6 +27,7 @@ nodes:
 networks:
   both: { subnet: [10.7.0.0/24, "fd00:7::/64"], vni: 777 }
   six: { subnet: "fd00:8::/64" }
+  wide: { subnet: [10.5.0.0/30, 10.6.0.0/24], gateway: [10.6.0.9, 10.5.0.2], internal: true }
   chosen:
   spoof: { subnet: 10.9.0.0/24, allow-spoof: true, ip-range: 10.9.0.128/25, gateway: 10.9.0.99 }
 workloads:
@@ -37,7 +38,11 @@ workloads:
   w5: { node: s, networks: [chosen, spoof], mac: "02:00:00:00:00:05" }
   w6: { node: u, networks: [spoof, chosen], hostname: zed }
   w7: { node: t, network: both }
+  w10: { node: s, network: wide }
+  w11: { node: u, network: wide }
 expect:
+  - w10 reaches w11
+  - w11 reaches w10
   - w2 reaches fd00:7::99
   - w5 reaches w6
   - w6 reaches w5
@@ -182,8 +187,7 @@ describeAsRoot("the samples", () => {
     try {
       writeFileSync(file, SINK)
       expect(done(await machine.ovl("lab", "up", file))).toBe("done")
-      expect(await failures("sink")).toEqual([])
-      writeFileSync(file, SINK.replace("  w7:", "  w8: { node: t, network: chosen, command: sleep 1000 }\n  w7:"))
+      writeFileSync(file, SINK.replace("  w7:", "  late: { node: t, network: chosen, command: sleep 1000 }\n  w7:"))
       expect(done(await machine.ovl("lab", "up", file))).toBe("done")
       expect(await failures("sink")).toEqual([])
     } finally {

@@ -13,9 +13,9 @@ export const MASKS: readonly Mask[] = [
   { name: "time", pattern: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g },
   // Ids of networks and clusters, and the hidden namespaces that are called after them.
   { name: "id", pattern: /\b[0-9a-f]{10,64}\b/g },
-  { name: "duration", pattern: /\b(?:just now|\d+(?:\.\d+)? (?:ms|milliseconds?|seconds?|minutes?)(?: ago)?)(?![\w])/g },
-  // Milliseconds in the table of `ovl ping --all-pairs`, and in what ping sums up.
-  { name: "milliseconds", pattern: /\b\d+\.\d{3}\b/g },
+  { name: "duration", pattern: /\bjust now\b|(?<![\w.])[\d./]+ (?:ms|milliseconds?|seconds?|minutes?)\b(?: ago)?/g },
+  // Milliseconds without their unit, in the table of `ovl ping --all-pairs`.
+  { name: "figure", pattern: /(?<![\w.])\d+\.\d{1,3}(?![\w./])/g },
   { name: "pid", pattern: /(?<=\bpid |\brunning +)\d+/g },
   // In `ovl lab ls`, where the last column is one.
   { name: "daemon", pattern: /(?<=^[\w-]+ +[\w-]+ +)\d+$/gm },

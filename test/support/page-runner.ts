@@ -2,7 +2,7 @@
  * Runs a page's commands in order, as somebody would who reads it: one shell, on a machine of its own, in a directory
  * that looks like a clone of the project, after `make lab`. Nothing of it is left afterwards.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { constants, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import type { ConsolePage, PageCommand } from "./console-page.ts"
 import { type Background, Machine, scratchDirectory } from "./machine.ts"
@@ -27,6 +27,14 @@ export interface PageResult {
 /** What `make lab` has done before the page begins; the lab's data is kept apart from the machine's. */
 const AFTER_MAKE_LAB = [
   "mount -t tmpfs lib /var/lib",
+  // Where ovl is installed on the real machine: a copy of those directories without it.
+  `for directory in /usr/local/bin /etc/systemd/system /etc/systemd/network /etc/NetworkManager/conf.d; do
+    ls $directory/*ovl* > /dev/null 2>&1 || continue
+    mkdir -p /run/without$directory
+    cp -a $directory/. /run/without$directory
+    rm -f /run/without$directory/*ovl*
+    mount --bind /run/without$directory $directory
+  done`,
   `mount --rbind "$0" ${HOME}`,
   `cd ${CLONE}`,
   "dist/ovl lab up -q",
@@ -54,11 +62,10 @@ export async function runPage(page: ConsolePage): Promise<PageResult[]> {
 
 /** The clone is made of mounts: they are the machine's only, and end with it. */
 function prepare(machine: Machine, home: string): void {
-  for (const part of ["dist", "labs", "schemas"]) {
-    const place = join(home, "ovl", part)
-    mkdirSync(place, { recursive: true })
-    machine.run(["mount", "--bind", join(ROOT, part), place])
-  }
+  for (const part of ["dist", "labs", "schemas"]) mkdirSync(join(home, "ovl", part), { recursive: true })
+  // A copy, so that a build meanwhile does not change it.
+  copyFileSync(join(ROOT, "dist/ovl"), join(home, "ovl/dist/ovl"), constants.COPYFILE_FICLONE)
+  for (const part of ["labs", "schemas"]) machine.run(["mount", "--bind", join(ROOT, part), join(home, "ovl", part)])
   machine.run(["bash", "-c", AFTER_MAKE_LAB, home])
 }
 

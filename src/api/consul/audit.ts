@@ -53,12 +53,8 @@ export async function audited(
   const { everyday } = change
   const refused = response.status === 401 || response.status === 403
   if (!onlyRead(change, response)) {
-    audit.write(
-      asker,
-      change,
-      await outcomeOf(response, everyday && queryOf(bindings.target) !== ""),
-      everyday || refused,
-    )
+    const outcome = await outcomeOf(response, everyday && queryOf(bindings.target) !== "")
+    audit.write(asker, change, outcome, refused ? "refused" : everyday ? "everyday" : null)
   }
   return response
 }

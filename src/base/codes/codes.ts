@@ -14,6 +14,7 @@ import { LAB_CODES } from "./labs.ts"
 import { NETWORK_CODES } from "./networks.ts"
 import { PEER_CODES } from "./peers.ts"
 import type { CodeRow, CodeTable } from "./row.ts"
+import { SERVICE_CODES } from "./service.ts"
 import { STORE_CODES } from "./store.ts"
 import { VALUE_CODES } from "./values.ts"
 import { WORKLOAD_CODES } from "./workloads.ts"
@@ -35,6 +36,7 @@ export const CODE_SUBJECTS: readonly CodeSubject[] = [
   { title: "Workloads and endpoints", codes: WORKLOAD_CODES },
   { title: "Health", codes: HEALTH_CODES },
   { title: "Joining", codes: JOINING_CODES },
+  { title: "Service and audit", codes: SERVICE_CODES },
   { title: "Daemon and cluster", codes: CLUSTER_CODES },
   { title: "Between nodes", codes: PEER_CODES },
   { title: "Keys, values and the store", codes: STORE_CODES },

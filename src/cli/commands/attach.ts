@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { PID_MAX } from "../../base/limits.ts"
 import type { AttachSpec } from "../../model/endpoint.ts"
 import { defineCommand } from "../command.ts"
+import { patiently } from "../render/progress.ts"
 import type { Context } from "../context.ts"
 import { optionMissing, usageError } from "../usage.ts"
 
@@ -78,7 +79,8 @@ export const attach = defineCommand({
       mac: options.mac,
       egress: egressWish(context),
     }
-    const endpoint = await (await context.client()).attach(spec)
+    const client = await context.client()
+    const endpoint = await patiently(context, client.attach(spec), `attaching to ${network}`)
     context.answer(endpoint, () => `${endpoint.name}\n`)
     return 0
   },

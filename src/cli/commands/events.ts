@@ -36,7 +36,7 @@ export const events = defineCommand({
       config: "",
       description: "From then on: 10m ago, or a time such as 2026-03-01T12:00:00Z",
     },
-    type: { kind: "list", value: "TYPE", config: "", description: "Only these (see above)" },
+    type: { kind: "list", value: "TYPE", config: "", suggests: EVENT_TYPES, description: "Only these (see above)" },
   },
   async run(context) {
     const { follow, type } = context.options

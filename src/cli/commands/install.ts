@@ -36,6 +36,7 @@ export const install = defineCommand({
       description: "How the service starts: the first server of a new cluster, or a further node of one",
       required: false,
       takes: "many",
+      suggests: ["serve", "join"],
     },
   },
   options: {

@@ -1,4 +1,5 @@
 import { defineCommand } from "../command.ts"
+import { patiently } from "../render/progress.ts"
 
 export const leave = defineCommand({
   path: ["leave"],
@@ -13,7 +14,8 @@ export const leave = defineCommand({
   arguments: {},
   options: {},
   async run(context) {
-    await (await context.client()).leave()
+    const client = await context.client()
+    await patiently(context, client.leave(), "leaving the cluster")
     context.answer({ left: true }, () => "")
     context.remark("this node has left its cluster")
     return 0

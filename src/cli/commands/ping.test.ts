@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { PingNetworkView, PingReply, PingView } from "../../model/ping.ts"
+import type { PingLine, PingNetworkView, PingReply, PingView } from "../../model/ping.ts"
 import { pingNumbers } from "../../model/ping-numbers.ts"
 import { ovl } from "../testing.ts"
 import { line } from "./fixtures.ts"
@@ -23,12 +23,20 @@ function view(given: PingReply[], more: Partial<PingView> = {}): PingView {
   }
 }
 
+/** As a daemon tells it: answers as they come, what is lost only in the whole. */
+async function* linesOf(whole: PingView): AsyncGenerator<PingLine> {
+  const { network, from, to } = whole
+  yield { pair: { network, from, to } }
+  for (const reply of whole.replies) if (reply.ms !== null) yield { reply }
+  yield { view: whole }
+}
+
 test("a line an answer, the sum, exit 0", async () => {
   let asked: unknown
   const client = {
-    ping: async (wish: unknown) => {
+    pingLines: (wish: unknown) => {
       asked = wish
-      return view(replies(0.4123, 12.34))
+      return linesOf(view(replies(0.4123, 12.34)))
     },
   }
   expect(await ovl(line("ping ns1 ns3 -c 2 -i 1s -6"), { client })).toEqual({
@@ -46,10 +54,12 @@ test("a line an answer, the sum, exit 0", async () => {
 })
 
 test("what was lost is named, exit 1; with --json in both documents", async () => {
-  const client = { ping: async () => view(replies(0.4, null, null, "host unreachable", 0.5, null)) }
+  const client = { pingLines: () => linesOf(view(replies(0.4, null, null, "host unreachable", 0.5, null))) }
   const outcome = await ovl(line("ping ns1 ns3"), { client })
   expect(outcome.status).toBe(1)
-  expect(outcome.stdout).toContain("seq=2 no answer\nseq=3 no answer\nseq=4 host unreachable\n")
+  expect(outcome.stdout).toContain(
+    "seq=1 time=0.400 ms\nseq=5 time=0.500 ms\nseq=2 no answer\nseq=3 no answer\nseq=4 host unreachable\nseq=6 no answer\n",
+  )
   expect(outcome.stdout).toContain("6 sent, 2 answered, 66.7% lost; min")
   expect(outcome.stderr).toBe(
     "ovl: ping from ns1 to ns3: 4 of 6 packets were not answered: seq 2-4, 6\nhint: `ovl doctor` on h1 tries the way to h2, and names the direction that is blocked\n",
@@ -64,12 +74,15 @@ test("what was lost is named, exit 1; with --json in both documents", async () =
 
 test("nothing answered, nobody there, and a node that does not answer", async () => {
   const shown = async (answer: PingView) => {
-    const { stdout, stderr } = await ovl(line("ping ns1 x"), { client: { ping: async () => answer } })
+    const { stdout, stderr } = await ovl(line("ping ns1 x"), { client: { pingLines: () => linesOf(answer) } })
     return `${stdout}${stderr.split("\n")[0]}`
   }
   const outside = { network: null, to: { name: null, node: null, ip: "203.0.113.1" } }
   expect(await shown(view(replies(null), outside))).toBe(
     "ns1 (10.65.10.2, h1) to 203.0.113.1\nseq=1 no answer\n1 sent, 0 answered, 100% lost\novl: ping from ns1 to 203.0.113.1: none of 1 packet was answered",
+  )
+  expect(await shown(view(replies("network is unreachable"), outside))).toEndWith(
+    "ping from ns1 to 203.0.113.1: none of 1 packet was answered: network is unreachable",
   )
   expect(await shown(view([], { problem: "node h1 does not answer" }))).toBe(
     "ns1 (10.65.10.2, h1) to ns3 (10.65.10.3, h2) on red\nnothing was sent: node h1 does not answer\novl: ping from ns1 to ns3: node h1 does not answer",
@@ -148,15 +161,23 @@ test("a large table comes in blocks that fit 80 columns", async () => {
   )
 })
 
-test("on a terminal a long wait says what for, and a pipe hears nothing of it", async () => {
+test("on a terminal a long wait for all pairs says what for, and a pipe hears nothing of it", async () => {
   const client = {
-    ping: async () => {
+    pingNetwork: async () => {
       await Bun.sleep(20)
-      return view(replies(1))
+      return pairs(["a", "b"], [])
     },
   }
-  expect((await ovl(line("ping ns1 ns3 --no-color"), { client, terminal: true })).stderr).toContain(
-    "pinging ns3 from ns1",
-  )
-  expect((await ovl(line("ping ns1 ns3"), { client })).stderr).toBe("")
+  const words = line("ping --all-pairs red --no-color")
+  expect((await ovl(words, { client, terminal: true })).stderr).toContain("pinging all pairs of red")
+  expect((await ovl(words, { client })).stderr).toBe("")
+})
+
+test("an answer that breaks off is no success", async () => {
+  const client = {
+    pingLines: async function* () {
+      yield { pair: view([]) }
+    },
+  }
+  expect((await ovl(line("ping ns1 ns3"), { client })).status).toBe(6)
 })

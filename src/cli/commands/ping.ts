@@ -8,15 +8,15 @@ import {
   PING_PAIR_COUNT_MAX,
   PING_PAIR_INTERVAL_MAX_MS,
 } from "../../base/limits.ts"
+import { OvlError } from "../../base/errors.ts"
+import type { PingReply, PingView } from "../../model/ping.ts"
 import { defineCommand } from "../command.ts"
 import type { Context } from "../context.ts"
-import { progressOf } from "../render/progress.ts"
+import { patiently } from "../render/progress.ts"
 import { usageError } from "../usage.ts"
 
 /** Packets of each pair of --all-pairs where nothing else is said. */
 const PAIR_COUNT = 2
-/** After so long a wait it says what for. */
-const SILENT_MS = 1_000
 const ALL_PAIRS_CALL = "ovl ping --all-pairs NETWORK"
 
 export const ping = defineCommand({
@@ -37,7 +37,13 @@ export const ping = defineCommand({
       takes: "one",
       holds: "endpoint",
     },
-    to: { name: "TO", description: "A workload of the same network, or an address", required: false, takes: "one" },
+    to: {
+      name: "TO",
+      description: "A workload of the same network, or an address",
+      required: false,
+      takes: "one",
+      suggests: "endpoint",
+    },
   },
   options: {
     "all-pairs": {
@@ -88,7 +94,8 @@ export const ping = defineCommand({
   },
 })
 
-type Asking = Pick<Context, "client" | "settings" | "io" | "style" | "errorStyle" | "sleep" | "answer" | "report"> & {
+type Speaking = "line" | "document" | "answer" | "report" | "style" | "errorStyle"
+type Asking = Pick<Context, Speaking | "client" | "settings" | "io" | "sleep"> & {
   options: { count?: number; interval: number; network?: string; ipv4: boolean; ipv6: boolean }
 }
 
@@ -103,9 +110,27 @@ async function pingOne(context: Asking, from: string, to: string): Promise<numbe
       `at most ${PING_DURATION_MAX_MS / 1_000} s: ask for fewer with -c, or a shorter time between them with -i`,
     )
   const client = await context.client()
-  const view = await patiently(context, client.ping(wish), `pinging ${to} from ${from}`)
-  const { packetsLost, pingText } = await import("../render/ping.ts")
-  context.answer(view, () => pingText(view, context.style))
+  const { packetsLost, pingHeading, pingSum, replyText } = await import("../render/ping.ts")
+  const { json } = context.settings
+  let view: PingView | null = null
+  const shown = new Set<number>()
+  const show = (reply: PingReply) => {
+    if (!shown.has(reply.seq)) context.line(replyText(reply, context.style))
+    shown.add(reply.seq)
+  }
+  for await (const line of client.pingLines(wish)) {
+    if ("view" in line) view = line.view
+    else if (json) continue
+    else if ("pair" in line) context.line(pingHeading(line.pair, context.style))
+    else show(line.reply)
+  }
+  if (view === null) throw answerCut()
+  if (json) context.document(view)
+  else {
+    // Those without an answer, and all that came with another node's report.
+    for (const reply of view.replies) show(reply)
+    context.line(pingSum(view, context.style))
+  }
   const lost = packetsLost(view)
   if (lost !== null) context.report(lost)
   return lost?.exitStatus ?? 0
@@ -128,17 +153,14 @@ async function pingNetwork(context: Asking, network: string): Promise<number> {
   return lost?.exitStatus ?? 0
 }
 
+function answerCut(): OvlError {
+  return new OvlError("connection_lost", "ping: the daemon broke off before the end: it may have ended", {
+    kind: "unavailable",
+    hint: "see `ovl status`",
+  })
+}
+
 function familyOf({ options: { ipv4, ipv6 } }: Asking): 4 | 6 | undefined {
   if (ipv4 && ipv6) throw usageError("options_conflict", "ping: -4 and -6 exclude each other", "give one of them")
   return ipv6 ? 6 : ipv4 ? 4 : undefined
 }
-
-/** Who waits for longer is told what for. */
-async function patiently<T>(context: Asking, work: Promise<T>, what: string): Promise<T> {
-  const progress = progressOf(context)
-  const quick = await Promise.race([work.then(ended, ended), context.sleep(SILENT_MS)])
-  if (quick !== true) progress.step(what)
-  return progress.over(work)
-}
-
-const ended = () => true

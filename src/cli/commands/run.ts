@@ -1,5 +1,6 @@
 import type { RunSpec } from "../../model/workload.ts"
 import { defineCommand } from "../command.ts"
+import { patiently } from "../render/progress.ts"
 import { NOT_STARTED } from "../exit-status.ts"
 import { requireRoot } from "../rights.ts"
 import { checkTerminal } from "../terminal.ts"
@@ -116,12 +117,12 @@ export const run = defineCommand({
     if (!options.detach) requireRoot(io, "run", "to enter a namespace")
     const client = await context.client()
     if (options.detach) {
-      const { workload } = await client.run(spec)
+      const { workload } = await patiently(context, client.run(spec), "making the workload")
       context.answer(workload, () => `${workload.name}\n`)
       return 0
     }
     const { runForeground } = await import("../../agent/workload/enter.ts")
-    const { workload, enter } = await client.run(spec)
+    const { workload, enter } = await patiently(context, client.run(spec), "making the workload")
     let exitStatus = NOT_STARTED
     try {
       exitStatus = await runForeground(enter, command, {

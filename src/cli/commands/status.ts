@@ -2,7 +2,7 @@ import type { StatusView } from "../../model/node.ts"
 import { defineCommand } from "../command.ts"
 import { DEGRADED } from "../exit-status.ts"
 import type { Style } from "../render/style.ts"
-import { ago, count, facts } from "../render/text.ts"
+import { ago, count, facts, visible } from "../render/text.ts"
 
 export const status = defineCommand({
   path: ["status"],
@@ -27,8 +27,8 @@ export function statusText(view: StatusView, style: Style, nowMs: number): strin
   const { node, cluster, kernel } = view
   const lines: [string, string][] = [["health", view.health === "ok" ? style.good("ok") : style.bad("degraded")]]
   for (const problem of view.problems) {
-    lines.push([problem.level === "warning" ? "warning" : "problem", `${problem.code}: ${problem.message}`])
-    if (problem.hint !== "") lines.push(["", `hint: ${problem.hint}`])
+    lines.push([problem.level === "warning" ? "warning" : "problem", `${problem.code}: ${visible(problem.message)}`])
+    if (problem.hint !== "") lines.push(["", `hint: ${visible(problem.hint)}`])
   }
   const learner = node.role === "server" && !node.voter ? "no vote yet" : ""
   const roles = [node.role, node.leader ? "leader" : learner].filter((role) => role !== "").join(", ")

@@ -9,22 +9,21 @@ import { commandAt, verbsBelow } from "../registry.ts"
 import { positionalsBeforeCommand } from "../words.ts"
 import { beginningWith, type Candidate, type Completion, fromShell, NOTHING } from "./candidate.ts"
 
-export interface Names {
-  (held: Held, typed: string): Promise<Candidate[]>
-}
+/** The names of what there is now, at least those that begin with what was typed. */
+export type Names = (held: Held, typed: string) => Promise<Candidate[]>
 
 /** `words` are those after `ovl`, the last one being what is typed so far, "" where nothing is. */
 export async function complete(words: readonly string[], names: Names): Promise<Completion> {
   const typed = words.at(-1) ?? ""
   const line = readLine(words.slice(0, -1))
-  if (line.expects) return valueOf(line.expects, typed, "", names)
+  if (line.expects) return valuesFor(line.expects, typed, "", names)
   if (line.inner !== null) return fromShell(line.inner === 0 ? "programs" : "files")
   if (!line.ended && typed.startsWith("-")) return optionOrValue(line, typed, names)
   if (!line.command) return { candidates: beginningWith(typed, verbsAfter(line.path)), shell: "nothing" }
   const argument = argumentAt(line.command, line.positionals.length)
   if (!argument || line.help) return NOTHING
   if (argument.takes === "command") return fromShell("programs")
-  const { candidates, shell } = await valueOf(argument, typed, "", names)
+  const { candidates, shell } = await valuesFor(argument, typed, "", names)
   return { candidates: candidates.filter(({ word }) => !line.positionals.includes(word)), shell }
 }
 
@@ -96,7 +95,7 @@ async function optionOrValue(line: Line, typed: string, names: Names): Promise<C
   const equals = typed.indexOf("=")
   if (equals > 0) {
     const option = optionsAt(line).find(([name]) => `--${name}` === typed.slice(0, equals))?.[1]
-    return option ? valueOf(option, typed.slice(equals + 1), typed.slice(0, equals + 1), names) : NOTHING
+    return option ? valuesFor(option, typed.slice(equals + 1), typed.slice(0, equals + 1), names) : NOTHING
   }
   const offered = optionsAt(line).filter(([name, option]) => {
     const again = option.kind === "list" || option.kind === "pair"
@@ -109,7 +108,7 @@ async function optionOrValue(line: Line, typed: string, names: Names): Promise<C
 type Place = (Option & { name?: string }) | Argument
 
 /** `before` is what of the word is no part of the value: `--network=`. */
-async function valueOf(place: Place, typed: string, before: string, names: Names): Promise<Completion> {
+async function valuesFor(place: Place, typed: string, before: string, names: Names): Promise<Completion> {
   if ("kind" in place && place.kind === "list") {
     const comma = typed.lastIndexOf(",") + 1
     const [had, last] = [typed.slice(0, comma), typed.slice(comma)]

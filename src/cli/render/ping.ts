@@ -1,15 +1,12 @@
 /** What a ping shows: a line an answer and the sum, or a table of all pairs; and the words for what was lost. */
 import { OvlError } from "../../base/errors.ts"
-import type { PingNetworkView, PingReply, PingView } from "../../model/ping.ts"
+import type { PingNetworkView, PingPairView, PingReply, PingView } from "../../model/ping.ts"
 import { isAnswered } from "../../model/ping-numbers.ts"
 import type { Style } from "./style.ts"
 import { count } from "./text.ts"
 
-export function pingText(view: PingView, style: Style): string {
-  const { from, to, network, replies, problem } = view
-  const heading = `${sideText(from)} to ${sideText(to)}${network === null ? "" : ` on ${network}`}`
-  if (problem !== null) return `${style.bold(heading)}\n${style.bad("nothing was sent")}: ${problem}\n`
-  return `${[style.bold(heading), ...replies.map((reply) => replyText(reply, style)), sumText(view)].join("\n")}\n`
+export function pingHeading({ from, to, network }: PingPairView, style: Style): string {
+  return style.bold(`${sideText(from)} to ${sideText(to)}${network === null ? "" : ` on ${network}`}`)
 }
 
 function sideText({ name, node, ip }: PingView["to"]): string {
@@ -17,11 +14,12 @@ function sideText({ name, node, ip }: PingView["to"]): string {
   return node === null ? `${name} (${ip})` : `${name} (${ip}, ${node})`
 }
 
-function replyText({ seq, ms, why }: PingReply, style: Style): string {
+export function replyText({ seq, ms, why }: PingReply, style: Style): string {
   return ms === null ? `seq=${seq} ${style.bad(why ?? "no answer")}` : `seq=${seq} time=${msText(ms)} ms`
 }
 
-function sumText({ sent, received, lossPercent, min, avg, max }: PingView): string {
+export function pingSum({ sent, received, lossPercent, min, avg, max, problem }: PingView, style: Style): string {
+  if (problem !== null) return `${style.bad("nothing was sent")}: ${problem}`
   const sum = `${sent} sent, ${received} answered, ${lossPercent}% lost`
   if (min === null || avg === null || max === null) return sum
   return `${sum}; min/avg/max ${msText(min)}/${msText(avg)}/${msText(max)} ms`
@@ -42,7 +40,10 @@ export function packetsLost(view: PingView): OvlError | null {
 }
 
 function lostText({ sent, received, replies }: PingView): string {
-  if (received === 0) return `none of ${count(sent, "packet")} was answered`
+  if (received === 0) {
+    const said = new Set(replies.flatMap(({ why }) => why ?? []))
+    return [`none of ${count(sent, "packet")} was answered`, ...said].join(": ")
+  }
   const lost = replies.flatMap(({ seq, ms }) => (ms === null ? [seq] : []))
   return `${lost.length} of ${sent} packets were not answered: seq ${numbersText(lost)}`
 }

@@ -22,6 +22,21 @@ export function progressOf(context: { settings: Settings; io: Io; errorStyle: St
   return settings.verbose ? { step: (text) => io.stderr(`${text}\n`), over: (work) => work } : SILENT
 }
 
+/** Nobody wonders what goes on before that. */
+const SILENT_MS = 1_000
+
+type Waiting = Parameters<typeof progressOf>[0] & { sleep(ms: number): Promise<void> }
+
+/** Waits for work that is mostly done at once: only who has to wait for longer is told what for. */
+export async function patiently<T>(context: Waiting, work: Promise<T>, what: string): Promise<T> {
+  const progress = progressOf(context)
+  if (progress === SILENT) return work
+  const ended = () => true
+  const isQuick = await Promise.race([work.then(ended, ended), context.sleep(SILENT_MS)])
+  if (isQuick !== true) progress.step(what)
+  return progress.over(work)
+}
+
 class LiveProgress implements Progress {
   readonly #io: Io
   readonly #style: Style

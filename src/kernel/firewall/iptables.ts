@@ -49,9 +49,14 @@ export function hasNat(family: Family): boolean {
   }
 }
 
-/** True if its rules are nf_tables': then the kernel tells whoever listens that they changed. */
+/**
+ * True if all rules are nf_tables': then the kernel tells whoever listens that they changed. The two programs' back ends
+ * are chosen one by one (update-alternatives(1)).
+ */
 export function usesNfTables(): boolean {
-  return hasIptables(4) && run(programName(4, "save"), ["--version"], "").includes("nf_tables")
+  const families = ([4, 6] as const).filter(hasIptables)
+  const isNew = (family: Family) => run(programName(family, "save"), ["--version"], "").includes("nf_tables")
+  return families.includes(4) && families.every(isNew)
 }
 
 /** All tables as text. Errors: `no_iptables`, `iptables_failed`. */

@@ -3,6 +3,7 @@
  * chains. All of ovl's is in chains named OVL-*; OVL-USER is the administrator's and only ever made, never rewritten.
  * Pure: `change.ts` compares it with what is there.
  */
+import { assert } from "../../base/assert.ts"
 import { EGRESS_BRIDGE_NAME, type FirewallState, portsOfFamily, type PublishedPort } from "../../model/dataplane.ts"
 import { memberChains } from "./members.ts"
 
@@ -163,7 +164,7 @@ function publishRule({ protocol, address, hostPort, port, count, to }: Published
 const NEIGHBOUR_DISCOVERY = [135, 136]
 
 function neighbourRule(from: string, type: number): string {
-  return `${from} -p ipv6-icmp -m icmp6 --icmpv6-type ${type} ${comment("who has the gateway's address")} -j ACCEPT`
+  return `${from} -p ipv6-icmp -m icmp6 --icmpv6-type ${type} ${comment("who has the gateway address")} -j ACCEPT`
 }
 
 function inputRules(vxlan: Vxlan | null, egress: EgressRules | null): string[] {
@@ -211,6 +212,8 @@ function jump(chain: string, target: string, at: "first" | "last", condition = "
   return { chain, rule: `${condition}-m comment --comment "ovl: overlay networks" -j ${target}`, at }
 }
 
+/** What iptables-save would write in another way is never found as it was asked for, and would be put back for ever. */
 function comment(text: string): string {
+  assert(!/['"\\]/.test(text), `a quote in the comment ${text}`)
   return `-m comment --comment "ovl: ${text}"`
 }

@@ -4,7 +4,7 @@ import type { Topology } from "../topology.ts"
 import { readLabFile } from "./read.ts"
 
 export const BUILT_IN_LAB = "red-green"
-export const BUILT_IN_FILE = "labs/red-green.yaml"
+const BUILT_IN_FILE = "labs/red-green.yaml"
 
 /** `name` goes before its own. Errors: name_invalid. */
 export function builtInLab(name?: string): Topology {

@@ -30,7 +30,7 @@ function specOf(name: string, entry: NetworkEntry, report: Report): NetworkSpec 
   const malformed = gateways.filter((gateway) => parseIp(gateway) === null)
   for (const gateway of malformed) report.wrong([...path, "gateway"], `${gateway}: it is no address`)
   const wellFormed = gateways.filter((gateway) => !malformed.includes(gateway))
-  const subnets = report.judged([...path, "gateway"], () => withGateways(asked, wellFormed)) ?? []
+  const subnets = report.judged([...path, "gateway"], () => withGateways(asked, wellFormed)) ?? withGateways(asked, [])
   const labels = Object.keys(entry.labels ?? {}).map((key) => [key, report.text([...path, "labels", key])])
   return {
     name,

@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 import { prefixOf } from "../../kv/key.ts"
 import { EXCLUDE_OPTION, exportDocument, without } from "../../kv/transfer.ts"
 
@@ -18,7 +19,7 @@ export const kvExport = defineCommand({
   options: { exclude: EXCLUDE_OPTION },
   async run(context) {
     const { kv } = await context.client()
-    const { entries } = await kv.list(prefixOf(context.arguments.prefix))
+    const { entries } = await patiently(context, kv.list(prefixOf(context.arguments.prefix)), "reading the keys")
     context.document(exportDocument(without(entries, context.options.exclude)))
     return 0
   },

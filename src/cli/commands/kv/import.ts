@@ -2,6 +2,7 @@ import { asOvlError, OvlError } from "../../../base/errors.ts"
 import { KV_IMPORT_BATCH_MAX_BYTES, KV_IMPORT_MAX_BYTES, TXN_OPERATIONS_MAX } from "../../../base/limits.ts"
 import type { KvClient, KvWrite } from "../../../client/kv.ts"
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 import { readInput, sourceName } from "../../input.ts"
 import { prefixOf } from "../../kv/key.ts"
 import { EXCLUDE_OPTION, parseImport, without } from "../../kv/transfer.ts"
@@ -36,7 +37,7 @@ export const kvImport = defineCommand({
     const all = parseImport(bytes, sourceName(source), prefixOf(context.options.prefix))
     const writes = without(all, context.options.exclude)
     const { kv } = await context.client()
-    await writeAll(kv, writes)
+    await patiently(context, writeAll(kv, writes), `writing ${count(writes.length, "key")}`)
     if (context.settings.json) context.document({ imported: writes.length })
     else context.remark(`imported ${count(writes.length, "key")}`)
     return 0

@@ -47,9 +47,10 @@ export const labUp = defineCommand({
     requireRootForLab(io, "up")
     const { labUp: bringUp } = await import("../../../lab/up.ts")
     const progress = progressOf(context)
-    await progress.over(bringUp(topology, progress.step))
-    if (settings.json) context.document({ lab: topology.name })
-    else context.remark(await tryNext(topology, io.programName(), false))
+    const { isChanged } = await progress.over(bringUp(topology, progress.step))
+    if (settings.json) context.document({ lab: topology.name, changed: isChanged })
+    else if (isChanged) context.remark(await tryNext(topology, io.programName(), false))
+    else context.remark(`lab ${topology.name} is as its file says: nothing was to be done`)
     return 0
   },
 })

@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 import { EGRESS_OPTION, egressWish } from "../attach.ts"
 
 export const networkConnect = defineCommand({
@@ -32,7 +33,8 @@ export const networkConnect = defineCommand({
     const { network, workload } = context.arguments
     const egress = egressWish(context)
     const client = await context.client()
-    const endpoint = await client.connect(network, { workload, ip, ip6, mac, ifname, egress })
+    const asked = client.connect(network, { workload, ip, ip6, mac, ifname, egress })
+    const endpoint = await patiently(context, asked, `connecting ${workload} to ${network}`)
     context.answer(endpoint, () => `${endpoint.name}\n`)
     return 0
   },

@@ -2,6 +2,7 @@ import { notAvailable } from "../../../base/errors.ts"
 import { MTU_MAX_BYTES, MTU_MIN_BYTES, SUBNETS_PER_NETWORK_MAX, VNI_MAX } from "../../../base/limits.ts"
 import type { NetworkSpec } from "../../../model/network.ts"
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 
 export const networkCreate = defineCommand({
   path: ["network", "create"],
@@ -93,7 +94,8 @@ export const networkCreate = defineCommand({
     }
     const { checkNetwork } = await import("../../checks.ts")
     checkNetwork(spec)
-    const network = await (await context.client()).createNetwork(spec)
+    const client = await context.client()
+    const network = await patiently(context, client.createNetwork(spec), `creating network ${spec.name}`)
     context.answer(network, () => `${network.id}\n`)
     return 0
   },

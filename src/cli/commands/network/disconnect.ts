@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 
 export const networkDisconnect = defineCommand({
   path: ["network", "disconnect"],
@@ -16,7 +17,8 @@ export const networkDisconnect = defineCommand({
   options: {},
   async run(context) {
     const { network, workload } = context.arguments
-    await (await context.client()).disconnect(network, workload)
+    const client = await context.client()
+    await patiently(context, client.disconnect(network, workload), `disconnecting ${workload} from ${network}`)
     return 0
   },
 })

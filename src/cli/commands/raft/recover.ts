@@ -1,6 +1,7 @@
 import { OvlError } from "../../../base/errors.ts"
 import type { RecoveryPreview } from "../../../model/raft.ts"
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 import type { Context } from "../../context.ts"
 import { DATA_DIR_OPTION } from "../../daemon.ts"
 import { count, facts } from "../../render/text.ts"
@@ -26,7 +27,7 @@ export const raftRecover = defineCommand({
   },
   async run(context) {
     const confirm = context.options.yes
-    const preview = await ask(context, confirm)
+    const preview = await patiently(context, ask(context, confirm), "looking at the store")
     context.answer(preview, () => previewText(preview))
     if (!preview.recovered)
       throw usageError(

@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 
 export const raftTransfer = defineCommand({
   path: ["raft", "transfer"],
@@ -15,7 +16,9 @@ export const raftTransfer = defineCommand({
   },
   options: {},
   async run(context) {
-    const answer = await (await context.client()).transferLeader(context.arguments.name)
+    const client = await context.client()
+    const transfer = client.transferLeader(context.arguments.name)
+    const answer = await patiently(context, transfer, "handing the lead over")
     context.answer(answer, () => `${answer.leader}\n`)
     return 0
   },

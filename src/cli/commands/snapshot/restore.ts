@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 import { count } from "../../render/text.ts"
 import { inspect, snapshotDocument, snapshotSource } from "../../snapshot.ts"
 
@@ -22,7 +23,7 @@ export const snapshotRestore = defineCommand({
     // A file can be read twice, so a damaged one is told without a daemon; standard input only the daemon checks.
     const info = source instanceof Blob ? await inspect(source.stream(), file) : null
     const { kv } = await context.client()
-    await kv.restoreSnapshot(source)
+    await patiently(context, kv.restoreSnapshot(source), "restoring")
     if (context.settings.json) context.document({ file, restored: true, ...(info ? snapshotDocument(info) : {}) })
     else
       context.remark(

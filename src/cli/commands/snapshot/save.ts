@@ -1,6 +1,7 @@
 import type { KvClient } from "../../../client/kv.ts"
 import type { SnapshotInfo } from "../../../store/port.ts"
 import { defineCommand } from "../../command.ts"
+import { patiently } from "../../render/progress.ts"
 import type { Context } from "../../context.ts"
 import { count } from "../../render/text.ts"
 import { inspect, snapshotDocument } from "../../snapshot.ts"
@@ -30,7 +31,8 @@ export const snapshotSave = defineCommand({
         settings.json ? "leave out --json, or name a file" : "pipe it, or name a file",
       )
     const { kv } = await context.client()
-    const info = file === "-" ? await toStdout(context, kv) : await toFile(file, kv)
+    const info =
+      file === "-" ? await toStdout(context, kv) : await patiently(context, toFile(file, kv), "reading the store")
     if (settings.json) context.document({ file, ...snapshotDocument(info) })
     else
       context.remark(
