@@ -26,8 +26,8 @@ import { Reconciler } from "./dataplane-reconcile.ts"
 import { type Repair, Repairs } from "./dataplane-repairs.ts"
 import { Rules, rulesRepair } from "./dataplane-rules.ts"
 import { EgressBridge } from "./egress-bridge.ts"
-import { type Expectation, Expected } from "./expected.ts"
 import { planAttach } from "./plan-attach.ts"
+import { Presence } from "./presence.ts"
 import { Projection } from "./projection.ts"
 import { isAsWanted } from "./endpoint-look.ts"
 import type { KernelHealth } from "./status.ts"
@@ -53,12 +53,12 @@ export interface DataPlaneOptions {
 export class DataPlane {
   readonly #o: DataPlaneOptions
   readonly egress: EgressBridge
+  readonly presence: Presence
   readonly #projection: Projection
   readonly #repairs: Repairs
   readonly #reconciler: Reconciler
   readonly #rules: Rules
   readonly #guards: DataPlaneGuards
-  readonly #expected = new Expected()
   #lastReconcile: string | null = null
   /** What the last look at everything has cost, all threads together. */
   #reconcileCpuMs: number | null = null
@@ -74,6 +74,7 @@ export class DataPlane {
     this.#o = options
     const { kernel, catalog, nodeId } = options
     this.#projection = new Projection(catalog, nodeId)
+    this.presence = new Presence({ kernel, catalog, nodeId })
     this.egress = new EgressBridge({ kernel, catalog, nodeId, projection: this.#projection })
     this.#repairs = new Repairs(options)
     this.#reconciler = new Reconciler({ ...options, projection: this.#projection, repairs: this.#repairs })
@@ -156,7 +157,7 @@ export class DataPlane {
     this.#namespacesMayDiffer = true
     this.#cancelTimer()
     this.#repairs.forgetProblems()
-    const view = this.#view(() => true)
+    const view = this.presence.view(() => true)
     const wanted = localNetworkIds(catalog, view)
     const egress = this.#attempt("egress", () => this.#desiredEgress(view))
     const hiddenOnes = this.#attempt("namespaces", () => kernel.listHidden()) ?? []
@@ -206,19 +207,19 @@ export class DataPlane {
     let withEgress = namespaces.has(HOST_NAMESPACE)
     for (const endpoint of touched) {
       const isLookedAt = networks.has(endpoint.networkId) && (withEgress || endpoint.egress === null)
-      if (isLookedAt || this.isExpected(endpoint) || this.#isAsWanted(endpoint)) continue
+      if (isLookedAt || this.presence.isExpected(endpoint) || this.#isAsWanted(endpoint)) continue
       networks.add(endpoint.networkId)
       withEgress ||= endpoint.egress !== null
     }
     if (networks.size === 0 && !withEgress) return false
     const ends = new Set(touched.map(({ id }) => id))
-    const view = this.#view((endpoint) => networks.has(endpoint.networkId))
+    const view = this.presence.view((endpoint) => networks.has(endpoint.networkId))
     for (const id of networks) this.#reconcileNetwork(id, view, ends)
     if (withEgress) {
       const egress = this.#attempt("egress", () => this.#desiredEgress(view))
       if (egress !== undefined) this.#reconcileEgress(egress, ends)
     }
-    return touched.some((each) => view.absent.has(each.id) && !this.isExpected(each))
+    return touched.some((each) => view.absent.has(each.id) && !this.presence.isExpected(each))
   }
 
   /** As `check`, where anything may have been changed. */
@@ -255,7 +256,7 @@ export class DataPlane {
         catalog,
         nodeId,
         projection: this.#projection,
-        absent: () => this.#othersUnderWay(endpoints),
+        absent: () => this.presence.othersUnderWay(endpoints),
         kernel,
         egressAddress: this.egress.address,
         egressIpv6: this.egress.wantedIpv6,
@@ -263,7 +264,7 @@ export class DataPlane {
       this.#guards.carryOut(plan)
       plan.note()
       this.#namespacesMayDiffer = true
-      this.#expected.made(endpoints)
+      this.presence.made(endpoints)
       this.#o.onAttached()
     } catch (error) {
       this.#attempt("firewall", () => this.#rules.ensure(this.#hasNetworks, this.#hasEgress))
@@ -271,46 +272,15 @@ export class DataPlane {
     }
   }
 
-  /** Says which endpoints an attach is about to make: until it has, or has settled, nobody else puts them into the kernel. */
-  expect(specs: readonly Expectation[]): { settle: () => void } {
-    return this.#expected.add(specs)
-  }
-
-  isExpected(endpoint: Expectation): boolean {
-    return this.#expected.has(endpoint)
-  }
-
-  /** The endpoint's namespace is there, and is the one that it was attached to. */
-  isPresent(endpoint: EndpointRecord): boolean {
-    const found = endpoint.netns === null ? null : this.#o.kernel.identify(endpoint.netns)
-    return found !== null && (endpoint.netnsId === null || found === endpoint.netnsId)
-  }
-
   #isAsWanted(endpoint: EndpointRecord): boolean {
     const { kernel, catalog, nodeId } = this.#o
-    if (!this.isPresent(endpoint)) return false
+    if (!this.presence.isPresent(endpoint)) return false
     const look = () => isAsWanted(endpoint, { kernel, catalog, nodeId, projection: this.#projection })
     return this.#attempt(`endpoint ${endpoint.name}`, look) ?? false
   }
 
   get #gentle(): boolean {
     return this.#reconciler.gentle
-  }
-
-  /** Own endpoints that are not to be in the kernel: their attach is under way, or (`looking`) their namespace is gone. */
-  #view(looking: (endpoint: EndpointRecord) => boolean): Viewpoint & { absent: Set<string> } {
-    const absent = new Set<string>()
-    for (const endpoint of this.#o.catalog.endpointsOfNode(this.#o.nodeId)) {
-      if (this.isExpected(endpoint) || (looking(endpoint) && !this.isPresent(endpoint))) absent.add(endpoint.id)
-    }
-    return { nodeId: this.#o.nodeId, absent }
-  }
-
-  /** Other own endpoints that are not to be in the kernel while these are put there. */
-  #othersUnderWay(endpoints: readonly EndpointRecord[]): Set<string> {
-    const { absent } = this.#view(() => false)
-    for (const endpoint of endpoints) absent.delete(endpoint.id)
-    return absent
   }
 
   #desiredEgress(view: Viewpoint): EgressState | null {

@@ -248,9 +248,10 @@ export class Endpoints {
    * Gives up endpoints that nobody can use, as their namespace is gone. A workload that `run` made ends otherwise, except after a start (`starting`).
    */
   async freeWhatIsGone(starting: boolean): Promise<void> {
-    const { dataplane, events } = this.#o
+    const { events } = this.#o
+    const { presence } = this.#o.dataplane
     const vanished = (each: EndpointRecord) =>
-      (starting || each.origin === "attach") && !dataplane.isExpected(each) && !dataplane.isPresent(each)
+      (starting || each.origin === "attach") && !presence.isExpected(each) && !presence.isPresent(each)
     const gone = this.#own().filter(vanished)
     if (gone.length === 0) return
     await this.#remove(gone)
@@ -333,7 +334,7 @@ export class Endpoints {
 
   async #createWanted(wanted: (EndpointSpec & { id: string })[], egress: Egress | null): Promise<EndpointRecord[]> {
     const { cluster, replica, dataplane, events } = this.#o
-    const expected = dataplane.expect(wanted)
+    const expected = dataplane.presence.expect(wanted)
     let made = false
     try {
       const { endpoints, revision } = await cluster.createEndpoints(wanted)

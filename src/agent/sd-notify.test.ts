@@ -51,6 +51,12 @@ test("ready with a line for people, and stopping", () => {
   ])
 })
 
+test("what the daemon starts does not find the manager", () => {
+  const env: Record<string, string> = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "1", WATCHDOG_PID: "1", PATH: "/bin" }
+  serviceManager(env, PID)
+  expect(env).toEqual({ PATH: "/bin" })
+})
+
 test("an abstract socket is one whose name begins with @", () => {
   const name = `ovl-notify-${process.pid}`
   const abstract = listen(`\0${name}`)

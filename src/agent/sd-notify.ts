@@ -18,9 +18,16 @@ export interface ServiceManager {
   watch(clock: Clock): () => void
 }
 
-/** Does nothing where no service manager asked for it, and never fails the daemon. */
+const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
+
+/**
+ * Does nothing where no service manager asked for it, and never fails the daemon. Takes its variables out of `env`: what
+ * this process starts must not speak for it.
+ */
 export function serviceManager(env: Record<string, string | undefined>, pid: number): ServiceManager {
   const path = env.NOTIFY_SOCKET
+  const intervalMs = watchdogMs(env, pid) / 2
+  for (const name of VARIABLES) delete env[name]
   const tell = (lines: string, flags = MSG_DONTWAIT) => {
     if (path) send(path, lines, flags)
   }
@@ -30,7 +37,6 @@ export function serviceManager(env: Record<string, string | undefined>, pid: num
     ready: (status) => tell(`READY=1\nSTATUS=${status.replaceAll("\n", " ")}\n`, 0),
     stopping: () => tell("STOPPING=1\nSTATUS=stopping; the data plane stays as it is\n"),
     watch(clock) {
-      const intervalMs = watchdogMs(env, pid) / 2
       if (!path || !(intervalMs > 0)) return () => {}
       let cancel = () => {}
       const again = () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { FOREIGN_WORDS } from "./foreign-words.ts"
+import { FOREIGN_OPTIONS, FOREIGN_WORDS } from "./foreign-words.ts"
 import { COMMANDS, commandAt, verbsBelow } from "./registry.ts"
 import { ovl } from "./testing.ts"
 
@@ -56,4 +56,13 @@ test("every word leads to a command that there is, and is none itself", () => {
       ).toBe(true)
     }
   }
+})
+
+test("options of docker's that there are not", async () => {
+  const { stderr } = await ovl(["run", "--rm", "-it", "--network", "red", "sh"])
+  expect(stderr).toBe(
+    "ovl: run: unknown option --rm\nhint: `ovl rm NAME` removes a workload that has ended; `ovl run --help` lists the options\n",
+  )
+  for (const command of COMMANDS)
+    for (const name of Object.keys(FOREIGN_OPTIONS)) expect(Object.keys(command.options)).not.toContain(name.slice(2))
 })

@@ -56,12 +56,12 @@ export const FOREIGN_WORDS: Readonly<Record<string, readonly string[]>> = {
   // ip, bridge
   addr: ["endpoint ls"],
   address: ["endpoint ls"],
-  bridge: ["network inspect NAME --kernel"],
-  fdb: ["network inspect NAME --kernel"],
+  bridge: ["network inspect NAME"],
+  fdb: ["network inspect NAME"],
   link: ["endpoint ls", "lab link down"],
-  neigh: ["network inspect NAME --kernel"],
+  neigh: ["network inspect NAME"],
   netns: ["ps", "endpoint ls"],
-  route: ["network inspect NAME --kernel"],
+  route: ["network inspect NAME"],
   // what else comes to mind
   diagnose: ["doctor"],
   endpoints: ["endpoint ls"],
@@ -83,6 +83,16 @@ export const FOREIGN_WORDS: Readonly<Record<string, readonly string[]>> = {
   show: ["network inspect NAME", "status"],
   tokens: ["token ls"],
   traceroute: ["trace", "ping"],
+}
+
+/** Options of docker's that ovl has no like of, and what there is instead. */
+export const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
+  "--dns": "names are answered by each network's gateway, others by the host's resolvers",
+  "--privileged": "a workload has the rights of whoever runs it",
+  "--restart": "a unit of systemd can run `ovl run` and start it again",
+  "--rm": "`ovl rm NAME` removes a workload that has ended",
+  "--volume": "a workload sees the host's files",
+  "--workdir": "a command begins in the caller's directory",
 }
 
 /** Other words for a noun's verbs, where the noun has the verb and not the word. */

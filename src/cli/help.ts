@@ -36,10 +36,10 @@ const NOUNS: Record<string, string> = {
 /** Words that share a line of the first page, so that it stays one screen, and what that line says. */
 const TOGETHER: readonly { words: readonly string[]; about: string }[] = [
   { words: ["leave", "down"], about: "Take the node out of its cluster; clean this host" },
-  { words: ["install", "uninstall"], about: "Make a service of it; take everything back" },
+  { words: ["install", "uninstall"], about: "Run ovl as a service of systemd; take everything back" },
   { words: ["stop", "rm"], about: "End workloads; remove them, their endpoints and logs" },
-  { words: ["attach", "detach"], about: "An interface for a container or a namespace; without it" },
-  { words: ["completion", "version"], about: "The tab key in bash, zsh and fish; which ovl this is" },
+  { words: ["attach", "detach"], about: "Put a container or namespace on a network; take it off" },
+  { words: ["completion", "version"], about: "Tab completion for bash, zsh and fish; the version" },
 ]
 
 /** What the first page says of verbs whose summary is too long for its column. */
@@ -51,6 +51,7 @@ const IN_SHORT: Record<string, string> = {
   ps: "List the workloads that `ovl run` made on this node",
   doctor: "Look for what keeps this node from working",
   explain: "What an error's code means, and what to do",
+  wait: "Wait until nodes, networks or workloads are as wanted",
   events: "Show what happened, or with -f what happens",
 }
 
@@ -183,7 +184,9 @@ export function optionNotes(option: Option): string[] {
 /** Where the description does not name them itself. */
 function choicesText(option: Option): string {
   const choices = option.kind === "text" ? (option.choices ?? []) : []
-  return choices.every((choice) => option.description.includes(choice)) ? "" : choices.join(" or ")
+  return choices.length < 2 || choices.every((choice) => option.description.includes(choice))
+    ? ""
+    : choices.join(" or ")
 }
 
 function defaultText(option: Option): string {

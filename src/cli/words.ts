@@ -4,6 +4,7 @@
  * the options of ovl end and the command of somebody else begins.
  */
 import type { Command, Option, OptionTable } from "./command.ts"
+import { FOREIGN_OPTIONS } from "./foreign-words.ts"
 import { GLOBAL_OPTIONS } from "./globals.ts"
 import { nearest, usageError } from "./usage.ts"
 
@@ -152,11 +153,9 @@ function unknownOption(given: string, tables: readonly OptionTable[], call: stri
   const names = tables.flatMap((table) => Object.keys(table)).map((name) => `--${name}`)
   const meant = given.startsWith("--") ? nearest(given, names) : undefined
   const help = `\`${call} --help\` lists the options`
-  return usageError(
-    "unknown_option",
-    `${call.replace(/^ovl /, "")}: unknown option ${given}`,
-    meant ? `did you mean ${meant}? ${help}` : help,
-  )
+  const instead = Object.hasOwn(FOREIGN_OPTIONS, given) ? FOREIGN_OPTIONS[given] : undefined
+  const hint = instead ? `${instead}; ${help}` : meant ? `did you mean ${meant}? ${help}` : help
+  return usageError("unknown_option", `${call.replace(/^ovl /, "")}: unknown option ${given}`, hint)
 }
 
 /** How many arguments come before the command that a verb takes; null for a verb that takes none. */

@@ -4,7 +4,7 @@
  * a plan that must be done wholly or not at all is undone in reverse.
  */
 import { OvlError } from "../base/errors.ts"
-import { NETLINK_SEND_MAX_REQUESTS } from "../base/limits.ts"
+import { NETLINK_SEND_MAX_REQUESTS, NETLINK_SENDS_TOGETHER_MAX } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
 import { createPinnedNamespace, deleteNamespace, ensureNamespaceDirectory, isNamespace } from "../linux/namespaces.ts"
 import type { SpareNamespace } from "../linux/spare-namespace.ts"
@@ -13,7 +13,7 @@ import { type Operation, undoOperation } from "../model/operation.ts"
 import { type Batch, link, type NetlinkError, type NetlinkSocket } from "../netlink/index.ts"
 import { ABSENT_ERRORS, isDeletion, type NetlinkOperation, needsIndexOf, request } from "./apply-requests.ts"
 import { type Failure, refused, summary } from "./errors.ts"
-import { deleteTogether } from "./link-group.ts"
+import { type DoomedLinks, deleteTogether } from "./link-group.ts"
 import type { NamespaceSockets, OpenNamespace } from "./namespace-sockets.ts"
 import type { ApplyMode } from "./port.ts"
 import type { Remembered } from "./remembered.ts"
@@ -37,6 +37,12 @@ export class Application {
   run(operations: readonly Operation[]): void {
     let next = 0
     while (next < operations.length && !this.mustStop()) {
+      const doomed = deletionsOfSeveral(operations, next)
+      if (doomed.length > 0) {
+        this.deleteOfSeveral(doomed)
+        next += doomed.length
+        continue
+      }
       const end = endOfRun(operations, next)
       if (end === next) this.runSingle(operations[next++]!)
       else {
@@ -142,6 +148,26 @@ export class Application {
     }
   }
 
+  /** Links of several namespaces, so many of these at the same time. A namespace that is gone has none. */
+  private deleteOfSeveral(doomed: readonly LinkDeletion[]): void {
+    const byNamespace = [...Map.groupBy(doomed, ({ ns }) => ns)]
+    for (let start = 0; start < byNamespace.length; start += NETLINK_SENDS_TOGETHER_MAX)
+      this.deleteAtOnce(byNamespace.slice(start, start + NETLINK_SENDS_TOGETHER_MAX))
+    this.done.push(...doomed)
+  }
+
+  private deleteAtOnce(namespaces: readonly [string, LinkDeletion[]][], opened: readonly DoomedLinks[] = []): void {
+    const [first, ...rest] = namespaces
+    if (first === undefined) return deleteTogether(opened)
+    const [ns, links] = first
+    const names = links.map(({ name }) => name)
+    const ran = this.sockets.with(ns, ({ socket }) => {
+      this.deleteAtOnce(rest, [...opened, { socket, names }])
+      return true
+    })
+    if (ran === null) this.deleteAtOnce(rest, opened)
+  }
+
   /** `fds`: descriptors of the namespaces in which far ends are placed, -1 for one that is not there. */
   private runIn(open: OpenNamespace, operations: NetlinkOperation[], fds: ReadonlyMap<string, number>): true {
     const sending = new Sending(open.socket, fds)
@@ -150,10 +176,7 @@ export class Application {
       const doomed = operation.op === "link-del" ? runOfDeletions(operations, i) : NONE
       if (doomed.length > 1) {
         this.settle(sending)
-        deleteTogether(
-          open.socket,
-          doomed.map((one) => one.name),
-        )
+        deleteTogether([{ socket: open.socket, names: doomed.map((one) => one.name) }])
         sending.forget(doomed)
         this.done.push(...doomed)
         i += doomed.length - 1
@@ -183,8 +206,19 @@ export class Application {
 function endOfRun(operations: readonly Operation[], start: number): number {
   const { ns } = operations[start]!
   let end = start
-  while (end < operations.length && operations[end]!.ns === ns && isNetlink(operations[end]!)) end++
+  while (end < operations.length && operations[end]!.ns === ns && isNetlink(operations[end]!)) {
+    if (end > start && deletionsOfSeveral(operations, end).length > 0) break
+    end++
+  }
   return end
+}
+
+/** The deletions of links that begin at `start`, where they are of more than one namespace. */
+function deletionsOfSeveral(operations: readonly Operation[], start: number): readonly LinkDeletion[] {
+  if (operations[start]!.op !== "link-del" || operations[start - 1]?.op === "link-del") return NONE
+  const run: LinkDeletion[] = []
+  for (let i = start; operations[i]?.op === "link-del"; i++) run.push(operations[i] as LinkDeletion)
+  return run.some(({ ns }) => ns !== run[0]!.ns) ? run : NONE
 }
 
 type LinkDeletion = Extract<Operation, { op: "link-del" }>

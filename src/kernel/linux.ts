@@ -2,14 +2,7 @@
 import { OvlError } from "../base/errors.ts"
 import { IDENTIFIED_NAMESPACES_MAX } from "../base/limits.ts"
 import { isErrno } from "../linux/errno.ts"
-import {
-  deleteNamespace,
-  isNamespace,
-  listNamespaces,
-  type NamespaceId,
-  namespaceId,
-  releaseNamespaceDirectory,
-} from "../linux/namespaces.ts"
+import { isNamespace, type NamespaceId, namespaceId } from "../linux/namespaces.ts"
 import { bareIp } from "../model/address.ts"
 import { SpareNamespace } from "../linux/spare-namespace.ts"
 import {
@@ -21,10 +14,7 @@ import {
   type HostFacts,
   HOST_NAMESPACE,
   type Ipv6Facts,
-  isEgressPort,
-  markedId,
   type NamespacePath,
-  NETNS_DIRECTORY,
   type ObservedEgress,
   type ObservedInterface,
   type ObservedNetwork,
@@ -34,22 +24,16 @@ import {
   type PublishedPort,
 } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
-import { type Link, link } from "../netlink/index.ts"
+import { link } from "../netlink/index.ts"
 import { Application } from "./apply.ts"
+import { Belongings } from "./belongings.ts"
 import { staleConnections } from "./firewall/connections.ts"
 import { connectionsOf, forgetConnections } from "./firewall/conntrack.ts"
-import {
-  applyFirewall,
-  firewallDifference,
-  firewallMatches,
-  listFirewall,
-  removeFirewall,
-} from "./firewall/firewall.ts"
+import { applyFirewall, firewallDifference, firewallMatches } from "./firewall/firewall.ts"
 import { KnownRules } from "./firewall/generation.ts"
 import { changeGuard, guardIsAs, removeGuard, writeGuard } from "./firewall/guard.ts"
 import { usesNfTables } from "./firewall/iptables.ts"
-import { deleteTogether } from "./link-group.ts"
-import { isHiddenName, NamespaceSockets } from "./namespace-sockets.ts"
+import { NamespaceSockets } from "./namespace-sockets.ts"
 import {
   readEgress,
   readHostFacts,
@@ -62,7 +46,6 @@ import {
 import { readIpv6Facts } from "./observe-ipv6.ts"
 import type { ApplyMode, HiddenNamespace, Inventory, Kernel, KernelWatch } from "./port.ts"
 import { Remembered } from "./remembered.ts"
-import { restoreSysctls } from "./sysctl.ts"
 import { LinuxWatch } from "./watch.ts"
 import { WorkloadEnds } from "./workload-ends.ts"
 
@@ -80,6 +63,7 @@ export class LinuxKernel implements Kernel {
   private readonly ruled = new KnownRules()
   private isNfTables: boolean | undefined
   private readonly remembered: Remembered
+  private readonly belongings: Belongings
   private readonly spare = new SpareNamespace()
   private watching: LinuxWatch | null = null
   /** Paths that were found to be network namespaces, and which. */
@@ -90,6 +74,7 @@ export class LinuxKernel implements Kernel {
     this.sockets = new NamespaceSockets()
     this.ends = new WorkloadEnds(this.sockets)
     this.remembered = new Remembered(options.stateFile)
+    this.belongings = new Belongings(this.sockets, this.remembered)
   }
 
   observeNetwork(netns: NamespacePath): ObservedNetwork | null {
@@ -153,22 +138,7 @@ export class LinuxKernel implements Kernel {
   }
 
   listHidden(): HiddenNamespace[] {
-    const found: HiddenNamespace[] = []
-    for (const { path, id } of listNamespaces(NETNS_DIRECTORY, isHiddenName)) {
-      const marked = id === null ? null : this.markOf(path)
-      if (marked !== undefined) found.push({ netns: path, networkId: marked })
-    }
-    return found
-  }
-
-  /** The network's id; null for an empty one without a mark; undefined for one that is somebody else's. */
-  private markOf(path: NamespacePath): string | null | undefined {
-    return this.sockets.with(path, ({ socket }) => {
-      const loopback = link.get(socket, "lo")
-      const id = markedId(loopback?.alias ?? null)
-      if (id !== null) return id
-      return link.list(socket).length > 1 ? undefined : null
-    })
+    return this.belongings.listHidden()
   }
 
   hostFacts(): HostFacts {
@@ -250,64 +220,11 @@ export class LinuxKernel implements Kernel {
   }
 
   purge(): string[] {
-    const removed: string[] = []
-    if (removeGuard(HOST_NAMESPACE)) removed.push("nf_tables bridge ovl")
-    for (const { netns } of this.listHidden()) {
-      this.removeHidden(netns)
-      removed.push(`namespace ${netns}`)
-    }
-    const links = this.hostLinks().map((one) => one.name)
-    this.apply(
-      links.map((name) => ({ op: "link-del", ns: HOST_NAMESPACE, name })),
-      "best-effort",
-    )
-    removed.push(...links.map((name) => `link ${name}`), ...removeFirewall(this.remembered))
-    removed.push(...restoreSysctls(this.remembered))
-    if (this.remembered.read().netnsDirectory) {
-      if (releaseNamespaceDirectory(NETNS_DIRECTORY)) removed.push(`mount ${NETNS_DIRECTORY}`)
-      this.remembered.change((facts) => {
-        facts.netnsDirectory = false
-      })
-    }
-    return removed
-  }
-
-  /** Its links first, as the namespace may be held by somebody and would keep the VNI. */
-  private removeHidden(netns: NamespacePath): void {
-    this.sockets.with(netns, ({ socket }) => {
-      const ours = link.list(socket).filter((one) => one.name !== "lo" && markedId(one.alias) !== null)
-      deleteTogether(
-        socket,
-        ours.map((one) => one.name),
-      )
-    })
-    this.sockets.forget(netns)
-    deleteNamespace(netns)
-  }
-
-  /**
-   * Ours among the host's links: the egress bridge, and ports whose name and mark both come from one endpoint. A mark
-   * alone is not enough: on a host that is itself a workload of another ovl, its own interfaces carry one.
-   */
-  private hostLinks(): Link[] {
-    const all = link.list(this.sockets.host)
-    return all.filter((one) => (one.name === EGRESS_BRIDGE_NAME ? one.alias === EGRESS_MARK : isEgressPort(one)))
+    return this.belongings.purge((operations) => this.apply(operations, "best-effort"))
   }
 
   inventory(): Inventory {
-    const hidden = this.listHidden().map(({ netns }) => netns)
-    const inside = hidden.flatMap(
-      (netns) =>
-        this.sockets.with(netns, ({ socket }) =>
-          link.list(socket).flatMap((one) => (one.name === "lo" ? [] : [`${netns} ${one.name}`])),
-        ) ?? [],
-    )
-    return {
-      namespaces: hidden.sort(),
-      links: [...this.hostLinks().map((one) => one.name), ...inside].sort(),
-      firewall: listFirewall().sort(),
-      sysctls: Object.keys(this.remembered.read().sysctls).sort(),
-    }
+    return this.belongings.inventory()
   }
 
   watch(): KernelWatch {

@@ -130,10 +130,7 @@ export class NamespaceSockets {
   /** Somebody unpinned it behind our back, and our socket has kept it alive: its links must not live on with it. */
   private abandon(ns: NamespacePath, kept: Kept): void {
     const ours = link.list(kept.open.socket).filter((one) => one.name !== "lo" && markedId(one.alias) !== null)
-    deleteTogether(
-      kept.open.socket,
-      ours.map((one) => one.name),
-    )
+    deleteTogether([{ socket: kept.open.socket, names: ours.map((one) => one.name) }])
     this.forget(ns)
   }
 }

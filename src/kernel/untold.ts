@@ -46,9 +46,9 @@ export function rulesText(): string {
 }
 
 /**
- * HIDDEN_SYSCTL of a hidden namespace, for `sysctlsIn`; null elsewhere, and where there is none. The descriptor keeps nothing alive.
- * Opened once and read again and again: looking a path up below /proc/sys/net in one namespace after another takes the
- * kernel a hundred times as long as the reading.
+ * HIDDEN_SYSCTL of a hidden namespace, for `sysctlsIn`; null elsewhere, and where nothing is. It keeps nothing alive, and
+ * the caller closes it. Opened once and read again and again: looking a path up below /proc/sys/net in one namespace
+ * after another takes the kernel a hundred times as long as the reading.
  */
 export function openHiddenSysctl(path: NamespacePath): number | null {
   if (!isHiddenPath(path)) return null
@@ -62,6 +62,7 @@ export function openHiddenSysctl(path: NamespacePath): number | null {
 
 const sysctlText = Buffer.alloc(SYSCTL_TEXT_BYTES)
 
+/** What it says now; empty where there is none. */
 export function sysctlsIn(fd: number | null): string {
   if (fd === null) return ""
   try {

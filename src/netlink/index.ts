@@ -1,7 +1,7 @@
 /** The library's entry: one namespace of verbs for each kernel object. See README.md beside this file. */
 export * as addr from "./addr.ts"
 export type { Address, AddressSpec, Family } from "./addr.ts"
-export type { Batch, BatchResult } from "./batch.ts"
+export { type Batch, type BatchResult, sendTogether } from "./batch.ts"
 export { NetlinkError } from "./errors.ts"
 export * as fdb from "./fdb.ts"
 export type { FdbEntry, FdbSpec, FdbState, FdbTable } from "./fdb.ts"

@@ -2,15 +2,9 @@
  * What this node's kernel should hold, as a function of the catalog: for each network that has an endpoint here its
  * hidden namespace, ports and peers; the egress bridge; the host's rules. Nothing is remembered between two calls.
  */
-import {
-  EGRESS_PORT_INDEX_BASE,
-  IPV6_POOL_MAX_ADDRESSES,
-  OVERLAY_PORT_FAR_INDEX_BASE,
-  OVERLAY_PORT_INDEX_BASE,
-  VXLAN_PORT,
-} from "../base/limits.ts"
+import { EGRESS_PORT_INDEX_BASE, VXLAN_PORT } from "../base/limits.ts"
 import type { Catalog } from "../model/catalog.ts"
-import { bareIp, familyOf, holds, parseIp, parseSubnet, subnetSize } from "../model/address.ts"
+import { bareIp } from "../model/address.ts"
 import { formatCidr, parseInterfaceAddress, parseIpv4, subnetOf } from "../model/cidr.ts"
 import {
   type EgressIpv6,
@@ -32,6 +26,7 @@ import type { NetworkRecord } from "../model/network.ts"
 import { ANY_IPV6, isOnLoopback } from "../model/port-mapping.ts"
 import { networkMtu } from "../model/views.ts"
 import { forwardingDevices, guardedDevices } from "./egress.ts"
+import { furtherSubnets, portName } from "./port-place.ts"
 import {
   EGRESS_PORT_FLAGS,
   isIpv6Text,
@@ -148,9 +143,9 @@ export function subnetsOf(catalog: Catalog, networkId: string): string[] {
 }
 
 /**
- * The port of a local endpoint; `subnets` are the network's. `vethN` has for N the address's place in its subnet, counted
- * on through the subnets of its family: unique in the network because the address is, and the same on every start.
- * What is in a further subnet is on the same segment, so the way there is the interface itself.
+ * The port of a local endpoint; `subnets` are the network's. `vethN` has for N the address's place in its subnet,
+ * counted on through the subnets of its family: unique in the network because the address is, and the same on every
+ * start. What is in a further subnet is on the same segment, so the way there is the interface itself.
  */
 export function overlayPort(
   endpoint: EndpointRecord,
@@ -173,49 +168,6 @@ export function overlayPort(
       routes: furtherSubnets(addresses, subnets).map((dst) => ({ dst, via: null })),
     },
   }
-}
-
-/** Those that none of the endpoint's addresses is in: it has one of each family that the network has. */
-function furtherSubnets(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
-  if (subnets.length <= addresses.length) return []
-  return subnets.filter((subnet) => !addresses.some((address) => isOf(subnet, address)))
-}
-
-function isOf(subnet: string, address: string): boolean {
-  return holds(parseSubnet(subnet), parseIp(bareIp(address))!)
-}
-
-/** An address that was asked for may lie too far out to be a name's number: then the endpoint's id stands for it. */
-function portName({ id, ip }: EndpointRecord, subnets: readonly string[]): Pick<PortState, "device" | "index"> {
-  const place = placeInSubnet(ip)
-  if (place <= IPV6_POOL_MAX_ADDRESSES) {
-    const number = Number(place) + placesBefore(ip, subnets)
-    return { device: `veth${number}`, index: OVERLAY_PORT_INDEX_BASE + number }
-  }
-  return { device: `veth${id.slice(0, 10)}x`, index: OVERLAY_PORT_FAR_INDEX_BASE + Number.parseInt(id.slice(0, 7), 16) }
-}
-
-/** How many places the subnets of its family have that come before its own, as far as they can be a name's number. */
-function placesBefore(address: string, subnets: readonly string[]): number {
-  const family = familyOf(address)
-  const ofFamily = subnets.filter((subnet) => familyOf(subnet) === family)
-  if (ofFamily.length < 2) return 0
-  const before = ofFamily.slice(
-    0,
-    ofFamily.findIndex((subnet) => isOf(subnet, address)),
-  )
-  const sizes = before.map((subnet) => Math.min(Number(subnetSize(parseSubnet(subnet))), IPV6_POOL_MAX_ADDRESSES + 1))
-  return sizes.reduce((sum, size) => sum + size, 0)
-}
-
-function placeInSubnet(address: string): bigint | number {
-  if (familyOf(address) === 4) {
-    const own = parseInterfaceAddress(address)
-    return own.address - subnetOf(own).address
-  }
-  const value = parseIp(bareIp(address))?.value ?? 0n
-  const hostBits = 128n - BigInt(address.split("/")[1] ?? "128")
-  return value & ((1n << hostBits) - 1n)
 }
 
 /**

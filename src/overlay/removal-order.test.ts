@@ -6,7 +6,7 @@ import { removeEgress, removeEgressPort, removeNetwork, removePeer, removePort }
 const RED = "/run/netns/1-aaaaaaaaaa"
 const GREEN = "/run/netns/1-bbbbbbbbbb"
 
-test("links of one namespace follow each other, rows come before them, what ends comes last", () => {
+test("links follow each other by namespace, rows come before them, what ends comes last", () => {
   const peer = { ips: ["10.0.0.9"], mac: "02:42:0a:00:00:09", vtep: "192.168.1.52", pinned: false }
   const plan = [
     ...removePort(RED, { device: "veth2" }),
@@ -24,12 +24,12 @@ test("links of one namespace follow each other, rows come before them, what ends
     `${RED} link-del veth3`,
     `${RED} link-del vxlan1`,
     `${RED} link-del br0`,
-    `${RED} netns-del `,
     " link-del ovl111111111111",
     " link-del ovl222222222222",
     " link-del ovl_gwbridge",
-    " sysctl-restore ",
     `${GREEN} link-del veth2`,
+    `${RED} netns-del `,
+    " sysctl-restore ",
   ])
   expect(renderPlan(ordered).split("\n").sort()).toEqual(renderPlan(plan).split("\n").sort())
 })

@@ -127,7 +127,7 @@ function live({ endpoints, attach, detach, dieAfter }: Life): void {
   dataplane.reconcile()
   if (attach) {
     const wanted = attach.map((index) => LOCAL[index]!)
-    dataplane.expect(wanted)
+    dataplane.presence.expect(wanted)
     arm()
     change(wanted.map((value) => ({ type: "endpoint", id: value.id, value })))
     dataplane.attach(wanted)

@@ -137,9 +137,14 @@ const STATES: Record<ServiceState, string> = {
 }
 
 function serviceRemarks({ service, files }: Installed, start: readonly string[], dryRun: boolean): string[] {
-  if (dryRun) return ["nothing was changed"]
+  const noSystemd = service === "no systemd"
+  if (dryRun)
+    return [
+      "nothing was changed",
+      ...(noSystemd ? ["systemd does not run this machine: nothing would be started"] : []),
+    ]
   const kept = files.some(({ action, why }) => action === "kept" && why !== "it is yours")
-  const call = service === "no systemd" ? [`start the daemon by hand: ovl ${byHand(start)}`] : []
+  const call = noSystemd ? [`start the daemon by hand: ovl ${byHand(start)}`] : []
   return [STATES[service], ...call, ...(kept ? ["what was kept, --force replaces"] : [])]
 }
 

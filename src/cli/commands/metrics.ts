@@ -4,7 +4,7 @@ import { parseMetrics } from "../render/metrics.ts"
 export const metrics = defineCommand({
   path: ["metrics"],
   task: "Look closer",
-  summary: "Show this node's figures",
+  summary: "Show this node's metrics, as Prometheus reads them",
   details:
     "In Prometheus' text format, the same that `/metrics` serves to it; with --json an array of {name, type, help, values: [{labels, value}]}.",
   examples: [

@@ -8,10 +8,11 @@ export const status = defineCommand({
   path: ["status"],
   task: "Look closer",
   summary: "Health of this node and its cluster, then the facts",
-  details: "Exits 0 when all is well, 7 when degraded and 6 when no daemon answers, so that a script can wait for it.",
+  details:
+    "Exits 0 when all is well, 7 when degraded and 6 when no daemon answers, so that a script can tell; `ovl wait` waits for it.",
   examples: [
     { what: "Is all well here?", line: "ovl status" },
-    { what: "Wait until a node is ready", line: "until ovl -q status >/dev/null 2>&1; do sleep 0.1; done" },
+    { what: "In a script: look closer where something is wrong", line: "ovl status >/dev/null || ovl doctor" },
   ],
   options: {},
   arguments: {},

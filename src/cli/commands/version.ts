@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts"
 export const version = defineCommand({
   path: ["version"],
   task: "Look closer",
-  summary: "Which ovl this is",
+  summary: "Show the version of ovl",
   examples: [
     { what: "The version", line: "ovl version" },
     { what: "The same for a script", line: "ovl version --json" },

@@ -12,7 +12,7 @@ const LOOK_INTERVAL_MS = 500
 export const wait = defineCommand({
   path: ["wait"],
   task: "Look closer",
-  summary: "Wait until something is so",
+  summary: "Wait until nodes, networks, endpoints or workloads are as wanted",
   details: `Conditions: ${CONDITIONS.join(", ")}. Where a state is left out the first is meant; nodes=N is at least so many that are alive; workloads are those of the node that is asked. Several conditions must all be so at once. It looks again with each event, and waits for a daemon too. Of a workload that has ended it prints the exit status of its command. Exits 1 when it is not so in time, and says how it is instead; 6 where there is still no daemon.`,
   examples: [
     { what: "After a start, before anything else", line: "ovl wait --for leader --for nodes=3" },
@@ -20,7 +20,13 @@ export const wait = defineCommand({
   ],
   arguments: {},
   options: {
-    for: { kind: "list", value: "CONDITION", config: "", description: "What to wait for; several times: all of it" },
+    for: {
+      kind: "list",
+      value: "CONDITION",
+      config: "",
+      suggests: CONDITIONS.map((each) => each.replace(/=.*/, "=")),
+      description: "What to wait for; several times: all of it",
+    },
     timeout: { kind: "duration", value: "TIME", default: 30_000, max: 86_400_000, description: "For so long at most" },
   },
   async run(context) {

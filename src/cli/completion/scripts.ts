@@ -31,7 +31,7 @@ _ovl() {
     (( \${#word} > width )) && width=\${#word}
   done
   if (( \${#COMPREPLY[@]} == 1 )); then
-    [[ \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+    [[ \${COMPREPLY[0]} == *[/=] ]] && compopt -o nospace 2>/dev/null
   elif [[ \${COMP_TYPE-} == 63 ]]; then
     COMPREPLY=()
     for entry in "\${answer[@]:1}"; do
@@ -61,7 +61,7 @@ _ovl() {
     word="\${entry%%$'\\t'*}"
     described+=("\${word//:/\\\\:}:\${entry#*$'\\t'}")
   done
-  if [[ $#described == 1 && "$word" == */ ]]; then
+  if [[ $#described == 1 && "$word" == *[/=] ]]; then
     _describe -V ovl described -S ''
   else
     _describe -V ovl described

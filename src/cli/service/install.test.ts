@@ -132,6 +132,15 @@ test("what somebody else wrote or changed is kept and named, by both; --force re
   ])
 })
 
+test("what was put before something stood in the way is recorded, and taken back", async () => {
+  mkdirSync(at("/etc"), { recursive: true })
+  writeFileSync(at("/etc/NetworkManager"), "no directory")
+  const refused = await install(options()).then(String, (error) => `${error.code} ${error.message}`)
+  expect(refused).toStartWith(`file_unwritable cannot write ${at("/etc/NetworkManager/conf.d/ovl.conf")}: `)
+  expect(await takeBack()).toEqual([...all("removed").slice(0, 4), "removed /etc/ovl/installed.json"])
+  expect(everything()).toEqual(["etc", "etc/NetworkManager"])
+})
+
 test("a record that is damaged is told, and nothing is guessed from it", async () => {
   await put()
   writeFileSync(at("/etc/ovl/installed.json"), '{"version":1,"files":[{"path":"/etc/passwd"}]}')

@@ -3,8 +3,8 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { writeFileAtomic } from "../../agent/files.ts"
 import { OvlError } from "../../base/errors.ts"
-import { readManifest, writeManifest } from "./manifest.ts"
-import { type Placed, planFiles, type PutAction, putFiles, recordOf, type Wanted } from "./place.ts"
+import { MANIFEST_PATH, type Manifest, readManifest, writeManifest } from "./manifest.ts"
+import { type Placed, planFiles, type PutAction, putFile, recordOf, type Wanted, writing } from "./place.ts"
 import { isActive, type Systemd, tellReaders } from "./systemd.ts"
 import {
   CONFIG_PATH,
@@ -59,17 +59,41 @@ export async function install(options: InstallOptions): Promise<Installed> {
   const onMachine = root === ""
   const remarks: string[] = []
   if (dryRun) return { files: plan, service: onMachine ? futureOf(options) : "staged", remarks }
-  const made = putFiles(root, files, plan)
-  const { dataDir, runDir } = options
-  const directories = [...new Set([...(known?.directories ?? []), ...made])]
-  const record = recordOf(files, plan, known)
-  writeManifest(root, { version: 1, start: [...options.start], dataDir, runDir, files: record, directories })
+  putAndRecord(options, files, plan, known)
   if (!onMachine) return { files: plan, service: "staged", remarks }
   if (!systemd.runs) return { files: plan, service: "no systemd", remarks }
   const changed = plan.filter(({ action }) => action === "added" || action === "replaced").map(({ path }) => path)
   for (const unit of await tellReaders(systemd, changed)) remarks.push(`${unit} could not be told to read its files`)
   const service = await startService(options, changed, remarks)
   return { files: plan, service, remarks }
+}
+
+/** What was put before something failed is recorded too, so that it can be taken back. */
+function putAndRecord(
+  { root, start, dataDir, runDir }: InstallOptions,
+  files: readonly Wanted[],
+  plan: readonly Placed<PutAction>[],
+  known: Manifest | null,
+): void {
+  const directories = new Set(known?.directories)
+  let done = 0
+  try {
+    for (const file of files) {
+      for (const made of putFile(root, file, plan[done]!.action)) directories.add(made)
+      done++
+    }
+  } finally {
+    const record = recordOf(files.slice(0, done), plan, known)
+    const manifest: Manifest = {
+      version: 1,
+      start: [...start],
+      dataDir,
+      runDir,
+      files: record,
+      directories: [...directories],
+    }
+    if (done > 0) writing(MANIFEST_PATH, () => writeManifest(root, manifest))
+  }
 }
 
 function filesOf({ prefix, program, start }: InstallOptions): Wanted[] {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { chmodSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { writeFileAtomic } from "../../agent/files.ts"
+import { OvlError } from "../../base/errors.ts"
 import { EGRESS_BRIDGE_NAME } from "../../model/dataplane.ts"
 import type { Manifest } from "./manifest.ts"
 
@@ -49,23 +50,40 @@ export function planFiles(
   })
 }
 
-/** Does what was planned; returns the directories that had to be made, outermost first. */
-export function putFiles(root: string, files: readonly Wanted[], plan: readonly Placed<PutAction>[]): string[] {
-  const made: string[] = []
-  for (const [index, { path, content, mode }] of files.entries()) {
-    const { action } = plan[index]!
-    if (action === "kept") continue
-    const place = join(root, path)
-    if (action === "unchanged") {
-      chmodSync(place, mode)
-      continue
-    }
-    made.push(...makeDirectories(root, dirname(path)))
-    writeFileAtomic(place, content, mode)
+/** Does what was planned for one file; returns the directories that had to be made, outermost first. */
+export function putFile(root: string, { path, content, mode }: Wanted, action: PutAction): string[] {
+  if (action === "kept") return []
+  const place = join(root, path)
+  return writing(place, () => {
+    const made = action === "unchanged" ? [] : makeDirectories(root, dirname(path))
+    if (action !== "unchanged") writeFileAtomic(place, content, mode)
     // The mode that a file is made with is cut by the umask.
     chmodSync(place, mode)
+    return made
+  })
+}
+
+const WHY: Record<string, string> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "something that is no directory is in the way",
+}
+
+/** Errors of the file system in words: `file_unwritable`. */
+export function writing<T>(place: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException
+    if (!code.startsWith("E")) throw error
+    throw new OvlError("file_unwritable", `cannot write ${place}: ${WHY[code] ?? message}`, {
+      kind: code === "EACCES" || code === "EPERM" ? "forbidden" : "failed",
+      hint: "what was written so far is recorded: `ovl uninstall` takes it back",
+      cause: error,
+    })
   }
-  return made
 }
 
 /** The record of them, with what an earlier record had besides. */
@@ -94,7 +112,8 @@ export function planRemoval(root: string, { files }: Manifest): Placed<TakeActio
 }
 
 export function takeFiles(root: string, plan: readonly Placed<TakeAction>[]): void {
-  for (const { path, action } of plan) if (action === "removed") rmSync(join(root, path), { force: true })
+  for (const { path, action } of plan)
+    if (action === "removed") writing(join(root, path), () => rmSync(join(root, path), { force: true }))
 }
 
 /** Those that are empty now, the innermost first. */

@@ -16,7 +16,7 @@ export const kvPut = defineCommand({
   details:
     "Without VALUE the value is empty. Whoever waits on the key is woken only if something about it changes. Exits 4, and writes nothing, where --cas finds another index or a lock is not to be had.",
   examples: [
-    { what: "Some text, a file, what a program prints", line: "ovl kv put config/web/port 8080" },
+    { what: "Some text", line: "ovl kv put config/web/port 8080" },
     { what: "A file, byte for byte", line: "ovl kv put config/web/cert @cert.pem" },
     { what: "What a program prints", line: "date | ovl kv put last-run -" },
     { what: "Only if nobody was there before", line: "ovl kv put jobs/7/owner me --cas --modify-index 0" },

@@ -20,7 +20,7 @@ export const networkLs = defineCommand({
   details: "With -q only the full ids, one a line.",
   examples: [
     { what: "All networks", line: "ovl network ls" },
-    { what: "Remove every network that is not in use", line: "ovl network rm $(ovl network ls -q)" },
+    { what: "Names alone, for a script", line: "ovl network ls --json | jq -r '.[].name'" },
   ],
   options: {},
   arguments: {},
