@@ -163,8 +163,8 @@ export const NETLINK_BATCH_MAX_BYTES = 33_554_432
 export const NETLINK_SEND_MAX_BYTES = 65_536
 /** Requests in one send, so that their refusals (1.3 KiB of kernel memory each) fit any receive buffer. */
 export const NETLINK_SEND_MAX_REQUESTS = 256
-/** Sends to different namespaces at the same time: as many threads as glibc has for them (aio_init(3)). */
-export const NETLINK_SENDS_TOGETHER_MAX = 20
+/** Sends to different namespaces at the same time; glibc has 20 threads for them (aio_init(3)), and the others wait for one. */
+export const NETLINK_SENDS_TOGETHER_MAX = 64
 export const NETLINK_RECEIVE_BUFFER_BYTES = 4_194_304
 /** A dump that the kernel says was disturbed by a change is asked for again this many times. */
 export const NETLINK_DUMP_RETRIES_MAX = 16

@@ -4,8 +4,10 @@
  */
 import type { Machine } from "./machine.ts"
 
-const TRACE = "strace -f -qq -s 8 -e trace=sendto,sendmsg,mount,umount2 -o"
+const TRACE = "strace -f -qq -s 8 -e trace=sendto,sendmsg,pwrite64,mount,umount2 -o"
 const NAMED = /nlmsg_type=\S*(RTM_NEW|RTM_DEL|RTM_SET|NFT_MSG_NEW|NFT_MSG_DEL)\w+|\bu?mount2?\(/
+/** Sends that wait in the kernel together are writes of the C library's threads, which try a file's way first: deletions. */
+const TOGETHER = /\bpwrite64\(.* = -1 ESPIPE|<\.\.\. pwrite64 resumed>.* = -1 ESPIPE/
 /** On a socket of another namespace strace cannot name the requests: of four rtnetlink types the third asks. */
 const UNNAMED = /nlmsg_type=0x([0-9a-f]+) /g
 
@@ -22,7 +24,7 @@ export function writesIn(machine: Machine, file: string): string[] {
   return machine
     .read(file)
     .split("\n")
-    .filter((line) => NAMED.test(line) || isUnnamedWrite(line))
+    .filter((line) => NAMED.test(line) || TOGETHER.test(line) || isUnnamedWrite(line))
 }
 
 function isUnnamedWrite(line: string): boolean {

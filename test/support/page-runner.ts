@@ -27,6 +27,8 @@ export interface PageResult {
 /** What `make lab` has done before the page begins; the lab's data is kept apart from the machine's. */
 const AFTER_MAKE_LAB = [
   "mount -t tmpfs lib /var/lib",
+  // Most hosts have systemd, and `ovl install --dry-run` says so where one does not.
+  "mkdir -p /run/systemd/system",
   // Where ovl is installed on the real machine: a copy of those directories without it.
   `for directory in /usr/local/bin /etc/systemd/system /etc/systemd/network /etc/NetworkManager/conf.d; do
     ls $directory/*ovl* > /dev/null 2>&1 || continue
