@@ -28,7 +28,7 @@ refuse() {
 # A table of command and Debian package: a command that is there needs no package, wherever it came from.
 build_tools="node:nodejs npm:npm"
 lab_tools="ip:iproute2 iptables:iptables ping:iputils-ping"
-test_tools="tcpdump:tcpdump tshark:tshark strace:strace iperf3:iperf3 curl:curl ps:procps wrk:wrk etcd:etcd-server tcc:tcc"
+test_tools="tcpdump:tcpdump tshark:tshark strace:strace iperf3:iperf3 curl:curl python3:python3 ps:procps wrk:wrk etcd:etcd-server tcc:tcc"
 
 missing_packages() {
   for pair in $1; do

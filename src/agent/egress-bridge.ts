@@ -48,10 +48,12 @@ export class EgressBridge {
 
   /** Null where nothing wants it. What was switched on for it is guarded for as long as the bridge stands. */
   readonly wantedIpv6 = (): string | null => {
-    const { kernel, projection } = this.#o
+    const { kernel, projection, catalog } = this.#o
     if (projection.egressIpv6 !== null) return projection.egressIpv6
+    // Asked with each change: a thousand endpoints are gone through only where one of them may have it.
+    const mayHave = [...catalog.networks.values()].some(hasIpv6Subnet)
     // A record names the gateway that it was given; after a start the bridge may be gone.
-    const gateway = this.#own().find(({ egress }) => egress?.ip6)?.egress?.gateway6
+    const gateway = mayHave ? this.#own().find(({ egress }) => egress?.ip6)?.egress?.gateway6 : null
     if (gateway) return `${gateway}/64`
     return kernel.hasSwitched(IPV6_FORWARDING_KEY) ? this.ipv6Address() : null
   }

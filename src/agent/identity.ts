@@ -86,7 +86,14 @@ function dataDirError(dir: string, cause: unknown): OvlError {
       hint: "mount it read-write, or choose another directory with --data-dir or --run-dir",
       cause,
     })
-  return new OvlError("dir_unusable", `cannot use ${dir}: ${code}`, {
+  if (code === "EACCES" || code === "EPERM")
+    return new OvlError("dir_unusable", `cannot use ${dir}: permission denied`, {
+      kind: "forbidden",
+      hint: "run it as root, or choose another directory with --data-dir or --run-dir",
+      cause,
+    })
+  const why = code === "ENOTDIR" || code === "EEXIST" ? "it is no directory, or lies in none" : code
+  return new OvlError("dir_unusable", `cannot use ${dir}: ${why}`, {
     hint: "check that it is a directory that root may write, or choose another with --data-dir or --run-dir",
     cause,
   })

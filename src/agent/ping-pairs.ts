@@ -77,7 +77,7 @@ function ofNetwork(endpoints: EndpointRecord[], networkId: string | null): Endpo
 
 function networkIdOf(catalog: Catalog, reference: string): string {
   const network = catalog.findNetwork(reference)
-  if (!network) throw networkNotFound(reference)
+  if (!network) throw networkNotFound(reference, catalog.networkNames())
   return network.id
 }
 

@@ -112,6 +112,24 @@ test("another node's workload is ordered there; who does not report, or is not h
   expect(rounds).toHaveLength(2)
 })
 
+test("a node's report counts for its own workloads only", async () => {
+  const others = [endpoint("b", "n2", "10.0.0.3/24"), endpoint("c", "n3", "10.0.0.4/24")]
+  const { pinger, world } = setUp([...base, ...node("n3"), endpoint("a", "n1", "10.0.0.2/24"), ...others])
+  // Pairs in order: a-b, a-c, b-a, b-c, c-a, c-b; the last two are n3's, and n2 answers for all.
+  const results = [0, 1, 2, 3, 4, 5].map((task) => ({ task, replies: answered, problem: null }))
+  world.reports = [{ nodeId: "n2", round: "07".repeat(8), results }]
+  world.echo = async () => [{ seq: 1, ms: null, why: null }]
+  const { pairs } = await pinger.pingNetwork("red", pace)
+  expect(pairs.map(({ from, to, received, problem }) => `${from.name}-${to.name} ${received} ${problem}`)).toEqual([
+    "a-b 0 null",
+    "a-c 0 null",
+    "b-a 1 null",
+    "b-c 1 null",
+    "c-a 0 node n3 does not answer",
+    "c-b 0 node n3 does not answer",
+  ])
+})
+
 test("an order is carried out once, for endpoints of this node only, and reported", async () => {
   const changes = [
     ...base,

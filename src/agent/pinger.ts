@@ -142,7 +142,7 @@ export class Pinger {
     const wish = { asker: nodeId, round: randomHex(random, 16), tasks: heard }
     try {
       const reports = await cluster.pingRound({ ...wish, timeoutMs: Math.min(timeoutMs, PING_ROUND_MAX_MS) })
-      return reports.flatMap((report: PingReport) => report.results)
+      return reports.flatMap((report) => resultsOfOwn(report, heard))
     } catch (error) {
       const { message } = asOvlError(error)
       return heard.map(({ task }) => ({ task, replies: [], problem: `its node cannot be asked: ${message}` }))
@@ -185,6 +185,12 @@ export class Pinger {
     while (this.#running >= PING_AT_ONCE_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#running++
   }
+}
+
+/** A node speaks for its own workloads only: what it says of another node's task counts for nothing. */
+function resultsOfOwn({ nodeId, results }: PingReport, tasks: readonly (PingTask & { nodeId: string })[]): PingResult[] {
+  const own = new Set(tasks.flatMap((each) => (each.nodeId === nodeId ? [each.task] : [])))
+  return results.filter(({ task }) => own.has(task))
 }
 
 function silent(task: number, node: string): PingResult {

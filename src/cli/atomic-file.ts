@@ -72,12 +72,14 @@ const WHY: Record<string, string> = {
   ENOSPC: "the disk is full",
   EROFS: "the disk is read-only",
   EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOENT: "no file can be made there",
 }
 
 function unwritable(path: string, thrown: unknown): OvlError {
   const { code = "", message } = thrown as NodeJS.ErrnoException
   return new OvlError("file_unwritable", `cannot write ${path}: ${WHY[code] ?? (code || message)}`, {
-    kind: code === "EACCES" ? "forbidden" : "failed",
+    kind: code === "EACCES" || code === "EPERM" ? "forbidden" : "failed",
     hint: "choose another place",
     cause: thrown,
   })

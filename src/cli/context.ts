@@ -1,5 +1,6 @@
 /** What a command is given to work with: its values, the daemon's client, and the ways to speak to the caller. */
 import type { Client } from "../client/client.ts"
+import type { LabView } from "../lab/state.ts"
 import type { ArgumentTable, ArgumentValues, Command, OptionTable, OptionValues } from "./command.ts"
 import type { Io } from "./io.ts"
 import type { Origin } from "./parse.ts"
@@ -25,6 +26,8 @@ export interface World {
   now(): number
   sleep(ms: number): Promise<void>
   openClient(socket: string): Promise<Client>
+  /** The labs of this machine, for root. Errors: lab_inside. */
+  labs(): Promise<readonly LabView[]>
 }
 
 export interface ContextParts<O extends OptionTable, A extends ArgumentTable> {

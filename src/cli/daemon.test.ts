@@ -35,6 +35,10 @@ test("a new node wants a server and a token", async () => {
     }
     expect(await joining()).toBe("2 ovl: join: SERVER is missing")
     expect(await joining("192.168.1.51")).toBe("2 ovl: join: --token is missing")
+    const install = await ovl(["install", "join", "--dry-run", "--data-dir", join(dir, "data")])
+    expect(install.stderr).toBe(
+      "ovl: install join: SERVER is missing\nhint: name a server of the cluster: ovl install join 192.168.1.51\n",
+    )
     expect(await joining("192.168.1.51:x", "--token", "x")).toBe('2 ovl: SERVER: "192.168.1.51:x" is not ADDR:PORT')
   } finally {
     rmSync(dir, { recursive: true })
@@ -66,7 +70,7 @@ test("the token comes as text, from a file, or from standard input", () => {
   expect(token({ token: "-" }, { token: "variable" })).toBe("from-stdin")
   expect(token({ file: "f" }, { "token-file": "line" })).toBe("from-file")
   expect(token({ file: "empty" }, { "token-file": "line" })).toBe("cannot join: empty holds no token")
-  expect(token({ file: "missing" }, { "token-file": "line" })).toBe("cannot read the token in missing: ENOENT")
+  expect(token({ file: "missing" }, { "token-file": "line" })).toBe("cannot read the token in missing: there is no such file")
 })
 
 test("of two tokens the one that was said more directly counts", () => {

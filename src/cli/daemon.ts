@@ -163,7 +163,7 @@ export async function runDaemon(context: DaemonContext, request: DaemonRequest):
   requireRoot(context.io, mode, "to make namespaces and interfaces")
   const { loadIdentity } = await import("../agent/identity.ts")
   const resumes = loadIdentity(options["data-dir"]) !== null
-  if (mode === "join" && !resumes) checkJoin(request)
+  if (mode === "join" && !resumes) checkJoin(request, "join")
   const { ensureOwnTmp } = await import("./reexec.ts")
   await ensureOwnTmp(context.settings.runDir, options["data-dir"])
   const token = mode === "join" && !resumes && request.token ? request.token(context.io) : null
@@ -226,21 +226,27 @@ function checkListener(given: string, text: string, leastPort: number): void {
   )
 }
 
-/** What a first join needs. Throws `argument_missing`, `servers_too_many`, `option_missing`, and what is wrong with a server. */
-export function checkJoin({ servers, token }: Pick<DaemonRequest, "servers" | "token">): void {
+/**
+ * What a first join needs; `verb` is how it was called. Throws `argument_missing`, `servers_too_many`, `option_missing`,
+ * and what is wrong with a server.
+ */
+export function checkJoin(
+  { servers, token }: Pick<DaemonRequest, "servers" | "token">,
+  verb: "join" | "install join",
+): void {
   if (servers.length === 0)
     throw usageError(
       "argument_missing",
-      "join: SERVER is missing",
-      "name a server of the cluster: ovl join 192.168.1.51",
+      `${verb}: SERVER is missing`,
+      `name a server of the cluster: ovl ${verb} 192.168.1.51`,
     )
   if (servers.length > JOIN_SERVERS_MAX)
-    throw usageError("servers_too_many", `join: ${servers.length} servers`, `name ${JOIN_SERVERS_MAX} at most`)
+    throw usageError("servers_too_many", `${verb}: ${servers.length} servers`, `name ${JOIN_SERVERS_MAX} at most`)
   for (const server of servers) checkServer(server)
   if (token !== null) return
   throw usageError(
     "option_missing",
-    "join: --token is missing",
+    `${verb}: --token is missing`,
     "`ovl token create` on a server prints one; give it with --token, OVL_TOKEN, --token-file or - for standard input",
   )
 }
@@ -274,7 +280,8 @@ function readTokenFile(io: Io, file: string): Uint8Array {
     return io.readFile(file, TOKEN_TEXT_MAX_BYTES)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown"
-    throw new OvlError("token_unreadable", `cannot read the token in ${file}: ${code}`, {
+    const why = { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a directory" }[code]
+    throw new OvlError("token_unreadable", `cannot read the token in ${file}: ${why ?? code}`, {
       kind: code === "ENOENT" ? "not_found" : "failed",
       hint: "check the path that was given with --token-file",
     })

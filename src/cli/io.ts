@@ -3,10 +3,11 @@
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs"
 import { basename, delimiter, join, relative } from "node:path"
+import { OvlError } from "../base/errors.ts"
 
 export interface Io {
   env: Record<string, string | undefined>
-  /** Throws `BrokenPipe` when the reader has gone. */
+  /** Throws `BrokenPipe` when the reader has gone, `output_unwritable` where the file behind it takes no more. */
   stdout(chunk: string | Uint8Array): void
   stderr(text: string): void
   stdoutIsTerminal: boolean
@@ -30,7 +31,13 @@ export class BrokenPipe extends Error {}
 
 export const realIo: Io = {
   env: process.env,
-  stdout: (chunk) => writeAll(1, chunk),
+  stdout: (chunk) => {
+    try {
+      writeAll(1, chunk)
+    } catch (error) {
+      throw error instanceof BrokenPipe ? error : outputUnwritable(error)
+    }
+  },
   stderr: (text) => {
     try {
       writeAll(2, text)
@@ -101,6 +108,15 @@ function writeAll(fd: number, chunk: string | Uint8Array): void {
       Bun.sleepSync(PIPE_PAUSE_MS)
     }
   }
+}
+
+function outputUnwritable(thrown: unknown): OvlError {
+  const { code = "", message } = thrown as NodeJS.ErrnoException
+  const why = code === "ENOSPC" || code === "EDQUOT" ? "no space is left there" : code || message
+  return new OvlError("output_unwritable", `cannot write to standard output: ${why}`, {
+    hint: "only the output is incomplete: what was asked for may have been done",
+    cause: thrown,
+  })
 }
 
 const READ_PIECE_BYTES = 65_536

@@ -12,8 +12,14 @@ export const LAB_OPTIONS = {
 
 /** Throws `not_root`. */
 export function requireRootForLab(io: Io, verb: string): void {
-  requireRoot(io, `lab ${verb}`, "to make namespaces and interfaces")
+  requireRoot(
+    io,
+    `lab ${verb}`,
+    LOOKING.includes(verb) ? "to see the labs' namespaces" : "to change namespaces and interfaces",
+  )
 }
+
+const LOOKING = ["ls", "exec", "verify"]
 
 /**
  * The lab that a file describes, `-` being standard input; without one, the lab that comes with ovl. `name` goes before

@@ -103,8 +103,11 @@ function missing(command: Command, { name, description }: Argument): Error {
   )
 }
 
+/** The first line that calls the command: an example may have others around it. */
 function example(command: Command): string {
-  return command.examples[0]?.line ?? callOf(command)
+  const call = callOf(command)
+  const lines = command.examples.flatMap(({ line }) => line.split("\n").map((each) => each.trim()))
+  return lines.find((line) => line.startsWith(call)) ?? call
 }
 
 /** Where a value came from, the strongest first. */

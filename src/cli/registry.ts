@@ -192,7 +192,7 @@ function verbMissing(path: readonly string[]): Error {
   const below = verbsBelow(path)
   if (below.every((command) => command.unavailable)) throw notAvailable(path.join(" "))
   const built = below.filter((command) => !command.unavailable)
-  const verbs = built.map((command) => command.path[path.length]).join(", ")
+  const verbs = [...new Set(built.map((command) => command.path[path.length]))].join(", ")
   return usageError("verb_missing", `${path.join(" ")}: say what to do`, `choose one of ${verbs}`)
 }
 

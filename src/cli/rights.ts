@@ -7,6 +7,6 @@ export function requireRoot(io: Io, what: string, why: string): void {
   if (io.isRoot) return
   throw new OvlError("not_root", `${what}: root is needed ${why}`, {
     kind: "forbidden",
-    hint: `run it as root: sudo ovl ${what} ...`,
+    hint: "run the same line as root, or with sudo before it",
   })
 }

@@ -91,7 +91,7 @@ describe("wrong words", () => {
       "ovl: network: say what to do",
       "hint: choose one of create, ls, inspect, rm, prune, connect, disconnect",
     ],
-    ["--frob status", "ovl: ovl: unknown option --frob", "hint: `ovl --help` lists the options"],
+    ["--frob status", "ovl: unknown option --frob", "hint: `ovl --help` lists the options"],
     ["status --frob", "ovl: status: unknown option --frob", "hint: `ovl status --help` lists the options"],
     [
       "network create r --subent x",
@@ -173,7 +173,15 @@ test("the socket is asked for before or after the verb, and follows the run dire
       seen.push(socket)
       return Promise.reject(new OvlError("no_daemon", "no daemon", { kind: "unavailable" }))
     }
-    expect(await runCommandLine(words, { io, now: () => 0, sleep: () => Promise.resolve(), openClient })).toBe(6)
+    expect(
+      await runCommandLine(words, {
+        io,
+        now: () => 0,
+        sleep: () => Promise.resolve(),
+        openClient,
+        labs: async () => [],
+      }),
+    ).toBe(6)
     return seen.pop()
   }
   expect(await asked(["status"])).toBe("/run/ovl/ovl.sock")

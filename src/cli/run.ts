@@ -9,6 +9,7 @@ import { Context, type Settings, type World } from "./context.ts"
 import { GLOBAL_OPTIONS, type GlobalValues, socketOf } from "./globals.ts"
 import { helpPage, verbPage } from "./help.ts"
 import { BrokenPipe } from "./io.ts"
+import { insteadOfLabs, isOwnDaemonMissing, withLabHint } from "./lab-hint.ts"
 import { type BoundArguments, bindArguments, resolveOptions } from "./parse.ts"
 import { configKeys, findVerb, VERSION_COMMAND } from "./registry.ts"
 import { styleFor } from "./render/style.ts"
@@ -77,7 +78,8 @@ async function runVerb(command: Command, line: SplitLine, world: World): Promise
     return await command.run(context)
   } catch (thrown) {
     if (thrown instanceof BrokenPipe) return 0
-    context.report(thrown)
+    const mayBeLabs = world.io.isRoot && isOwnDaemonMissing(thrown, settings.socket)
+    context.report(mayBeLabs ? withLabHint(thrown, await world.labs().catch(insteadOfLabs)) : thrown)
     return asOvlError(thrown).exitStatus
   }
 }

@@ -1,6 +1,7 @@
 /** A made-up outer world for the command line's tests: what is written is kept, and the client answers from a script. */
 import type { Client } from "../client/client.ts"
 import type { KvClient } from "../client/kv.ts"
+import type { LabView } from "../lab/state.ts"
 import type { World } from "./context.ts"
 import type { Io } from "./io.ts"
 import { runCommandLine } from "./run.ts"
@@ -29,6 +30,8 @@ export interface FakeWorld {
   terminal?: boolean
   columns?: number
   root?: boolean
+  /** Labs that are up on this machine, or why they cannot be listed. */
+  labs?: readonly LabView[] | Error
   stdin?: string | Uint8Array
   files?: Record<string, string | Uint8Array>
   /** Takes no time where it is left out. */
@@ -75,6 +78,10 @@ function made(fake: FakeWorld, streams: Partial<Io>): World {
     },
     now: () => Date.parse("2026-03-01T12:00:00Z"),
     sleep: fake.sleep ?? (() => Promise.resolve()),
+    labs: async () => {
+      if (fake.labs instanceof Error) throw fake.labs
+      return fake.labs ?? []
+    },
     openClient: async () => scripted({ ...fake.client, kv: scripted(fake.kv ?? {}) }) as unknown as Client,
   }
 }

@@ -155,7 +155,8 @@ function unknownOption(given: string, tables: readonly OptionTable[], call: stri
   const help = `\`${call} --help\` lists the options`
   const instead = Object.hasOwn(FOREIGN_OPTIONS, given) ? FOREIGN_OPTIONS[given] : undefined
   const hint = instead ? `${instead}; ${help}` : meant ? `did you mean ${meant}? ${help}` : help
-  return usageError("unknown_option", `${call.replace(/^ovl /, "")}: unknown option ${given}`, hint)
+  const where = call.replace(/^ovl ?/, "")
+  return usageError("unknown_option", `${where === "" ? "" : `${where}: `}unknown option ${given}`, hint)
 }
 
 /** How many arguments come before the command that a verb takes; null for a verb that takes none. */

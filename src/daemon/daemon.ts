@@ -123,13 +123,12 @@ async function bringUp(
 ): Promise<void> {
   requireCapabilities()
   const { log, runDir, dataDir } = options
-  const files = raiseOpenFiles()
-  if (files.short) log.warn("open files are limited, and so are waiting requests", { limit: files.limit })
   const bind = parseAddress(options.bind)
   const http = parseHttpAddress(options.http ?? "off")
   prepareRunDir(runDir)
   const lock = acquireDaemonLock(runDir)
   undo.add(() => lock.release())
+  const files = raiseOpenFiles()
   undo.add(onSignals(() => end(0)))
   undo.add(onOwnMistakes(log, end))
   const auditPlaces = openAudit(options.audit, { clock: systemClock, log }, undo)
@@ -162,6 +161,8 @@ async function bringUp(
     random: systemRandom,
   })
   if (embedded) undo.add(() => embedded.store.close())
+  // Only now: what refuses a start, such as another daemon, is all that is said then.
+  if (files.short) log.warn("open files are limited, and so are waiting requests", { limit: files.limit })
   const named = options.servers.map(withPeerPort)
   const onFailure = () => end(STORE_FAILED_STATUS)
   const server =

@@ -13,7 +13,7 @@ import { type Operation, undoOperation } from "../model/operation.ts"
 import { type Batch, link, type NetlinkError, type NetlinkSocket } from "../netlink/index.ts"
 import { ABSENT_ERRORS, isDeletion, type NetlinkOperation, needsIndexOf, request } from "./apply-requests.ts"
 import { type Failure, refused, summary } from "./errors.ts"
-import { type DoomedLinks, deleteTogether } from "./link-group.ts"
+import { deleteTogether } from "./link-group.ts"
 import type { NamespaceSockets, OpenNamespace } from "./namespace-sockets.ts"
 import type { ApplyMode } from "./port.ts"
 import type { Remembered } from "./remembered.ts"
@@ -153,19 +153,31 @@ export class Application {
     const byNamespace = [...Map.groupBy(doomed, ({ ns }) => ns)]
     for (let start = 0; start < byNamespace.length; start += NETLINK_SENDS_TOGETHER_MAX)
       this.deleteAtOnce(byNamespace.slice(start, start + NETLINK_SENDS_TOGETHER_MAX))
-    this.done.push(...doomed)
   }
 
-  private deleteAtOnce(namespaces: readonly [string, LinkDeletion[]][], opened: readonly DoomedLinks[] = []): void {
+  private deleteAtOnce(namespaces: readonly [string, LinkDeletion[]][], opened: readonly Doomed[] = []): void {
     const [first, ...rest] = namespaces
-    if (first === undefined) return deleteTogether(opened)
+    if (first === undefined) return this.deleteOpened(opened)
     const [ns, links] = first
-    const names = links.map(({ name }) => name)
     const ran = this.sockets.with(ns, ({ socket }) => {
-      this.deleteAtOnce(rest, [...opened, { socket, names }])
+      this.deleteAtOnce(rest, [...opened, { socket, links }])
       return true
     })
-    if (ran === null) this.deleteAtOnce(rest, opened)
+    if (ran !== null) return
+    this.done.push(...links)
+    this.deleteAtOnce(rest, opened)
+  }
+
+  /** Which link of a namespace was refused is not told: then none of them counts as deleted. */
+  private deleteOpened(doomed: readonly Doomed[]): void {
+    const refusals = deleteTogether(
+      doomed.map(({ socket, links }) => ({ socket, names: links.map((one) => one.name) })),
+    )
+    for (const [place, { links }] of doomed.entries()) {
+      const refusal = refusals[place]
+      if (!refusal) this.done.push(...links)
+      else for (const link of links) this.fail(link, refusal)
+    }
   }
 
   /** `fds`: descriptors of the namespaces in which far ends are placed, -1 for one that is not there. */
@@ -176,9 +188,9 @@ export class Application {
       const doomed = operation.op === "link-del" ? runOfDeletions(operations, i) : NONE
       if (doomed.length > 1) {
         this.settle(sending)
-        deleteTogether([{ socket: open.socket, names: doomed.map((one) => one.name) }])
+        this.deleteOpened([{ socket: open.socket, links: doomed }])
         sending.forget(doomed)
-        this.done.push(...doomed)
+        if (this.mustStop()) break
         i += doomed.length - 1
         continue
       }
@@ -222,6 +234,11 @@ function deletionsOfSeveral(operations: readonly Operation[], start: number): re
 }
 
 type LinkDeletion = Extract<Operation, { op: "link-del" }>
+/** Links of one namespace, and the socket in it. */
+interface Doomed {
+  socket: NetlinkSocket
+  links: readonly LinkDeletion[]
+}
 const NONE: readonly LinkDeletion[] = []
 
 /** The deletions of links that follow each other from `start`. */

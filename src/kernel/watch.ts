@@ -6,8 +6,9 @@
 import { closeSync } from "node:fs"
 import { isErrno } from "../linux/errno.ts"
 import { close } from "../linux/libc.ts"
+import { MountChanges } from "../linux/mount-changes.ts"
 import { openNamespace } from "../linux/namespaces.ts"
-import { HOST_NAMESPACE, type NamespacePath, VXLAN_NAME } from "../model/dataplane.ts"
+import { HOST_NAMESPACE, type NamespacePath, NETNS_DIRECTORY, VXLAN_NAME } from "../model/dataplane.ts"
 import type { Operation } from "../model/operation.ts"
 import { link, type Notice, type NoticeKind, Notices, nsid } from "../netlink/index.ts"
 import { GUARD_TABLE } from "./firewall/guard.ts"
@@ -19,6 +20,9 @@ import { hostSysctls, inodeOf, openHiddenSysctl, rulesText, sysctlsIn } from "./
 /** Notices that name a device. */
 const DEVICE_KINDS: ReadonlySet<NoticeKind> = new Set(["link", "addr", "fdb", "sysctl"])
 const isNoEcho = () => false
+
+/** Files here are mount points of namespaces, with no link on the way to them. */
+const PINNED_BELOW = `${NETNS_DIRECTORY}/`
 
 interface Followed {
   /** The host's number for it; null where nothing is at its path, or it has no number. */
@@ -35,6 +39,7 @@ interface Followed {
 
 export class LinuxWatch implements KernelWatch {
   private readonly route = Notices.openRoute()
+  private readonly mounts = new MountChanges()
   /** Of nf_tables, with the guards; null on a kernel without. */
   private readonly rules = openRules()
   /** The host's, where the kernel tells nobody of those and they are compared at each glance; else null. */
@@ -142,8 +147,10 @@ export class LinuxWatch implements KernelWatch {
 
   glance(): Touched {
     const byOthers = new Set<NamespacePath>()
+    // What is pinned to a file is a mount: where nothing was mounted or unmounted it is what it was.
+    const mounted = this.mounts.read()
     for (const [path, before] of this.followed) {
-      const inode = inodeOf(path)
+      const inode = mounted || !path.startsWith(PINNED_BELOW) ? inodeOf(path) : before.inode
       const same = inode === before.inode
       if (same && (inode === null || before.sysctls === sysctlsIn(before.sysctlFd))) continue
       byOthers.add(path)
@@ -181,6 +188,7 @@ export class LinuxWatch implements KernelWatch {
     if (this.closed) return
     this.closed = true
     this.route.close()
+    this.mounts.close()
     this.rules?.close()
     for (const path of this.followed.keys()) this.drop(path)
     this.byNumber.clear()

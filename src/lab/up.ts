@@ -4,6 +4,7 @@
  */
 import { checkName } from "../model/names.ts"
 import { applyCluster } from "./cluster/apply.ts"
+import { nodesCaughtUp } from "./cluster/caught-up.ts"
 import { lookAtCluster } from "./cluster/live.ts"
 import { removeNode, startNodes } from "./cluster/nodes.ts"
 import { type NodePlan, planCluster, planNodes } from "./cluster/plan.ts"
@@ -108,6 +109,7 @@ async function makeCluster(
     meet()
   }
   const clients = await startNodes(places, topology, topology.hosts, server)
+  if (missing.length > 0) await nodesCaughtUp(topology.name, clients)
   const steps = planCluster(before, topology, await lookAtCluster(clients, server.name), [])
   if (missing.length === 0 && steps.length === 0) return false
   meet()

@@ -37,6 +37,7 @@ const SYMBOLS = {
   getpid: { args: [], returns: "i32" },
   gettid: { args: [], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
+  poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
 } as const
 
 function open_() {
@@ -245,6 +246,18 @@ export function getsockname(fd: number, length: number): Uint8Array {
   const address = new Uint8Array(length)
   check(libc().calls.getsockname(fd, address, new Uint32Array([length])), `getsockname descriptor ${fd}`)
   return address
+}
+
+/** poll(2), include/uapi/asm-generic/poll.h. */
+export const POLLPRI = 0x2
+export const POLLERR = 0x8
+
+/** What has happened to one descriptor, of `events` and of what is told unasked; waits `timeoutMs` for it at most. */
+export function poll(fd: number, events: number, timeoutMs: number): number {
+  // `struct pollfd`: the descriptor, then two halves of a word: what is asked, what is answered.
+  const asked = new Int32Array([fd, events])
+  check(libc().calls.poll(asked, 1, timeoutMs), `poll descriptor ${fd}`)
+  return asked[1]! >>> 16
 }
 
 // Files and descriptors ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { NetlinkSocket } from "../netlink/index.ts"
+import { AF_NETLINK, close, SOCK_CLOEXEC, SOCK_RAW, socket } from "./libc.ts"
 import { writeTogether } from "./parallel-write.ts"
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
@@ -21,7 +21,7 @@ test("each write reaches its own descriptor, whole, and all are through when it 
 })
 
 test("sockets, which know no places, take them too", () => {
-  const sockets = Array.from({ length: 3 }, () => NetlinkSocket.open())
+  const sockets = Array.from({ length: 3 }, () => socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0))
   try {
     // RTM_GETLINK of index 1, asked for an acknowledgement; the answer is read by nobody.
     const bytes = new Uint8Array(32)
@@ -30,9 +30,9 @@ test("sockets, which know no places, take them too", () => {
     view.setUint16(4, 18, true)
     view.setUint16(6, 5, true)
     view.setInt32(20, 1, true)
-    expect(() => writeTogether(sockets.map(({ fd }) => ({ fd, bytes })))).not.toThrow()
+    expect(() => writeTogether(sockets.map((fd) => ({ fd, bytes })))).not.toThrow()
   } finally {
-    for (const socket of sockets) socket.close()
+    for (const fd of sockets) close(fd)
   }
 })
 

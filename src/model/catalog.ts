@@ -96,6 +96,10 @@ export class Catalog {
     return exact ?? this.#findQualified(reference)
   }
 
+  networkNames(): string[] {
+    return [...this.networks.values()].map(({ name }) => name)
+  }
+
   /** The endpoints of the workload with this name, whichever node it lives on. */
   endpointsOfWorkload(workload: string): Iterable<EndpointRecord> {
     return groupOf(this.#endpointsOfWorkload, foldName(workload))

@@ -173,8 +173,9 @@ export function reserve(pool: AddressPool, cursor: AddressCursor, address: strin
   const { subnet } = pool
   const why = whyNoHost(subnet, ipOf(address)) ?? (address === pool.gateway ? "it is the gateway's" : null)
   if (why !== null) {
-    const [first, last] = [firstHostIp(subnet), lastHostIp(subnet)].map((value) => ipText(subnet, value))
-    const hint = `choose one of ${first} to ${last}`
+    const ends = [firstHostIp(subnet), lastHostIp(subnet)]
+    if (ipText(subnet, ends[0]!) === pool.gateway) ends[0]!++
+    const hint = `choose one of ${ends.map((value) => ipText(subnet, value)).join(" to ")}`
     throw new OvlError("address_invalid", `address ${address}: ${why}`, { kind: "invalid", hint })
   }
   const place = placeOf(pool, address)

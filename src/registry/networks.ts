@@ -187,10 +187,12 @@ function networkRemoval(store: Store, network: NetworkRecord): { compare: Compar
   }
 }
 
-export function networkNotFound(reference: string): OvlError {
+/** `known` are the names that may have been meant. */
+export function networkNotFound(reference: string, known: Iterable<string> = []): OvlError {
+  const meant = nearest(reference, known)
   return new OvlError("network_not_found", `network ${reference}: not found`, {
     kind: "not_found",
-    hint: "see ovl network ls",
+    hint: meant === undefined ? "see ovl network ls" : `did you mean ${meant}? ovl network ls shows all`,
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
-import { PING_ROUNDS_MAX } from "../base/limits.ts"
+import { PING_PARTS_AT_ONCE_MAX, PING_ROUNDS_MAX } from "../base/limits.ts"
 import type { PingOrder, PingReport, PingRound, PingTask } from "../model/ping.ts"
 
 interface Round {
@@ -40,12 +40,18 @@ export class PingRounds {
     })
   }
 
-  /** What is wanted of this node, and not reported yet. */
+  /**
+   * What is wanted of this node, and not reported yet: the oldest orders, no more than it carries out at the same time. All
+   * there may be would not fit into one answer.
+   */
   ordersFor(nodeId: string): PingOrder[] {
-    return [...this.#rounds].flatMap(([round, { asker, missing }]) => {
+    const orders: PingOrder[] = []
+    for (const [round, { asker, missing }] of this.#rounds) {
       const tasks = missing.get(nodeId)
-      return tasks ? [{ asker, round, tasks }] : []
-    })
+      if (tasks) orders.push({ asker, round, tasks })
+      if (orders.length === PING_PARTS_AT_ONCE_MAX) break
+    }
+    return orders
   }
 
   /** What comes too late, or twice, is of no use to anybody. */

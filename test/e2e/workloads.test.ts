@@ -17,6 +17,7 @@ describeAsRoot("workloads", () => {
     two = cluster.node("n2")
     one.ovl("network create red --subnet 10.65.10.0/24")
     one.ovl("network create green --subnet 10.65.10.0/24")
+    one.ovl("network create grey --subnet 10.65.30.0/24")
     one.ovl("network create blue --subnet 10.65.20.0/24 --internal")
     one.ovl("run -d --network red --name home")
   })
@@ -24,6 +25,10 @@ describeAsRoot("workloads", () => {
 
   const run = (options: string, command: string[], input?: string) =>
     one.try(["run", "--network", "red", ...options.split(" ").filter(Boolean), "--", ...command], { input })
+  const refusal = (words: string) => {
+    const { status, stderr } = one.try(words)
+    return `${status} ${stderr.split("\n")[0]}`
+  }
   const row = (name: string) => one.json<WorkloadView[]>("ps").find((each) => each.name === name)
   const interfaces = (netns: string) => links(one, netns).map((link) => link.ifname)
   const endpoints = () => one.json<{ name: string }[]>("endpoint ls").map((each) => each.name)
@@ -217,23 +222,45 @@ describeAsRoot("workloads", () => {
   })
 
   test("several networks: eth0, eth1, ... in order, the way out last", () => {
-    one.ovl("run -d --network blue,red --network green --name many")
+    one.ovl("run -d --network blue,red --network grey --name many")
     const seen = addresses(one, "ovl-many")
     expect(seen.map((line) => line.replace(/\.\d+\/.*/, ""))).toEqual([
       "eth0 10.65.20",
       "eth1 10.65.10",
-      "eth2 10.65.10",
+      "eth2 10.65.30",
       "eth3 172.18.0",
     ])
     expect(
       endpoints()
         .filter((name) => name.startsWith("many"))
         .sort(),
-    ).toEqual(["many", "many.green", "many.red"])
-    expect(row("many")?.networks).toEqual(["blue", "red", "green"])
+    ).toEqual(["many", "many.grey", "many.red"])
+    expect(row("many")?.networks).toEqual(["blue", "red", "grey"])
     expect(one.machine.run("ip -n ovl-many route show default")).toContain("dev eth3")
     one.ovl("rm --force many")
     expect(endpoints()).toEqual(["home"])
+  })
+
+  test("on two networks whose subnets overlap it cannot be, however it would come there", () => {
+    one.machine.run("ip netns add guest")
+    one.ovl("attach --network green --netns guest --name guest")
+    const words = "cannot be on red and green: their subnets overlap (both are 10.65.10.0/24)"
+    for (const [line, name] of [
+      ["run -d --network red,green --name many", "many"],
+      ["run --network blue,red,green --name many -- true", "many"],
+      ["network connect green home", "home"],
+    ])
+      expect(refusal(line!)).toBe(`4 ovl: workload ${name}: ${words}`)
+    const other = words.replace("red and green", "green and red")
+    expect(refusal("attach --network red --netns guest --name guest")).toBe(`4 ovl: workload guest: ${other}`)
+    expect(refusal("attach --network red --netns guest --name alias")).toBe(`4 ovl: workload alias: ${other}`)
+    expect(endpoints().sort()).toEqual(["guest", "home"])
+    expect(row("many")).toBeUndefined()
+    expect(one.machine.run("ip netns ls")).not.toContain("many")
+    one.ovl("detach guest")
+    one.ovl("attach --network red --netns guest --name guest")
+    one.ovl("detach guest")
+    one.machine.run("ip netns del guest")
   })
 
   test("--ip, --mac and a made-up name", () => {
@@ -249,12 +276,12 @@ describeAsRoot("workloads", () => {
   test("attach by path, by name and by pid; detach takes back what attach gave, and only that", async () => {
     one.machine.run("ip netns add guest")
     expect(one.ovl("attach --network red --netns /run/netns/guest --name guest")).toBe("guest")
-    one.ovl("attach --network green --netns guest --name guest")
+    one.ovl("attach --network grey --netns guest --name guest")
     expect(addresses(one, "guest").map((line) => line.split(" ")[0])).toEqual(["eth0", "eth1", "eth2"])
     one.machine.run("ip netns exec guest ping -c1 -W1 10.65.10.2")
     one.machine.run(`ip netns exec guest ping -c1 -W1 ${OUTSIDE}`)
-    expect(endpoints().sort()).toEqual(["guest", "guest.green", "home"])
-    one.ovl("detach guest.green")
+    expect(endpoints().sort()).toEqual(["guest", "guest.grey", "home"])
+    one.ovl("detach guest.grey")
     expect(interfaces("guest")).toEqual(["lo", "eth0", "eth1"])
     one.ovl("detach guest")
     expect(interfaces("guest")).toEqual(["lo"])
@@ -280,8 +307,8 @@ describeAsRoot("workloads", () => {
     expect(interfaces("guest")).toEqual(["lo", "eth0", "eth1"])
     expect(one.machine.run("ip -n guest route show default")).toBe("default via 192.0.2.1 dev eth0 \n")
     expect(one.endpoint("guest").egress).toBeNull()
-    expect(one.try("attach --network green --netns guest --name other --ifname eth1").status).toBe(4)
-    one.ovl("attach --network green --netns guest --name other --ifname net7")
+    expect(one.try("attach --network grey --netns guest --name other --ifname eth1").status).toBe(4)
+    one.ovl("attach --network grey --netns guest --name other --ifname net7")
     expect(interfaces("guest")).toEqual(["lo", "eth0", "eth1", "net7"])
     one.ovl("detach guest other")
     expect(interfaces("guest")).toEqual(["lo", "eth0"])

@@ -10,6 +10,7 @@ import { LinuxKernel } from "../../src/kernel/linux.ts"
 import { systemClock } from "../../src/linux/system.ts"
 import type { Catalog, Change } from "../../src/model/catalog.ts"
 import type { EndpointRecord } from "../../src/model/endpoint.ts"
+import { Batch } from "../../src/netlink/batch.ts"
 import type { MessageWriter } from "../../src/netlink/message.ts"
 import { NetlinkSocket } from "../../src/netlink/socket.ts"
 import {
@@ -78,6 +79,9 @@ NetlinkSocket.prototype.transact = function (writer: MessageWriter) {
   for (let i = 0; i < messages; i++) count()
   return failures
 }
+
+/** What is sent to several namespaces at once can be through in any of them: here in one after the other. */
+Batch.sendTogether = (batches) => batches.map((batch) => batch.send().failures)
 
 /** Where in a batch each operation ends. */
 function operationsIn({ bytes, position }: Pick<MessageWriter, "bytes" | "position">): number[] {

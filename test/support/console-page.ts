@@ -40,8 +40,7 @@ interface Block {
 const FENCE = /^```(.*)$/
 const PROMPT = "$ "
 const NOT_RUN = /^<!-- not run: (\S.*) -->$/
-/** Languages whose blocks are files, where a name of one follows. */
-const FILE_BLOCK = /^(?:yaml|sh) ([\w.-]+)$/
+const FILE_BLOCK = /^yaml ([\w.-]+)$/
 
 /** Throws, with the line, where a block cannot be run and is not marked either. */
 export function parsePage(source: string): ConsolePage {

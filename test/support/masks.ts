@@ -24,12 +24,12 @@ export const MASKS: readonly Mask[] = [
   { name: "leader", pattern: /\bn[23](?= leads)/g },
 ]
 
-/** Columns are as wide as what is in them: more than one blank counts as two. */
-const COLUMN_GAP = / {2,}/g
+/** Columns are as wide as what is in them: more than one blank counts as two. But a caret points at a column. */
+const COLUMN_GAP = / {2,}(?=[^ ^])/g
 
 /** Lines in the form in which they are compared: every mask's match by its name, and nothing at the lines' ends. */
-export function masked(text: string, masks: readonly Mask[] = MASKS): string {
-  const replaced = masks.reduce((said, { name, pattern }) => said.replace(pattern, `<${name}>`), text)
+export function masked(text: string): string {
+  const replaced = MASKS.reduce((said, { name, pattern }) => said.replace(pattern, `<${name}>`), text)
   return replaced
     .split("\n")
     .map((line) => line.trimEnd().replace(COLUMN_GAP, "  "))

@@ -102,7 +102,7 @@ export class WorkloadManager {
     if (this.#records.has(folded) || this.#isThere(record))
       throw new OvlError("name_taken", `cannot run ${record.name}: this node has a workload of that name`, {
         kind: "conflict",
-        hint: `\`ovl rm ${record.name}\` removes it`,
+        hint: `choose another --name, or remove that one: \`ovl rm --force ${record.name}\``,
       })
     this.#records.set(folded, record)
     try {
@@ -336,10 +336,20 @@ export class WorkloadManager {
     const folded = foldName(name)
     const record = this.#records.get(folded) ?? [...this.#records.values()].find((each) => each.id.startsWith(folded))
     if (record) return record
-    throw new OvlError("workload_not_found", `no workload ${name} on this node`, {
-      kind: "not_found",
-      hint: "`ovl ps` lists this node's workloads",
-    })
+    const { catalog } = this.#options
+    const [endpoint] = catalog.endpointsOfWorkload(name)
+    const node = endpoint && catalog.nodes.get(endpoint.nodeId)?.name
+    const isElsewhere = node !== undefined && node !== this.#options.nodeName
+    throw new OvlError(
+      "workload_not_found",
+      `no workload ${name} on this node${isElsewhere ? `: it is on ${node}` : ""}`,
+      {
+        kind: "not_found",
+        hint: isElsewhere
+          ? `run the same on ${node}`
+          : "`ovl ps` lists this node's workloads, `ovl endpoint ls` what is on every node",
+      },
+    )
   }
 
   async #waitForEnd(record: WorkloadRecord, ms: number): Promise<void> {

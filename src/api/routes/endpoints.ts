@@ -65,5 +65,5 @@ export const endpointRoutes: Route[] = [
 function findNetwork(node: LocalNode, reference: string): NetworkRecord {
   const found = node.catalog.findNetwork(reference)
   if (found) return found
-  throw networkNotFound(reference)
+  throw networkNotFound(reference, node.catalog.networkNames())
 }

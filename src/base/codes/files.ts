@@ -33,6 +33,12 @@ export const FILE_CODES = {
     causes: "It is a directory, or its permissions forbid it.",
     remedy: "Check the path and who may read it.",
   },
+  output_unwritable: {
+    kinds: ["failed"],
+    means: "Standard output leads to where nothing more can be written.",
+    causes: "It is a file on a full disk.",
+    remedy: "Make room, or write elsewhere; what was asked for may have been done all the same.",
+  },
   file_unwritable: {
     kinds: ["forbidden", "failed"],
     means: "A file cannot be written.",

@@ -213,7 +213,7 @@ export const STORE_CODES = {
     remedy: "Check it, or choose another --data-dir.",
   },
   dir_unusable: {
-    kinds: ["failed"],
+    kinds: ["failed", "forbidden"],
     means: "A directory of the daemon cannot be used.",
     causes: "It is a file, or root may not write there.",
     remedy: "Choose another with --data-dir or --run-dir.",

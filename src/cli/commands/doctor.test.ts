@@ -34,7 +34,7 @@ skipped  clock       nobody there
 test("on a narrow terminal only what is well is cut", () => {
   const lines = doctorText(view, plain, 30).split("\n")
   expect(lines.slice(1, 3)).toEqual([
-    "ok       rights      root, wi\u2026",
+    "ok       rights      root, ...",
     "FAILED   way a -> b  VXLAN from a to b is blocked",
   ])
 })

@@ -96,8 +96,8 @@ export const install = defineCommand({
     const systemd = systemdOf(io)
     const reader = start.joins ? tokenReader(context, options.token, options["token-file"]) : null
     if (root !== "" && reader !== null) throw tokenStaged()
-    if (start.joins && (root !== "" || !systemd.runs)) checkJoin({ servers: start.servers, token: () => "" })
-    else if (start.joins) checkJoin({ servers: start.servers, token: reader })
+    if (start.joins && (root !== "" || !systemd.runs)) checkJoin({ servers: start.servers, token: () => "" }, "install join")
+    else if (start.joins) checkJoin({ servers: start.servers, token: reader }, "install join")
     const kept = words.length === 0 && before !== null && start.words.join(" ") === before.start.join(" ")
     const done = await put({
       root,
@@ -113,7 +113,7 @@ export const install = defineCommand({
       systemd,
       runningDaemon: () => runningDaemon(runDir),
     })
-    context.answer({ ...done, start: start.words, dryRun }, () => placedLines(done.files))
+    context.answer({ ...done, start: start.words, dryRun }, () => placedLines(done.files, dryRun))
     for (const remark of [...done.remarks, ...serviceRemarks(done, start.words, dryRun)]) context.remark(remark)
     return 0
   },

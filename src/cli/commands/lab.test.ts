@@ -51,7 +51,7 @@ test("on a terminal long lines of verify are cut to its width", () => {
   const detail = "a long story of what was seen on the wire"
   const checks = [true, false].map((ok) => ({ name: "frames", ok, detail }))
   const text = verifyText({ lab: "l", passed: 1, failed: 1, checks }, styleFor(false, false, {}), 30)
-  expect(text.split("\n").slice(0, 2)).toEqual(["ok    frames  a long story of\u2026", `FAIL  frames  ${detail}`])
+  expect(text.split("\n").slice(0, 2)).toEqual(["ok    frames  a long story ...", `FAIL  frames  ${detail}`])
 })
 
 const FILE = `name: mine

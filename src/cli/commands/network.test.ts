@@ -102,7 +102,8 @@ test("inspect is always an array, and shows those that are there", async () => {
   const two = await ovl(line("network inspect grey red"), { client })
   expect(JSON.parse(two.stdout)).toEqual([RED])
   expect([two.status, two.stderr]).toEqual([3, "ovl: network grey: not found\n"])
-  expect((await ovl(line("network inspect grey"), { client })).stdout).toBe("[]\n")
+  expect((await ovl(line("network inspect grey"), { client })).stdout).toBe("")
+  expect((await ovl(line("network inspect grey --json"), { client })).stdout).toBe("[]\n")
 })
 
 test("rm goes on after a failure, and exits as the first one", async () => {

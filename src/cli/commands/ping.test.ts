@@ -62,7 +62,7 @@ test("what was lost is named, exit 1; with --json in both documents", async () =
   )
   expect(outcome.stdout).toContain("6 sent, 2 answered, 66.7% lost; min")
   expect(outcome.stderr).toBe(
-    "ovl: ping from ns1 to ns3: 4 of 6 packets were not answered: seq 2-4, 6\nhint: `ovl doctor` on h1 tries the way to h2, and names the direction that is blocked\n",
+    "ovl: ping from ns1 to ns3: 4 of 6 packets were not answered: seq 2-4, 6\nhint: `ovl doctor` on h1 tries the way to h2, and says what passes\n",
   )
   const json = await ovl(line("ping ns1 ns3 --json"), { client })
   expect([json.status, JSON.parse(json.stdout).received, JSON.parse(json.stderr).error.code]).toEqual([
@@ -79,10 +79,10 @@ test("nothing answered, nobody there, and a node that does not answer", async ()
   }
   const outside = { network: null, to: { name: null, node: null, ip: "203.0.113.1" } }
   expect(await shown(view(replies(null), outside))).toBe(
-    "ns1 (10.65.10.2, h1) to 203.0.113.1\nseq=1 no answer\n1 sent, 0 answered, 100% lost\novl: ping from ns1 to 203.0.113.1: none of 1 packet was answered",
+    "ns1 (10.65.10.2, h1) to 203.0.113.1\nseq=1 no answer\n1 sent, 0 answered, 100% lost\novl: ping from ns1 to 203.0.113.1: the only packet was not answered",
   )
   expect(await shown(view(replies("network is unreachable"), outside))).toEndWith(
-    "ping from ns1 to 203.0.113.1: none of 1 packet was answered: network is unreachable",
+    "ping from ns1 to 203.0.113.1: the only packet was not answered: network is unreachable",
   )
   expect(await shown(view([], { problem: "node h1 does not answer" }))).toBe(
     "ns1 (10.65.10.2, h1) to ns3 (10.65.10.3, h2) on red\nnothing was sent: node h1 does not answer\novl: ping from ns1 to ns3: node h1 does not answer",
@@ -139,7 +139,7 @@ test("all pairs: a table from row to column; what is broken is named, exit 1", a
       "ovl: ping of all pairs of red: 2 of 6 pairs lost packets:",
       "  a to c: 2 of 2 lost, h1 to h2",
       "  b to c: 2 of 2 lost, h1 to h2",
-      "hint: `ovl doctor` on h1 tries the way to h2, and names the direction that is blocked",
+      "hint: `ovl doctor` on h1 tries the way to h2, and says what passes",
       "",
     ].join("\n"),
   )

@@ -44,7 +44,7 @@ export const uninstall = defineCommand({
         },
       }),
     )
-    context.answer({ ...done, dryRun }, () => text(done))
+    context.answer({ ...done, dryRun }, () => text(done, dryRun))
     if (done.files.length === 0) context.remark("nothing is recorded as installed")
     if (dryRun) context.remark("nothing was changed")
     else if (done.data === "kept") context.remark(`the data stay in ${done.dataDir}; --purge removes them`)
@@ -52,17 +52,15 @@ export const uninstall = defineCommand({
   },
 })
 
-function text({
-  files,
-  service,
-  kernel,
-  data,
-  dataDir,
-}: Awaited<ReturnType<typeof import("../service/uninstall.ts").uninstall>>): string {
+function text(
+  { files, service, kernel, data, dataDir }: Awaited<ReturnType<typeof import("../service/uninstall.ts").uninstall>>,
+  dryRun: boolean,
+): string {
+  const made = "workloads, interfaces, rules and namespaces of ovl"
   const rest = [
-    ...(service === "stopped" ? ["stopped    ovl.service\n"] : []),
-    ...(kernel === "cleared" ? ["removed    workloads, interfaces, rules and namespaces of ovl\n"] : []),
-    ...(data === "removed" ? [`removed    ${dataDir}\n`] : []),
+    ...(service === "stopped" ? [{ path: "ovl.service", action: "stopped", why: null }] : []),
+    ...(kernel === "cleared" ? [{ path: made, action: "removed", why: null }] : []),
+    ...(data === "removed" ? [{ path: dataDir, action: "removed", why: null }] : []),
   ]
-  return rest.join("") + placedLines(files)
+  return placedLines([...rest, ...files], dryRun)
 }

@@ -42,7 +42,8 @@ export function packetsLost(view: PingView): OvlError | null {
 function lostText({ sent, received, replies }: PingView): string {
   if (received === 0) {
     const said = new Set(replies.flatMap(({ why }) => why ?? []))
-    return [`none of ${count(sent, "packet")} was answered`, ...said].join(": ")
+    const none = sent === 1 ? "the only packet was not answered" : `none of ${sent} packets were answered`
+    return [none, ...said].join(": ")
   }
   const lost = replies.flatMap(({ seq, ms }) => (ms === null ? [seq] : []))
   return `${lost.length} of ${sent} packets were not answered: seq ${numbersText(lost)}`
@@ -64,7 +65,7 @@ function hintFor({ from, to, problem }: PingView): string {
   if (to.node === null) return "is somebody there, and does the way back lead here?"
   if (to.node === from.node)
     return `does ${to.name} answer pings at all? \`ovl status\` on ${from.node} says how its kernel is`
-  return `\`ovl doctor\` on ${from.node} tries the way to ${to.node}, and names the direction that is blocked`
+  return `\`ovl doctor\` on ${from.node} tries the way to ${to.node}, and says what passes`
 }
 
 const COLUMNS_PER_BLOCK = 10

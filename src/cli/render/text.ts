@@ -38,10 +38,12 @@ function hexByte(character: string): string {
   return character.charCodeAt(0).toString(16).padStart(2, "0")
 }
 
-/** The text in at most `width` characters, an ellipsis in the place of what is cut off. */
+const DOTS = "..."
+
+/** The text in at most `width` characters, dots in the place of what is cut off: no terminal lacks those. */
 export function cut(text: string, width: number): string {
   const characters = [...text]
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join("")}\u2026`
+  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - DOTS.length)).join("")}${DOTS}`
 }
 
 const STEPS = [

@@ -46,15 +46,15 @@ function options(rest: Partial<InstallOptions> = {}): InstallOptions {
   }
 }
 
-const put = async (rest: Partial<InstallOptions> = {}) => lines((await install(options(rest))).files)
+const put = async (rest: Partial<InstallOptions> = {}) => lines((await install(options(rest))).files, rest.dryRun)
 const takeBack = async (rest: { purge?: boolean; dryRun?: boolean } = {}) => {
   const places = { dataDir: "/var/lib/ovl", runDir: "/run/ovl" }
   const takeDown = () => Promise.reject(new Error("a staged tree has no kernel"))
   const done = await uninstall({ root, purge: false, dryRun: false, ...places, systemd: NONE, takeDown, ...rest })
-  return lines(done.files)
+  return lines(done.files, rest.dryRun)
 }
-const lines = (files: Parameters<typeof placedLines>[0]) =>
-  placedLines(files)
+const lines = (files: Parameters<typeof placedLines>[0], dryRun = false) =>
+  placedLines(files, dryRun)
     .trim()
     .split("\n")
     .map((line) => line.replace(/ +/g, " "))
@@ -74,14 +74,14 @@ const all = (action: string) => FILES.map((path) => `${action} ${path}`)
 test("all is put in its place, once; and taken back, with the directories that were made for it", async () => {
   mkdirSync(at("/etc/systemd/system"), { recursive: true })
   const before = everything()
-  expect(await put({ dryRun: true })).toEqual(all("added"))
+  expect(await put({ dryRun: true })).toEqual(all("would add"))
   expect(everything()).toEqual(before)
   expect(await put()).toEqual(all("added"))
   const modes = [FILES[0]!, FILES[5]!].map((path) => (statSync(at(path)).mode & 0o777).toString(8))
   expect(modes).toEqual(["755", "644"])
   expect(await put()).toEqual(all("unchanged"))
   const gone = [...all("removed"), "removed /etc/ovl/installed.json"]
-  expect(await takeBack({ dryRun: true })).toEqual(gone)
+  expect(await takeBack({ dryRun: true })).toEqual(gone.map((each) => each.replace("removed", "would remove")))
   expect(await takeBack()).toEqual(gone)
   expect(everything()).toEqual(before)
   expect(await takeBack()).toEqual([""])
@@ -186,4 +186,14 @@ test("who reads the files is told, if he is there, and of a failure the journal 
   expect(await tellReaders(systemd, ["/etc/systemd/system/ovl.service"])).toEqual([])
   mark("fail-reload")
   expect(await tellReaders(systemd, FILES)).toEqual(["systemd-networkd.service"])
+})
+
+test("whether data stay is said only where there are some", async () => {
+  const data = async () => {
+    const places = { dataDir: "/var/lib/ovl", runDir: "/run/ovl" }
+    return (await uninstall({ root, purge: false, dryRun: true, ...places, systemd: NONE, takeDown: async () => {} })).data
+  }
+  expect(await data()).toBe("none")
+  mkdirSync(at("/var/lib/ovl"), { recursive: true })
+  expect(await data()).toBe("kept")
 })

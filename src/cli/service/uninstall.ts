@@ -22,7 +22,8 @@ export interface Uninstalled {
   files: Placed<TakeAction>[]
   service: "stopped" | "none"
   kernel: "cleared" | "untouched"
-  data: "removed" | "kept"
+  /** `none`: there were none. */
+  data: "removed" | "kept" | "none"
   dataDir: string
 }
 
@@ -40,7 +41,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
     files,
     service: ofService ? "stopped" : "none",
     kernel: clear ? "cleared" : "untouched",
-    data: clear && purge ? "removed" : "kept",
+    data: !existsSync(join(root, dataDir)) ? "none" : clear && purge ? "removed" : "kept",
     dataDir,
   }
   if (dryRun) return answer

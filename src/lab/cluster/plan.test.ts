@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import type { OvlError } from "../../base/errors.ts"
 import { readLabFile } from "../file/read.ts"
 import { type LabState, ownNetworks, ownNodes, ownWorkloads } from "../state-record.ts"
 import { firstServer, type Topology } from "../topology.ts"
@@ -138,7 +139,12 @@ test("a node that changed leaves and comes back; what was on it goes with it", (
 test("another cluster is refused", () => {
   const refused = (wanted: Topology) => () => planNodes(stateOf(LAB), wanted)
   expect(refused(changed(["n1: { role: server }", "n1: { role: server, address: 192.168.1.9 }"]))).toThrow(
-    "lab lab is up and cannot be changed to this: no server would stay: n1 cannot be changed or removed all together",
+    "lab lab is up and cannot be changed to this: none of its servers would stay as it is: in the file n1 has another address",
+  )
+  const demoted = refused(changed(["n1: { role: server }", "n1:"], ["n2:", "n2: { role: server }"]))
+  expect(demoted).toThrow("would stay as it is: in the file n1 is a client")
+  expect(hintOf(demoted)).toBe(
+    "mark n1 with `role: server` too: only where no node is marked `role: server` the first is one; or `ovl lab down --name lab` first, or give this one another name with --name",
   )
   expect(refused(changed(["name: lab", "name: lab\nkv-prefix: other"]))).toThrow("its kv-prefix is ovl")
   expect(refused(changed(["name: lab", "name: lab\nunderlay: { subnet: 10.0.0.0/24 }"]))).toThrow("its underlay is")
@@ -159,3 +165,12 @@ test("words for a shell", () => {
     `n1 -- ovl run -d --network red --name a --ip 10.65.10.2 -e 'A=it'\\''s' -- sh -c 'echo $A; sleep 1'`,
   )
 })
+
+function hintOf(work: () => unknown): string {
+  try {
+    work()
+    return ""
+  } catch (error) {
+    return (error as OvlError).hint
+  }
+}

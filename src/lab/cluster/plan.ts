@@ -40,8 +40,21 @@ export function planNodes(before: LabState | null, wanted: Topology): NodePlan {
   const server = kept.find((host) => host.role === "server")
   if (server) return { removed, kept, server }
   if (before.nodes.length === 0) return { removed, kept, server: firstServer(wanted) }
-  const servers = before.nodes.filter((own) => own.role === "server").map((own) => own.name)
-  throw differs(wanted.name, `no server would stay: ${servers.join(", ")} cannot be changed or removed all together`)
+  throw noServerStays(before.nodes, wanted)
+}
+
+/** A cluster lives on in its servers: what becomes of each of them is said, and how one of them stays. */
+function noServerStays(nodes: readonly OwnNode[], { name, hosts }: Topology): OvlError {
+  const servers = nodes.filter((own) => own.role === "server")
+  const fates = servers.map((own) => {
+    const host = hosts.find((each) => each.name === own.name)
+    if (!host) return `${own.name} is gone`
+    return host.role === "client" ? `${own.name} is a client` : `${own.name} has another address`
+  })
+  const demoted = servers.find((own) => hosts.some((host) => host.name === own.name && host.role === "client"))
+  const why = `none of its servers would stay as it is: in the file ${fates.join(", ")}`
+  const marked = "only where no node is marked `role: server` the first is one"
+  return differs(name, why, demoted && `mark ${demoted.name} with \`role: server\` too: ${marked}`)
 }
 
 function refuseOtherCluster(before: Topology, wanted: Topology): void {
@@ -51,10 +64,12 @@ function refuseOtherCluster(before: Topology, wanted: Topology): void {
     throw differs(wanted.name, `its underlay is ${before.underlay.subnet}, and cannot become ${wanted.underlay.subnet}`)
 }
 
-function differs(lab: string, why: string): OvlError {
+/** `instead`: what else may be meant. */
+function differs(lab: string, why: string, instead?: string): OvlError {
+  const otherwise = `\`ovl lab down --name ${lab}\` first, or give this one another name with --name`
   return new OvlError("lab_differs", `lab ${lab} is up and cannot be changed to this: ${why}`, {
     kind: "conflict",
-    hint: `\`ovl lab down --name ${lab}\` first, or give this one another name with --name`,
+    hint: instead === undefined ? otherwise : `${instead}; or ${otherwise}`,
   })
 }
 

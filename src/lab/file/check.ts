@@ -95,7 +95,7 @@ function whyOf(issue: Issue, value: unknown): string {
     case "invalid_type":
       if (issue.expected === "int") return `${shown(value)} is not a whole number`
       if (issue.expected === "record" || issue.expected === "object")
-        return `it wants keys and values, not ${typeWord(value)}`
+        return `it wants keys and values, not ${typeWord(value)}${isNames(value) ? `: write "${value[0]}:" for "- ${value[0]}"` : ""}`
       if (issue.expected === "array" || issue.expected === "tuple") return `it wants a list, not ${typeWord(value)}`
       if (issue.expected === "boolean") return `it wants true or false, not ${shown(value)}`
       if (issue.expected === "number" && typeof value === "number") return `${value} is no number to be used`
@@ -151,4 +151,9 @@ function typeWord(value: unknown): string {
   if (Array.isArray(value)) return "a list"
   if (typeof value === "object") return "keys and values"
   return { number: "a number", boolean: "true or false", string: "a text" }[typeof value as string] ?? typeof value
+}
+
+/** What people write who know lists of names from other tools. */
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && typeof value[0] === "string"
 }

@@ -150,3 +150,14 @@ test("schemas/lab.schema.json is up to date: bun scripts/lab-schema.ts writes it
   const written = JSON.parse(readFileSync(join(ROOT, "schemas/lab.schema.json"), "utf8"))
   expect(written).toEqual(JSON.parse(labJsonSchema()))
 })
+
+test("a name that is none is refused before anything is looked for under it", () => {
+  const asked: string[] = []
+  const known = (lab: string) => {
+    asked.push(lab)
+    return null
+  }
+  expect(() => readLabFile("f", GOOD, { name: "../../tmp/x", known })).toThrow("begins with a letter or digit")
+  expect(asked).toEqual([])
+  expect([readLabFile("f", GOOD, { name: "other", known }).name, asked]).toEqual(["other", ["other"]])
+})

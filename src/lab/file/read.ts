@@ -25,6 +25,8 @@ export interface ReadOptions {
 
 /** `path` is how errors call the file. Errors: LabFileError (usage), name_invalid. */
 export function readLabFile(path: string, text: string, { name, known }: ReadOptions = {}): Topology {
+  // Before anything is looked for under that name.
+  if (name !== undefined) checkName(name, "lab")
   // A mark that some editors put in front of everything is no part of the file.
   const content = text.replace(/^\ufeff/, "")
   const source = new Source(content)
@@ -35,7 +37,7 @@ export function readLabFile(path: string, text: string, { name, known }: ReadOpt
   const topology = file === null ? null : resolve(file, report, before)
   mistakes.push(...report.mistakes)
   if (mistakes.length > 0 || topology === null) throw new LabFileError(path, content, mistakes)
-  return name === undefined ? topology : { ...topology, name: checkName(name, "lab") }
+  return name === undefined ? topology : { ...topology, name }
 }
 
 function resolve(file: LabFile, report: Report, before: Topology | null): Topology | null {

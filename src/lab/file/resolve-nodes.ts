@@ -14,6 +14,7 @@ import {
 } from "../../model/cidr.ts"
 import { SWITCH } from "../places.ts"
 import { bare, type LabHost, type Topology } from "../topology.ts"
+import { SWITCH_BRIDGE } from "../underlay/wanted.ts"
 import { type Report, Taken } from "./report.ts"
 import type { LabFile } from "./schema.ts"
 import type { Path } from "./source.ts"
@@ -24,6 +25,15 @@ const DEFAULT_OUTSIDE = { name: "outside", address: "203.0.113.1" }
 const PREFIX_MIN = 8
 const PREFIX_MAX = 29
 const RATE_UNITS: Record<string, number> = { k: 1_000, m: 1_000_000, g: 1_000_000_000 }
+
+/** A station's cable on the switch is called after it: these names are somebody's there, or mean something else. */
+const RESERVED = new Map([
+  [SWITCH, "the switch's own name"],
+  [SWITCH_BRIDGE, "the name of the switch's bridge"],
+  ["lo", "the name of the loopback interface"],
+  ["all", "what the kernel calls all interfaces together"],
+  ["default", "what the kernel calls interfaces that are still to come"],
+])
 
 type Stations = Pick<Topology, "underlay" | "hosts" | "outside" | "cuts">
 
@@ -88,7 +98,7 @@ function resolveOutside(
   const parsed = parseIpv4(address)
   if (parsed === null) report.wrong(path, `${address}: it is not an IPv4 address`)
   else if (containsAddress(subnet, parsed)) report.wrong(path, `${address}: it lies in the underlay's own subnet`)
-  if (name === SWITCH) report.wrong(["outside", "name"], `${SWITCH} is the switch's own name`)
+  if (RESERVED.has(name)) report.wrong(["outside", "name"], `${name} is ${RESERVED.get(name)}`)
   return { name, underlay: `${underlay}/${subnet.prefix}`, address: `${address}/32` }
 }
 
@@ -107,7 +117,7 @@ function resolveHosts(
     const path = ["nodes", name]
     const other = names.take(name, `node ${name}`)
     if (other !== null) report.wrongName(path, `${name} is what ${other} is called`)
-    if (name === SWITCH) report.wrongName(path, `${SWITCH} is the switch's own name`)
+    if (RESERVED.has(name)) report.wrongName(path, `${name} is ${RESERVED.get(name)}`)
     if (address === undefined) continue
     const parsed = underlayAddress(address, subnet, [...path, "address"], report)
     if (parsed === null) continue

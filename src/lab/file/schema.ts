@@ -59,7 +59,7 @@ const outsideSchema = z.strictObject({
 const nodeSchema = z.strictObject({
   role: about(
     z.enum(["server", "client"]),
-    "The first node is a server, the others are clients unless said",
+    "Where no node is marked server, the first is one; all others are clients",
   ).optional(),
   address: about(text, "On the underlay, its VTEP; the next free one unless said").optional(),
   mtu: about(underlayMtu, "Bytes that its cable carries, where that is less than the underlay's").optional(),

@@ -66,6 +66,11 @@ const WRONG: [what: string, text: string, told: string[]][] = [
   ],
   ["a list for keys", withLine(6, "  red: [1]"), ["6:3 networks.red: it wants keys and values, not a list"]],
   [
+    "a list of names for keys",
+    "name: t\nnodes:\n  - n1\n",
+    ['2:1 nodes: it wants keys and values, not a list: write "n1:" for "- n1"'],
+  ],
+  [
     "a bad name",
     withLine(4, "  n_2!:"),
     ["4:3 nodes.n_2!: n_2!: a name begins with a letter or digit and has letters, digits, '_', '.', '-', at most 63"],
@@ -76,6 +81,16 @@ const WRONG: [what: string, text: string, told: string[]][] = [
     ["4:3 nodes.a-node-with-a-long-name: at most 15 characters"],
   ],
   ["the switch's name", withLine(4, "  n2:\n  underlay:"), ["5:3 nodes.underlay: underlay is the switch's own name"]],
+  [
+    "names that cannot be a cable's on the switch",
+    withLine(4, "  underlay0:\n  lo:\n  all:\noutside: { name: default }"),
+    [
+      "4:3 nodes.underlay0: underlay0 is the name of the switch's bridge",
+      "5:3 nodes.lo: lo is the name of the loopback interface",
+      "6:3 nodes.all: all is what the kernel calls all interfaces together",
+      "7:18 outside.name: default is what the kernel calls interfaces that are still to come",
+    ],
+  ],
   ["names that differ by case only", withLine(4, "  n2:\n  N1:"), ["5:3 nodes.N1: N1 is what node n1 is called"]],
   [
     "a workload called as a node",

@@ -75,6 +75,6 @@ export function knock(netns: string, address: string, port: number, timeoutMs: n
   connection.catch(() => finish())
   return promise.finally(() => {
     clearTimeout(timer)
-    connection.then((peer) => peer.terminate()).catch(() => {})
+    connection.then((peer) => peer.end()).catch(() => {})
   })
 }

@@ -27,7 +27,11 @@ export const labLs = defineCommand({
 })
 
 export function labTable(labs: readonly LabView[]): string {
-  const rows = labs.flatMap((lab) => lab.hosts.map((host) => ({ lab: lab.name, ...host })))
+  const rows = labs.flatMap((lab) => {
+    // One whose `up` was cut off early has none yet, and is there all the same.
+    const hosts = lab.hosts.length > 0 ? lab.hosts : [{ name: "-", daemon: null }]
+    return hosts.map((host) => ({ lab: lab.name, ...host }))
+  })
   return table(
     [
       { title: "LAB", text: (row) => row.lab },

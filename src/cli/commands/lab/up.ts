@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts"
+import { tellingWhenInterrupted } from "../../interrupt.ts"
 import { LAB_OPTIONS, labOfFile, requireRootForLab, tryNext } from "../../lab.ts"
 import { progressOf } from "../../render/progress.ts"
 
@@ -47,7 +48,12 @@ export const labUp = defineCommand({
     requireRootForLab(io, "up")
     const { labUp: bringUp } = await import("../../../lab/up.ts")
     const progress = progressOf(context)
-    const { isChanged } = await progress.over(bringUp(topology, progress.step))
+    const { isChanged } = await tellingWhenInterrupted(progress.over(bringUp(topology, progress.step)), () => {
+      const down = `${io.programName()} lab down --name ${topology.name}`
+      // Below the line of the step, and the terminal's own ^C.
+      const begin = io.stderrIsTerminal ? "\n" : ""
+      context.remark(`${begin}lab ${topology.name} is half up: the same line again goes on, \`${down}\` takes it away`)
+    })
     if (settings.json) context.document({ lab: topology.name, changed: isChanged })
     else if (isChanged) context.remark(await tryNext(topology, io.programName(), false))
     else context.remark(`lab ${topology.name} is as its file says: nothing was to be done`)

@@ -30,7 +30,8 @@ export const networkInspect = defineCommand({
         exitStatus ||= asOvlError(thrown).exitStatus
       }
     }
-    context.document(found)
+    // Where there was nothing to show, the errors have said it all; a program gets its array all the same.
+    if (found.length > 0 || context.settings.json) context.document(found)
     return exitStatus
   },
 })
