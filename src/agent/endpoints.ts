@@ -15,6 +15,8 @@ import { type AttachSpec, type Egress, type EndpointRecord, isOfWorkload } from 
 import { foldName } from "../model/names.ts"
 import type { NetworkRecord } from "../model/network.ts"
 import { isOfIpv6Alone, type PortMapping } from "../model/port-mapping.ts"
+import { endpointNotFound } from "../registry/endpoints.ts"
+import { networkNotFound } from "../registry/networks.ts"
 import type { Cluster, EndpointSpec } from "../registry/port.ts"
 import { BridgeRoom } from "./bridge-room.ts"
 import type { Place } from "./connections.ts"
@@ -83,10 +85,7 @@ export class Endpoints {
     const networks = references.map((reference) => {
       const network = this.#catalog.findNetwork(reference)
       if (network) return network
-      throw new OvlError("network_not_found", `no network ${reference}`, {
-        kind: "not_found",
-        hint: "`ovl network ls` lists the networks",
-      })
+      throw networkNotFound(reference, this.#catalog.namesOf("networks"))
     })
     if (new Set(networks).size < networks.length)
       throw new OvlError("network_repeated", `cannot join ${references.join(", ")}: a network is named twice`, {
@@ -203,11 +202,7 @@ export class Endpoints {
     const endpoints = ofWorkload.length > 0 && named?.id !== reference ? ofWorkload : named ? [named] : []
     const own = endpoints.filter((each) => each.nodeId === this.#o.nodeId)
     const elsewhere = endpoints[0] ?? (await this.#findElsewhere(reference))
-    if (!elsewhere)
-      throw new OvlError("endpoint_not_found", `no endpoint ${reference}`, {
-        kind: "not_found",
-        hint: "`ovl endpoint ls` lists the endpoints",
-      })
+    if (!elsewhere) throw endpointNotFound(reference, this.#catalog.namesOf("endpoints"))
     if (own.length === 0) {
       const node = this.#catalog.nodes.get(elsewhere.nodeId)?.name ?? elsewhere.nodeId
       throw new OvlError("endpoint_elsewhere", `cannot detach ${reference}: it is on node ${node}`, {

@@ -215,7 +215,7 @@ export class Node implements LocalNode {
       return others.sort((a, b) => (a.name < b.name ? -1 : 1))
     }
     const node = this.catalog.findNode(reference)
-    if (node?.state !== "member") throw nodeNotFound(reference)
+    if (node?.state !== "member") throw nodeNotFound(reference, this.catalog.namesOf("nodes"))
     if (node.id !== this.id) return [node]
     throw new OvlError("node_is_self", `cannot probe node ${node.name}: it is the node that was asked`, {
       kind: "conflict",

@@ -1,12 +1,12 @@
 /** Who pings whom: from names that a person gave to endpoints and addresses, and what is wrong with the names. */
 import { OvlError } from "../base/errors.ts"
 import { PING_PAIRS_MAX } from "../base/limits.ts"
-import { nearest } from "../base/nearest.ts"
 import { bareIp, canonicalIp, type Family, familyOf, holds, parseIp, parseSubnet } from "../model/address.ts"
 import type { Catalog } from "../model/catalog.ts"
 import { addressesOf, type EndpointRecord } from "../model/endpoint.ts"
 import { foldName } from "../model/names.ts"
 import type { PingPairView, PingRequest } from "../model/ping.ts"
+import { endpointNotFound } from "../registry/endpoints.ts"
 import { networkNotFound } from "../registry/networks.ts"
 
 export interface PingPair {
@@ -77,7 +77,7 @@ function ofNetwork(endpoints: EndpointRecord[], networkId: string | null): Endpo
 
 function networkIdOf(catalog: Catalog, reference: string): string {
   const network = catalog.findNetwork(reference)
-  if (!network) throw networkNotFound(reference, catalog.networkNames())
+  if (!network) throw networkNotFound(reference, catalog.namesOf("networks"))
   return network.id
 }
 
@@ -157,14 +157,7 @@ function familyMissing(whose: string, family: Family): OvlError {
 }
 
 function unknown(catalog: Catalog, reference: string): OvlError {
-  const meant = nearest(
-    reference,
-    [...catalog.endpoints.values()].map(({ name }) => name),
-  )
-  return new OvlError("endpoint_not_found", `endpoint ${reference}: not found`, {
-    kind: "not_found",
-    hint: meant === undefined ? "see ovl endpoint ls" : `did you mean ${meant}? ovl endpoint ls shows all`,
-  })
+  return endpointNotFound(reference, catalog.namesOf("endpoints"))
 }
 
 function notOn(catalog: Catalog, name: string, networkId: string): OvlError {

@@ -78,8 +78,9 @@ export class Pinger {
 
   /** Errors: network_not_found, those of `pairsOf`. */
   async pingNetwork(reference: string, request: PingNetworkRequest): Promise<PingNetworkView> {
-    const network = this.#o.replica.catalog.findNetwork(reference)
-    if (!network) throw networkNotFound(reference)
+    const known = this.#o.replica.catalog
+    const network = known.findNetwork(reference)
+    if (!network) throw networkNotFound(reference, known.namesOf("networks"))
     const catalog = await this.#o.replica.look([network.id])
     const pairs = await this.#pingPairs(pairsOf(catalog, network.id, request.family ?? null), request)
     return { network: network.name, pairs, failed: pairs.filter((pair) => !isAnswered(pair)).length }

@@ -14,6 +14,12 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return best
 }
 
+/** For a name that is not there: the one that was meant, and in any case `lister`, the command that shows them all. */
+export function nameHint(given: string, known: Iterable<string>, lister: string): string {
+  const meant = nearest(given, known)
+  return meant === undefined ? `see ${lister}` : `did you mean ${meant}? ${lister} shows all`
+}
+
 /** How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment distance). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []

@@ -1,6 +1,8 @@
 /** Bytes that a command takes from a file or from standard input, bounded, and read before any daemon is asked. */
+import { basename, dirname, join } from "node:path"
 import { OvlError } from "../base/errors.ts"
 import type { Io } from "./io.ts"
+import { nearest } from "./usage.ts"
 
 /** Errors: `file_not_found`, `file_unreadable`, `input_too_large`. `-` is standard input; `what` names the thing wanted. */
 export function readInput(io: Io, source: string, maxBytes: number, what: string): Uint8Array {
@@ -20,17 +22,18 @@ function readFile(io: Io, path: string, maxBytes: number, what: string): Uint8Ar
   try {
     return io.readFile(path, maxBytes)
   } catch (thrown) {
-    throw fileError(path, what, thrown)
+    const meant = nearest(basename(path), io.listDirectory(dirname(path)))
+    throw fileError(path, what, thrown, meant && join(dirname(path), meant))
   }
 }
 
-/** Errors of the file system, as a person wants to read them. */
-export function fileError(path: string, what: string, thrown: unknown): OvlError {
+/** Errors of the file system, as a person wants to read them. `meant` is a file that is there. */
+export function fileError(path: string, what: string, thrown: unknown, meant?: string): OvlError {
   const { code = "", message } = thrown as NodeJS.ErrnoException
   if (code === "ENOENT" || code === "ENOTDIR") {
     return new OvlError("file_not_found", `cannot read ${what} ${path}: there is no such file`, {
       kind: "not_found",
-      hint: "check the path",
+      hint: meant ? `did you mean ${meant}?` : "check the path",
       cause: thrown,
     })
   }

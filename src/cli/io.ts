@@ -1,7 +1,7 @@
 /**
  * The caller's side of the program: its streams, environment and rights. The real ones are here; tests have their own.
  */
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readdirSync, readSync, writeSync } from "node:fs"
 import { basename, delimiter, join, relative } from "node:path"
 import { OvlError } from "../base/errors.ts"
 
@@ -18,6 +18,8 @@ export interface Io {
   /** Everything that standard input holds, up to `maxBytes`. */
   readStdin(maxBytes: number): Uint8Array
   readFile(path: string, maxBytes: number): Uint8Array
+  /** Names of what is in a directory; none where it cannot be read. */
+  listDirectory(path: string): string[]
   /** Runs a program with these bytes as its standard input and resolves to its exit status; 127 where there is none. */
   runProgram(words: readonly string[], stdin: Uint8Array, env: Record<string, string>): Promise<number>
   /** Path by which the caller can start this program; plain `ovl` where its shell finds that. */
@@ -65,6 +67,13 @@ export const realIo: Io = {
       return readAll(file, maxBytes)
     } finally {
       closeSync(file)
+    }
+  },
+  listDirectory: (path) => {
+    try {
+      return readdirSync(path)
+    } catch {
+      return []
     }
   },
   runProgram,

@@ -1,4 +1,5 @@
 /** A made-up outer world for the command line's tests: what is written is kept, and the client answers from a script. */
+import { basename, dirname } from "node:path"
 import type { Client } from "../client/client.ts"
 import type { KvClient } from "../client/kv.ts"
 import type { LabView } from "../lab/state.ts"
@@ -70,6 +71,8 @@ function made(fake: FakeWorld, streams: Partial<Io>): World {
         if (content === undefined) throw Object.assign(new Error("no such file"), { code: "ENOENT" })
         return Buffer.from(content).subarray(0, maxBytes)
       },
+      listDirectory: (path) =>
+        Object.keys(fake.files ?? {}).flatMap((file) => (dirname(file) === path ? [basename(file)] : [])),
       runProgram: async (words, stdin, env) => fake.runProgram?.(words, Buffer.from(stdin).toString(), env) ?? 0,
       programName: () => "ovl",
       cwd: () => "/home/user",

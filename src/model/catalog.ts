@@ -96,8 +96,9 @@ export class Catalog {
     return exact ?? this.#findQualified(reference)
   }
 
-  networkNames(): string[] {
-    return [...this.networks.values()].map(({ name }) => name)
+  /** For whoever has named one that is not there. */
+  namesOf(kind: "networks" | "endpoints" | "nodes"): string[] {
+    return [...this[kind].values()].map(({ name }) => name)
   }
 
   /** The endpoints of the workload with this name, whichever node it lives on. */

@@ -3,6 +3,7 @@
  */
 import { OvlError } from "../base/errors.ts"
 import { ENDPOINTS_PER_CALL_MAX } from "../base/limits.ts"
+import { nameHint } from "../base/nearest.ts"
 import { randomHex } from "../base/random.ts"
 import { canonicalIp, familyOf } from "../model/address.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
@@ -127,9 +128,10 @@ async function removeSome({ store, decisions }: RegistryContext, ids: string[]):
   return revision
 }
 
-export function endpointNotFound(reference: string): OvlError {
+/** `known` are the names that may have been meant. */
+export function endpointNotFound(reference: string, known: Iterable<string> = []): OvlError {
   return new OvlError("endpoint_not_found", `endpoint ${reference}: not found`, {
     kind: "not_found",
-    hint: "see ovl endpoint ls",
+    hint: nameHint(reference, known, "ovl endpoint ls"),
   })
 }

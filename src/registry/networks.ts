@@ -4,6 +4,7 @@
  */
 import { OvlError } from "../base/errors.ts"
 import { ENDPOINTS_PER_CALL_MAX, NETWORKS_MAX } from "../base/limits.ts"
+import { nameHint } from "../base/nearest.ts"
 import { randomHex } from "../base/random.ts"
 import { familyOf, parseSubnet } from "../model/address.ts"
 import { type Cidr, formatCidr, parseCidr, parseIpv4 } from "../model/cidr.ts"
@@ -189,10 +190,9 @@ function networkRemoval(store: Store, network: NetworkRecord): { compare: Compar
 
 /** `known` are the names that may have been meant. */
 export function networkNotFound(reference: string, known: Iterable<string> = []): OvlError {
-  const meant = nearest(reference, known)
   return new OvlError("network_not_found", `network ${reference}: not found`, {
     kind: "not_found",
-    hint: meant === undefined ? "see ovl network ls" : `did you mean ${meant}? ovl network ls shows all`,
+    hint: nameHint(reference, known, "ovl network ls"),
   })
 }
 

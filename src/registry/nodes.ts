@@ -4,6 +4,7 @@
  */
 import { OvlError } from "../base/errors.ts"
 import { ENDPOINTS_PER_CALL_MAX, NODE_LEASE_TTL_MS } from "../base/limits.ts"
+import { nameHint } from "../base/nearest.ts"
 import { familyOf } from "../model/address.ts"
 import { isAddress, parseCidr } from "../model/cidr.ts"
 import type { NodeRecord } from "../model/node.ts"
@@ -211,8 +212,9 @@ function decideForgetting(store: Store, id: string): Decision<null> {
   return { compare: [{ key: keys.nodeKey(id), modRevision }], operations, result: null }
 }
 
-export function nodeNotFound(reference: string): OvlError {
-  return new OvlError("node_not_found", `node ${reference}: not found`, { kind: "not_found", hint: "see ovl node ls" })
+/** `known` are the names that may have been meant. */
+export function nodeNotFound(reference: string, known: Iterable<string> = []): OvlError {
+  return new OvlError("node_not_found", `node ${reference}: not found`, { kind: "not_found", hint: nameHint(reference, known, "ovl node ls") })
 }
 
 export function notMember(name: string): OvlError {

@@ -88,9 +88,10 @@ const REFUSED: readonly Case[] = [
   [1, "not_available", "network create blue --secure"],
   [1, "not_available", "network create blue --tenant acme"],
   [2, "subnet_invalid", "network create blue --subnet fd00::1/64"],
-  [1, "not_available", "network create blue --subnet 10.1.0.0/24 --subnet 10.2.0.0/24"],
+  [4, "subnet_overlap", "network create blue --subnet 10.1.0.0/24 --subnet 10.1.0.0/16"],
   [3, "key_not_found", "kv get x"],
-  [1, "not_available", "network prune"],
+  [1, "not_available", "trace one other"],
+  [2, "argument_unexpected", "network prune red"],
 ]
 
 describeAsRoot("bad input", () => {

@@ -13,7 +13,7 @@ const [outfile, version] = process.argv.slice(2)
 if (!outfile || !version) throw new Error("usage: build-version.ts FILE VERSION")
 const copy = mkdtempSync(join(tmpdir(), "ovl-version-"))
 try {
-  for (const name of ["src", "package.json", "tsconfig.json"])
+  for (const name of ["src", "labs", "package.json", "tsconfig.json"])
     cpSync(join(ROOT, name), join(copy, name), { recursive: true })
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"))
   const frames = join(copy, "src/transport/frames.ts")

@@ -8,6 +8,7 @@ import type { Clock } from "../../base/clock.ts"
 import { asOvlError, OvlError } from "../../base/errors.ts"
 import { NAMESPACE_AHEAD_DELAY_MS, STOP_GRACE_MS, WORKLOAD_RETRY_MS } from "../../base/limits.ts"
 import type { Log } from "../../base/log.ts"
+import { nearest } from "../../base/nearest.ts"
 import { type Random, randomHex } from "../../base/random.ts"
 import type { Kernel } from "../../kernel/port.ts"
 import { kill } from "../../linux/libc.ts"
@@ -340,6 +341,10 @@ export class WorkloadManager {
     const [endpoint] = catalog.endpointsOfWorkload(name)
     const node = endpoint && catalog.nodes.get(endpoint.nodeId)?.name
     const isElsewhere = node !== undefined && node !== this.#options.nodeName
+    const meant = nearest(
+      name,
+      [...this.#records.values()].map((each) => each.name),
+    )
     throw new OvlError(
       "workload_not_found",
       `no workload ${name} on this node${isElsewhere ? `: it is on ${node}` : ""}`,
@@ -347,7 +352,9 @@ export class WorkloadManager {
         kind: "not_found",
         hint: isElsewhere
           ? `run the same on ${node}`
-          : "`ovl ps` lists this node's workloads, `ovl endpoint ls` what is on every node",
+          : meant !== undefined
+            ? `did you mean ${meant}? \`ovl ps\` lists this node's workloads`
+            : "`ovl ps` lists this node's workloads, `ovl endpoint ls` what is on every node",
       },
     )
   }

@@ -46,7 +46,7 @@ export const endpointRoutes: Route[] = [
       const catalog = known ? node.catalog : await node.look(null)
       const endpoint = known ?? catalog.findEndpoint(params.ref!)
       if (endpoint) return endpointView(catalog, endpoint)
-      throw endpointNotFound(params.ref!)
+      throw endpointNotFound(params.ref!, catalog.namesOf("endpoints"))
     },
   }),
   route({
@@ -65,5 +65,5 @@ export const endpointRoutes: Route[] = [
 function findNetwork(node: LocalNode, reference: string): NetworkRecord {
   const found = node.catalog.findNetwork(reference)
   if (found) return found
-  throw networkNotFound(reference, node.catalog.networkNames())
+  throw networkNotFound(reference, node.catalog.namesOf("networks"))
 }

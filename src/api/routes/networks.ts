@@ -93,7 +93,7 @@ export const networkRoutes: Route[] = [
 function find(node: LocalNode, reference: string): NetworkRecord {
   const network = node.catalog.findNetwork(reference)
   if (network) return network
-  throw networkNotFound(reference, node.catalog.networkNames())
+  throw networkNotFound(reference, node.catalog.namesOf("networks"))
 }
 
 function show(node: LocalNode, catalog: Catalog, network: NetworkRecord): NetworkView {

@@ -68,7 +68,7 @@ export function nodeIsSelf(name: string): OvlError {
 function find(node: LocalNode, reference: string): NodeRecord {
   const found = node.catalog.findNode(reference)
   if (found) return found
-  throw nodeNotFound(reference)
+  throw nodeNotFound(reference, node.catalog.namesOf("nodes"))
 }
 
 /** The leader's id; null also where no server answers, as the rest of what is known is still worth showing. */

@@ -86,5 +86,5 @@ async function knownServers({ cluster, server }: LocalNode): Promise<RaftView> {
 function find(node: LocalNode, reference: string): string {
   const found = node.catalog.findNode(reference)
   if (found) return found.id
-  throw nodeNotFound(reference)
+  throw nodeNotFound(reference, node.catalog.namesOf("nodes"))
 }

@@ -103,6 +103,15 @@ test("no daemon: it waits, then says so with exit 6", async () => {
   expect([outcome.status, outcome.stderr]).toEqual([6, "ovl: wait for leader: not so after 30s: nobody is listening\n"])
 })
 
+test("a daemon that takes the question and never answers does not keep it: exit 6", async () => {
+  const world = silent({ status: () => new Promise<StatusView>(() => {}) })
+  const outcome = await ovl(line("wait --for leader --timeout 1ms"), world)
+  expect([outcome.status, outcome.stderr.split("\n")[0]]).toEqual([
+    6,
+    "ovl: wait for leader: not so after 1ms: the daemon does not answer",
+  ])
+})
+
 test("a condition that is none, or is incomplete: exit 2 with what there is", async () => {
   for (const [condition, code] of [
     ["lead", "condition_unknown"],

@@ -83,12 +83,12 @@ const WRONG: [what: string, text: string, told: string[]][] = [
   ["the switch's name", withLine(4, "  n2:\n  underlay:"), ["5:3 nodes.underlay: underlay is the switch's own name"]],
   [
     "names that cannot be a cable's on the switch",
-    withLine(4, "  underlay0:\n  lo:\n  all:\noutside: { name: default }"),
+    withLine(4, "  underlay0:\n  lo:\n  all:\n  n2:\noutside: { name: default }"),
     [
       "4:3 nodes.underlay0: underlay0 is the name of the switch's bridge",
       "5:3 nodes.lo: lo is the name of the loopback interface",
       "6:3 nodes.all: all is what the kernel calls all interfaces together",
-      "7:18 outside.name: default is what the kernel calls interfaces that are still to come",
+      "8:18 outside.name: default is what the kernel calls interfaces that are still to come",
     ],
   ],
   ["names that differ by case only", withLine(4, "  n2:\n  N1:"), ["5:3 nodes.N1: N1 is what node n1 is called"]],
