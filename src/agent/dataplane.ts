@@ -13,14 +13,17 @@ import {
   BRIDGE_NAME,
   type EgressState,
   HOST_NAMESPACE,
+  hiddenNamespace,
   type NamespacePath,
   type PublishedPort,
   VXLAN_NAME,
 } from "../model/dataplane.ts"
 import type { EndpointRecord } from "../model/endpoint.ts"
+import type { KernelView } from "../model/kernel-view.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Problem } from "../model/node.ts"
-import { localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
+import { desiredNetwork, localNetworkIds, type Viewpoint } from "../overlay/desired.ts"
+import { kernelView } from "../overlay/kernel-view.ts"
 import { DataPlaneGuards } from "./dataplane-guards.ts"
 import { Reconciler } from "./dataplane-reconcile.ts"
 import { type Repair, Repairs } from "./dataplane-repairs.ts"
@@ -104,6 +107,14 @@ export class DataPlane {
   localPart(networkId: string): NetworkView["local"] {
     const programmed = this.#projection.networks.get(networkId)
     return programmed ? { netns: programmed.netns, bridge: BRIDGE_NAME, vxlan: VXLAN_NAME } : null
+  }
+
+  /** As the kernel has it at this moment, beside what should be there; null where there is neither. Changes nothing. */
+  kernelPart(networkId: string): KernelView | null {
+    const { kernel, catalog } = this.#o
+    const view = this.presence.view((endpoint) => endpoint.networkId === networkId)
+    const observed = kernel.observeNetwork(hiddenNamespace(networkId))
+    return kernelView(desiredNetwork(catalog, view, networkId), observed, catalog.endpointsOf(networkId))
   }
 
   /** Where something of ovl's stands beside the host's own namespace; the same set until that changes. */

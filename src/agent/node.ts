@@ -6,6 +6,7 @@ import type { Measure } from "../base/measures.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
+import type { KernelView } from "../model/kernel-view.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { NodeRecord, Problem, StatusView } from "../model/node.ts"
 import type { PingLine, PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
@@ -108,6 +109,10 @@ export class Node implements LocalNode {
 
   localPart(networkId: string): NetworkView["local"] {
     return this.#p.dataplane.localPart(networkId)
+  }
+
+  kernelPart(networkId: string): KernelView | null {
+    return this.#p.dataplane.kernelPart(networkId)
   }
 
   attach(spec: AttachSpec): Promise<EndpointRecord> {

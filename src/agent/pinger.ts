@@ -189,7 +189,10 @@ export class Pinger {
 }
 
 /** A node speaks for its own workloads only: what it says of another node's task counts for nothing. */
-function resultsOfOwn({ nodeId, results }: PingReport, tasks: readonly (PingTask & { nodeId: string })[]): PingResult[] {
+function resultsOfOwn(
+  { nodeId, results }: PingReport,
+  tasks: readonly (PingTask & { nodeId: string })[],
+): PingResult[] {
   const own = new Set(tasks.flatMap((each) => (each.nodeId === nodeId ? [each.task] : [])))
   return results.filter(({ task }) => own.has(task))
 }

@@ -7,6 +7,7 @@ import type { Measure } from "../base/measures.ts"
 import type { Catalog } from "../model/catalog.ts"
 import type { AttachSpec, ConnectSpec, EndpointRecord } from "../model/endpoint.ts"
 import type { EventView } from "../model/event.ts"
+import type { KernelView } from "../model/kernel-view.ts"
 import type { NetworkView } from "../model/network.ts"
 import type { Role, StatusView } from "../model/node.ts"
 import type { PingLine, PingNetworkRequest, PingNetworkView, PingRequest, PingView } from "../model/ping.ts"
@@ -75,6 +76,11 @@ export interface LocalNode {
   waitFor(revision: number): Promise<void>
   /** This node's kernel objects of a network, or null where it has none. */
   localPart(networkId: string): NetworkView["local"]
+  /**
+   * A network as this node's kernel has it at this moment, beside what should be there; null where it has no part.
+   * Errors: those of the kernel.
+   */
+  kernelPart(networkId: string): KernelView | null
   attach(spec: AttachSpec): Promise<EndpointRecord>
   /** By endpoint or workload name or id; only this node's. */
   detach(reference: string): Promise<void>

@@ -513,6 +513,8 @@ export const LAB_LOG_MAX_BYTES = 1_048_576
 /** How long a check waits for an answer that should come, and for one that should not. */
 export const LAB_ANSWER_TIMEOUT_MS = 1_000
 export const LAB_SILENCE_MS = 150
+/** Pairs of `all of NETWORK reach each other` that are asked at the same time: a socket each. */
+export const LAB_ASKS_AT_ONCE_MAX = 512
 /** How long a check looks on after the last frame that should come has come, for those that should not. */
 export const LAB_SETTLE_MS = 50
 /** Frames that one capture of a check reads. */
@@ -665,3 +667,6 @@ export const AUDIT_FILES_KEPT = 5
 /** Completion on a command line: how long it waits for the daemon's names, and how many of them it offers. */
 export const COMPLETION_WAIT_MS = 300
 export const COMPLETION_NAMES_MAX = 500
+
+/** Of each kind of object (FDB rows, neighbour rows, links, ...) that `network inspect --kernel` shows a line each for. */
+export const KERNEL_ROWS_SHOWN_MAX = 50

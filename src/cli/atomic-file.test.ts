@@ -64,4 +64,6 @@ test("places where no file can be", async () => {
   expect(await refused("/dev/null")).toBe("file_special 2")
   expect(await refused(join(dir, "none", "x"))).toBe("folder_not_found 3")
   expect(await refused(join(dir, "old", "x"))).toBe("folder_not_found 3")
+  expect(await refused("/proc/self/x")).toBe("file_unwritable 1")
+  await expect(writeWhole("/proc/self/x", async () => {})).rejects.toThrow("/proc/self/x: no file can be made there")
 })

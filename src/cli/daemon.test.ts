@@ -70,7 +70,9 @@ test("the token comes as text, from a file, or from standard input", () => {
   expect(token({ token: "-" }, { token: "variable" })).toBe("from-stdin")
   expect(token({ file: "f" }, { "token-file": "line" })).toBe("from-file")
   expect(token({ file: "empty" }, { "token-file": "line" })).toBe("cannot join: empty holds no token")
-  expect(token({ file: "missing" }, { "token-file": "line" })).toBe("cannot read the token in missing: there is no such file")
+  expect(token({ file: "missing" }, { "token-file": "line" })).toBe(
+    "cannot read the token in missing: there is no such file",
+  )
 })
 
 test("of two tokens the one that was said more directly counts", () => {

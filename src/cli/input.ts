@@ -1,5 +1,5 @@
 /** Bytes that a command takes from a file or from standard input, bounded, and read before any daemon is asked. */
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, join, parse } from "node:path"
 import { OvlError } from "../base/errors.ts"
 import type { Io } from "./io.ts"
 import { nearest } from "./usage.ts"
@@ -22,9 +22,16 @@ function readFile(io: Io, path: string, maxBytes: number, what: string): Uint8Ar
   try {
     return io.readFile(path, maxBytes)
   } catch (thrown) {
-    const meant = nearest(basename(path), io.listDirectory(dirname(path)))
-    throw fileError(path, what, thrown, meant && join(dirname(path), meant))
+    throw fileError(path, what, thrown, meantFile(io, path))
   }
+}
+
+/** Another ending, or a slip in what stands before it: both alike do not make a wild guess a good one. */
+function meantFile(io: Io, path: string): string | undefined {
+  const [directory, stem] = [dirname(path), parse(path).name]
+  const near = io.listDirectory(directory).filter((file) => nearest(stem, [parse(file).name]) !== undefined)
+  const meant = nearest(basename(path), near)
+  return meant && join(directory, meant)
 }
 
 /** Errors of the file system, as a person wants to read them. `meant` is a file that is there. */

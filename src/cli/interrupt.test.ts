@@ -14,7 +14,7 @@ async function interrupted(work: string): Promise<{ said: string; ended: string 
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" })
   const said = await new Response(child.stdout).text()
   await child.exited
-  return { said, ended: child.signalCode ?? `${child.exitCode}` }
+  return { said, ended: String(child.signalCode ?? child.exitCode) }
 }
 
 const INTERRUPT = "process.kill(process.pid, 'SIGINT');"

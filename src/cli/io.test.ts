@@ -32,6 +32,15 @@ test("more than a pipe holds is written to its end, and a reader that goes is no
   expect((await new Response(reader.stderr).text()).trim()).toBe("42")
 })
 
+test("a file behind standard output that takes no more is no mistake of ours", async () => {
+  const path = JSON.stringify(join(import.meta.dir, "io.ts"))
+  const program = `const { realIo } = await import(${path})
+    try { realIo.stdout("x") } catch (error) { console.error(error.code + ": " + error.message) }`
+  const child = Bun.spawn(["sh", "-c", '"$0" -e "$1" >/dev/full', process.execPath, program], { stderr: "pipe" })
+  const said = (await new Response(child.stderr).text()).trim()
+  expect(said).toBe("output_unwritable: cannot write to standard output: no space is left there")
+})
+
 test("standard input and files are bytes, no more than wanted", async () => {
   const path = JSON.stringify(join(import.meta.dir, "io.ts"))
   const program = `const { realIo } = await import(${path})

@@ -34,7 +34,8 @@ test("on a host of a lab, its daemon is the lab's business", async () => {
     labs: new OvlError("lab_inside", "lab: this is a host of a lab", { kind: "conflict" }),
     client: { status: () => Promise.reject(gone) },
   }
-  const hint = "hint: this is a host of a lab: `ovl lab up` with the lab's file, from outside, starts its daemon again\n"
+  const hint =
+    "hint: this is a host of a lab: `ovl lab up` with the lab's file, from outside, starts its daemon again\n"
   expect((await ovl(["status"], world)).stderr).toEndWith(hint)
 })
 

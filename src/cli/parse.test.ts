@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { asOvlError } from "../base/errors.ts"
 import { type Command, defineCommand, type OptionTable } from "./command.ts"
 import { bindArguments, resolveOptions } from "./parse.ts"
 import { positionalsBeforeCommand, splitLine } from "./words.ts"
@@ -97,6 +98,19 @@ test("arguments are bound, and too few or too many are told", () => {
   expect(bind("", { names: "many" })).toBe("network create: NAMES is missing")
   expect(bind("a b", { name: "one" })).toBe('network create: unexpected argument "b"')
   expect(bind("a", {})).toBe('network create: unexpected argument "a"')
+})
+
+test("who left an argument out is shown one line, which calls this very command", () => {
+  const lines = "ip netns add h1\n  ovl network create red --internal\n  ovl network create green"
+  const command = { ...it, examples: [{ what: "", line: lines }] }
+  const named = { name: { name: "NAME", description: "Its name", required: true, takes: "one" } } as const
+  let hint = ""
+  try {
+    bindArguments({ ...command, arguments: named }, { options: new Map(), positionals: [], command: null })
+  } catch (error) {
+    hint = asOvlError(error).hint
+  }
+  expect(hint).toBe("NAME is its name: ovl network create red --internal")
 })
 
 test("a command is bound whole", () => {

@@ -31,9 +31,9 @@ export class Client {
     return this.#get("/api/v1/networks")
   }
 
-  /** By id, unambiguous beginning of an id, or name. */
-  network(reference: string): Promise<NetworkView> {
-    return this.#get(`/api/v1/networks/${encode(reference)}`)
+  /** By id, unambiguous beginning of an id, or name. With `kernel`, as the node's kernel has it too. */
+  network(reference: string, options: { kernel?: boolean } = {}): Promise<NetworkView> {
+    return this.#get(`/api/v1/networks/${encode(reference)}${options.kernel ? "?kernel=true" : ""}`)
   }
 
   createNetwork(spec: NetworkSpec): Promise<NetworkView> {

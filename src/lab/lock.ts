@@ -33,10 +33,13 @@ function isStill(fd: number, path: string): boolean {
   return held.ino === there.ino && held.dev === there.dev
 }
 
-/** A lab's host sees the machine's files but not the lab's namespaces: from there a lab looks half made. */
-export function refuseInside(): void {
+/**
+ * A lab's host sees the machine's files but not the lab's namespaces: from there a lab looks half made, and what is
+ * installed is installed on the machine. `what` is the verb, `theirs` what it would meddle with. Errors: lab_inside.
+ */
+export function refuseInside(what = "lab", theirs = "labs are"): void {
   if (!existsSync(HOST_MARK)) return
-  throw new OvlError("lab_inside", "lab: this is a host of a lab, and labs are the machine's business", {
+  throw new OvlError("lab_inside", `${what}: this is a host of a lab, and ${theirs} the machine's business`, {
     kind: "conflict",
     hint: "leave the shell of `ovl lab exec` first",
   })

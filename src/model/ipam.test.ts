@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { asOvlError } from "../base/errors.ts"
 import fc from "fast-check"
 import { FREED_ADDRESSES_MAX, IPV6_POOL_MAX_ADDRESSES } from "../base/limits.ts"
 import { formatIp, parseIp } from "./address.ts"
@@ -91,6 +92,17 @@ describe("addresses", () => {
     ["10.65.10.1", "it is the gateway's"],
   ])("%p cannot be had", (address, why) => {
     expect(() => new Pool("10.65.10.0/24").ask(address)).toThrow(`address ${address}: ${why}`)
+  })
+
+  test("the hint names only what can be had: not the gateway, where it is at an end", () => {
+    const hint = (pool: Pool) => {
+      try {
+        return pool.ask("10.65.10.255")
+      } catch (error) {
+        return asOvlError(error).hint
+      }
+    }
+    expect(hint(new Pool("10.65.10.0/24"))).toBe("choose one of 10.65.10.2 to 10.65.10.254")
   })
 
   test("of IPv6 come in order likewise, and one from far out can be asked for", () => {

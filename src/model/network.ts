@@ -5,6 +5,7 @@
 import { z } from "zod"
 import { LABEL_MAX_CHARS, LABELS_MAX, MTU_MAX_BYTES, MTU_MIN_BYTES, VNI_MAX } from "../base/limits.ts"
 import { type EndpointView, endpointViewSchema } from "./endpoint.ts"
+import { kernelViewSchema } from "./kernel-view.ts"
 import { nameSchema } from "./names.ts"
 
 export const subnetSchema = z.object({ subnet: z.string(), gateway: z.string() })
@@ -65,6 +66,8 @@ export const networkViewSchema = z.object({
   created: z.string(),
   endpoints: z.array(endpointViewSchema),
   local: z.object({ netns: z.string(), bridge: z.string(), vxlan: z.string() }).nullable(),
+  /** Only where it was asked for; null where the node has no part in it. */
+  kernel: kernelViewSchema.nullable().optional(),
 })
 export type NetworkView = z.infer<typeof networkViewSchema>
 

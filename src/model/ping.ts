@@ -52,7 +52,7 @@ export const pingReplySchema = z.object({
   /** There and back; null: no answer. */
   ms: z.number().nullable(),
   /** Why not, where somebody said: `host unreachable`. */
-  why: z.string().nullable(),
+  why: z.string().max(256).nullable(),
 })
 export type PingReply = z.infer<typeof pingReplySchema>
 

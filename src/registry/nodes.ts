@@ -214,7 +214,10 @@ function decideForgetting(store: Store, id: string): Decision<null> {
 
 /** `known` are the names that may have been meant. */
 export function nodeNotFound(reference: string, known: Iterable<string> = []): OvlError {
-  return new OvlError("node_not_found", `node ${reference}: not found`, { kind: "not_found", hint: nameHint(reference, known, "ovl node ls") })
+  return new OvlError("node_not_found", `node ${reference}: not found`, {
+    kind: "not_found",
+    hint: nameHint(reference, known, "ovl node ls"),
+  })
 }
 
 export function notMember(name: string): OvlError {

@@ -67,6 +67,8 @@ const TABLE: [method: string, path: string, none: string, client: string, server
   ["POST", "/api/v1/tokens", "401", "403", PASSED],
   ["GET", "/api/v1/status", "401", PASSED, PASSED],
   ["GET", "/api/v1/events", "401", PASSED, PASSED],
+  ["POST", "/api/v1/networks/x/connect", "401", "403", PASSED],
+  ["POST", "/api/v1/probe", "401", "403", PASSED],
   ["POST", "/api/v1/ping", "401", "403", PASSED],
   ["POST", "/api/v1/networks/x/ping", "401", "403", PASSED],
   ["POST", "/api/v1/leave", "401", "403", PASSED],

@@ -25,6 +25,7 @@ import { withForwarding } from "../../src/daemon/peers.ts"
 import { systemClock, systemRandom } from "../../src/linux/system.ts"
 import { Catalog } from "../../src/model/catalog.ts"
 import type { AttachSpec } from "../../src/model/endpoint.ts"
+import type { KernelView } from "../../src/model/kernel-view.ts"
 import { pingNumbers } from "../../src/model/ping-numbers.ts"
 import { nodeView } from "../../src/model/views.ts"
 import type { EnterSpec, RunSpec, WorkloadView } from "../../src/model/workload.ts"
@@ -256,6 +257,7 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
       return { network: network.name, pairs, failed: pairs.length }
     },
     localPart: (id) => ({ netns: `/run/netns/1-${id.slice(0, 10)}`, bridge: "br0", vxlan: "vxlan1" }),
+    kernelPart: (id) => (catalog.findNetwork(id)?.name === "elsewhere" ? null : kernelViewOf(id)),
     async attach(spec: AttachSpec) {
       const network = catalog.findNetwork(spec.network)
       if (!network) throw networkNotFound(spec.network)
@@ -369,6 +371,16 @@ async function makeNode(store: Store, runDir: string): Promise<Fixture["node"]> 
     forward: () => Promise.reject(new Error("a server forwards nothing")),
   }
   return node
+}
+
+/** One row that is missing in a kernel that is made up. */
+function kernelViewOf(id: string): KernelView {
+  const row = { device: "vxlan1", endpoint: "w2", expected: "10.1.0.3 lladdr 02:42:0a:01:00:03 PERMANENT" }
+  return {
+    netns: `/run/netns/1-${id.slice(0, 10)}`,
+    inSync: false,
+    rows: [{ ...row, object: "neigh", state: "missing", found: null }],
+  }
 }
 
 function enterSpec(name: string): EnterSpec {

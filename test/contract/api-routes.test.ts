@@ -47,12 +47,32 @@ describe("networks", () => {
     expect(await client.endpoints()).toEqual([])
   })
 
+  test("show what the kernel holds where that is asked for, and null where that is nothing", async () => {
+    const { client } = fixture
+    const { id } = await client.createNetwork({ name: "looked-at" })
+    await client.createNetwork({ name: "elsewhere" })
+    expect((await client.network("looked-at", { kernel: true })).kernel).toEqual({
+      netns: `/run/netns/1-${id.slice(0, 10)}`,
+      inSync: false,
+      rows: [expect.objectContaining({ state: "missing", object: "neigh", endpoint: "w2", found: null })],
+    })
+    expect(await client.network("looked-at", { kernel: false })).not.toHaveProperty("kernel")
+    expect((await client.network("elsewhere", { kernel: true })).kernel).toBeNull()
+    const path = "http://ovl/api/v1/networks/looked-at?kernel=perhaps"
+    expect((await fetch(path, { unix: fixture.socket })).status).toBe(400)
+    for (const name of ["looked-at", "elsewhere"]) await client.removeNetwork(name)
+  })
+
   test("refuse what is wrong", async () => {
     const { client } = fixture
     await client.createNetwork({ name: "taken" })
     expect(await refusal(client.createNetwork({ name: "TAKEN" }))).toBe("409 network_name_taken")
     expect(await refusal(client.createNetwork({ name: "x", secure: true }))).toBe("500 not_available")
     expect(await refusal(client.network("none"))).toBe("404 network_not_found")
+    await expect(client.network("taekn")).rejects.toMatchObject({
+      hint: "did you mean taken? ovl network ls shows all",
+    })
+    await expect(client.network("none")).rejects.toMatchObject({ hint: "see ovl network ls" })
     expect(await refusal(client.removeNetwork("none"))).toBe("404 network_not_found")
     expect(await refusal(client.endpoints({ network: "none" }))).toBe("404 network_not_found")
     await client.removeNetwork("taken")

@@ -104,7 +104,7 @@ describeAsRoot("the service", () => {
 
   test("a first join without a token is refused before anything is written", () => {
     const refused = install(["join", server.address])
-    expect([refused.status, refused.stderr.split("\n")[0]]).toEqual([2, "ovl: join: --token is missing"])
+    expect([refused.status, refused.stderr.split("\n")[0]]).toEqual([2, "ovl: install join: --token is missing"])
     expect(existsSync(node.machine.file("/etc/ovl"))).toBe(false)
     expect(existsSync(prefix)).toBe(false)
   })

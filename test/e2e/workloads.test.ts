@@ -58,6 +58,21 @@ describeAsRoot("workloads", () => {
     expect(one.try(["exec", "home", "readlink", "/proc/self/fd/0"]).stdout).toBe("/dev/null\n")
   })
 
+  test("a name that is misspelt is set right", () => {
+    const said = (words: string) => one.try(words).stderr
+    expect(said("exec hoem true")).toBe(
+      "ovl: no workload hoem on this node\nhint: did you mean home? `ovl ps` lists this node's workloads\n",
+    )
+    expect(said("network inspect rde")).toBe(
+      "ovl: network rde: not found\nhint: did you mean red? ovl network ls shows all\n",
+    )
+    expect(said("run -d --network rde")).toContain("hint: did you mean red?")
+    expect(two.try("exec home true").stderr).toBe(
+      "ovl: no workload home on this node: it is on n1\nhint: run the same on n1\n",
+    )
+    expect(said("detach hoem")).toContain("hint: did you mean home?")
+  })
+
   test("signals to `ovl run` reach the command; it decides what they mean", async () => {
     for (const [signal, status] of [
       ["SIGTERM", 9],
@@ -239,6 +254,16 @@ describeAsRoot("workloads", () => {
     expect(one.machine.run("ip -n ovl-many route show default")).toContain("dev eth3")
     one.ovl("rm --force many")
     expect(endpoints()).toEqual(["home"])
+  })
+
+  test("a name in use: the hint works as it stands", () => {
+    one.ovl(["run", "-d", "--network", "red", "--name", "busy", "--", "sleep", "1000"])
+    const { status, stderr } = one.try("run -d --network red --name busy")
+    expect([status, stderr]).toEqual([4, expect.stringContaining("this node has a workload of that name")])
+    const line = /`ovl (.*)`/.exec(stderr)?.[1] ?? ""
+    expect([line, one.ovl(line)]).toEqual(["rm --force busy", "busy"])
+    one.ovl("run -d --network red --name busy")
+    one.ovl("rm --force busy")
   })
 
   test("on two networks whose subnets overlap it cannot be, however it would come there", () => {

@@ -89,6 +89,8 @@ describeAsRoot("the red/green lab", () => {
     expect((await machine.ovl("lab", "down", "--name", "other")).status).toBe(3)
     const inside = await machine.on("swarm-01", "ovl lab down || exit $?")
     expect([inside.status, inside.stderr]).toEqual([4, expect.stringContaining("host of a lab")])
+    const installed = await machine.on("swarm-01", "ovl install")
+    expect([installed.status, installed.stderr]).toEqual([4, expect.stringContaining("its files are the machine's")])
   })
 
   test("up again changes nothing", async () => {

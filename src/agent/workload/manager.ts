@@ -337,26 +337,16 @@ export class WorkloadManager {
     const folded = foldName(name)
     const record = this.#records.get(folded) ?? [...this.#records.values()].find((each) => each.id.startsWith(folded))
     if (record) return record
-    const { catalog } = this.#options
-    const [endpoint] = catalog.endpointsOfWorkload(name)
-    const node = endpoint && catalog.nodes.get(endpoint.nodeId)?.name
-    const isElsewhere = node !== undefined && node !== this.#options.nodeName
     const meant = nearest(
       name,
       [...this.#records.values()].map((each) => each.name),
     )
-    throw new OvlError(
-      "workload_not_found",
-      `no workload ${name} on this node${isElsewhere ? `: it is on ${node}` : ""}`,
-      {
-        kind: "not_found",
-        hint: isElsewhere
-          ? `run the same on ${node}`
-          : meant !== undefined
-            ? `did you mean ${meant}? \`ovl ps\` lists this node's workloads`
-            : "`ovl ps` lists this node's workloads, `ovl endpoint ls` what is on every node",
-      },
-    )
+    throw new OvlError("workload_not_found", `no workload ${name} on this node`, {
+      kind: "not_found",
+      hint: meant
+        ? `did you mean ${meant}? \`ovl ps\` lists this node's workloads`
+        : "`ovl ps` lists this node's workloads, `ovl endpoint ls` what is on every node",
+    })
   }
 
   async #waitForEnd(record: WorkloadRecord, ms: number): Promise<void> {

@@ -41,12 +41,15 @@ export const networkRoutes: Route[] = [
   route({
     method: "GET",
     path: "/api/v1/networks/:ref",
-    summary: "One network, by id, unambiguous beginning of an id, or name",
+    summary:
+      "One network, by id, unambiguous beginning of an id, or name; with kernel, as this node's kernel has it at this moment",
     requirement: "read",
+    query: z.strictObject({ kernel: switchSchema }),
     answer: { status: 200, schema: networkViewSchema },
-    async handle({ node, params }) {
+    async handle({ node, params, query }) {
       const network = find(node, params.ref!)
-      return show(node, await node.look([network.id]), network)
+      const view = show(node, await node.look([network.id]), network)
+      return query.kernel ? { ...view, kernel: node.kernelPart(network.id) } : view
     },
   }),
   route({

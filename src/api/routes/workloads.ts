@@ -1,5 +1,7 @@
 /** `/api/v1/workloads`: what `ovl run`, `exec`, `ps`, `logs`, `stop` and `rm` ask of the node they run on. */
 import { z } from "zod"
+import type { LocalNode } from "../../agent/port.ts"
+import { OvlError } from "../../base/errors.ts"
 import { STOP_GRACE_MAX_MS, STOP_GRACE_MS } from "../../base/limits.ts"
 import { foldName } from "../../model/names.ts"
 import { enterSpecSchema, runSpecSchema, type WorkloadView, workloadViewSchema } from "../../model/workload.ts"
@@ -48,7 +50,8 @@ export const workloadRoutes: Route[] = [
     query: z.strictObject({ force: switchSchema }),
     answer: { status: 204 },
     change: "rm",
-    handle: ({ node, params, query }) => node.remove(params.name!, { force: query.force }),
+    handle: ({ node, params, query }) =>
+      orElsewhere(node, params.name!, () => node.remove(params.name!, { force: query.force })),
   }),
   route({
     method: "POST",
@@ -58,7 +61,7 @@ export const workloadRoutes: Route[] = [
     body: stopSchema,
     answer: { status: 204 },
     change: "stop",
-    handle: ({ node, params, body }) => node.stop(params.name!, body),
+    handle: ({ node, params, body }) => orElsewhere(node, params.name!, () => node.stop(params.name!, body)),
   }),
   route({
     method: "POST",
@@ -87,7 +90,7 @@ export const workloadRoutes: Route[] = [
     // Its environment may hold secrets: not for a token that may only read.
     requirement: "full",
     answer: { status: 200, schema: enterSpecSchema },
-    handle: async ({ node, params }) => node.enter(params.name!),
+    handle: ({ node, params }) => orElsewhere(node, params.name!, async () => node.enter(params.name!)),
   }),
   route({
     method: "GET",
@@ -98,7 +101,7 @@ export const workloadRoutes: Route[] = [
     query: z.strictObject({ follow: switchSchema, tail: tailSchema }),
     answer: { status: 200, type: "text/plain" },
     async handle({ node, params, query, holdOpen, signal }) {
-      const path = node.logPath(params.name!)
+      const path = await orElsewhere(node, params.name!, async () => node.logPath(params.name!))
       holdOpen()
       const folded = foldName(params.name!)
       const running = () => node.workloads().some((w) => foldName(w.name) === folded && w.status === "running")
@@ -107,3 +110,20 @@ export const workloadRoutes: Route[] = [
     },
   }),
 ]
+
+/** What is asked of a workload that lives on another node is refused with that node's name, where it can be learned. */
+async function orElsewhere<T>(node: LocalNode, name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof OvlError) || error.code !== "workload_not_found") throw error
+    const catalog = await node.look(null).catch(() => node.catalog)
+    const [endpoint] = catalog.endpointsOfWorkload(name)
+    const there = endpoint && catalog.nodes.get(endpoint.nodeId)
+    if (!there || there.id === node.id) throw error
+    throw new OvlError(error.code, `no workload ${name} on this node: it is on ${there.name}`, {
+      kind: "not_found",
+      hint: `run the same on ${there.name}`,
+    })
+  }
+}

@@ -50,6 +50,8 @@ export const doctor = defineCommand({
     const view = await withPatience(context, examination)
     const columns = io.stdoutIsTerminal && !settings.verbose ? io.stdoutColumns : null
     context.answer(view, () => doctorText(view, context.style, columns))
+    const isCut = doctorText(view, context.style, columns) !== doctorText(view, context.style, null)
+    if (isCut && !settings.json) context.remark("`ovl doctor -v` shows the long lines whole.")
     return view.failed > 0 ? DEGRADED : 0
   },
 })

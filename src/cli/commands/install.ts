@@ -71,7 +71,11 @@ export const install = defineCommand({
       )
     const root = rootOf(options.root, io.cwd())
     const dryRun = options["dry-run"]
-    if (root === "" && !dryRun) requireRoot(io, "install", "to write into /etc and /usr")
+    if (root === "" && !dryRun) {
+      requireRoot(io, "install", "to write into /etc and /usr")
+      const { refuseInside } = await import("../../lab/lock.ts")
+      refuseInside("install", "its files are")
+    }
     const [{ install: put }, { startOf }, { readManifest }, { systemdOf }, { runningDaemon }, { ownProgram, resumes }] =
       await Promise.all([
         import("../service/install.ts"),
@@ -96,7 +100,8 @@ export const install = defineCommand({
     const systemd = systemdOf(io)
     const reader = start.joins ? tokenReader(context, options.token, options["token-file"]) : null
     if (root !== "" && reader !== null) throw tokenStaged()
-    if (start.joins && (root !== "" || !systemd.runs)) checkJoin({ servers: start.servers, token: () => "" }, "install join")
+    if (start.joins && (root !== "" || !systemd.runs))
+      checkJoin({ servers: start.servers, token: () => "" }, "install join")
     else if (start.joins) checkJoin({ servers: start.servers, token: reader }, "install join")
     const kept = words.length === 0 && before !== null && start.words.join(" ") === before.start.join(" ")
     const done = await put({

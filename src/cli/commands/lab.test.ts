@@ -35,6 +35,17 @@ test("ls shows each host with its daemon", () => {
   )
 })
 
+test("ls shows a lab too whose up was cut off before it had a host", () => {
+  expect(labTable([{ name: "mine", hosts: [] }])).toBe("LAB    HOST   DAEMON\nmine   -      -\n")
+})
+
+test("a file that is called otherwise is named", async () => {
+  const files = { "labs/mine.yaml": "name: mine\n", "labs/other.yaml": "" }
+  const hint = async (file: string) => (await ovl(["lab", "validate", file], { files })).stderr.split("\n")[1]
+  expect(await hint("labs/mine.yml")).toBe("hint: did you mean labs/mine.yaml?")
+  expect(await hint("labs/nothing.yaml")).toBe("hint: check the path")
+})
+
 test("a name that would lead out of the labs' directory is none", async () => {
   for (const name of ["../x", "a/b", "..", ".hidden"])
     expect([name, (await ovl([...line("lab down --name"), name], { root: true })).status]).toEqual([name, 2])

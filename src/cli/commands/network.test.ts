@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { OvlError } from "../../base/errors.ts"
+import type { KernelRow } from "../../model/kernel-view.ts"
 import { ovl } from "../testing.ts"
 import { ID, line, RED } from "./fixtures.ts"
 
@@ -104,6 +105,52 @@ test("inspect is always an array, and shows those that are there", async () => {
   expect([two.status, two.stderr]).toEqual([3, "ovl: network grey: not found\n"])
   expect((await ovl(line("network inspect grey"), { client })).stdout).toBe("")
   expect((await ovl(line("network inspect grey --json"), { client })).stdout).toBe("[]\n")
+})
+
+describe("inspect --kernel", () => {
+  const neighbour = (n: number, state: KernelRow["state"]): KernelRow => {
+    const text = `10.65.10.${n} lladdr 02:42:0a:41:0a:${n.toString(16).padStart(2, "0")} PERMANENT`
+    const found = state === "missing" ? null : state === "differs" ? text.replace("02:42", "02:43") : text
+    const expected = state === "foreign" ? null : text
+    return { state, object: "neigh", device: "vxlan1", endpoint: expected && `w${n}`, expected, found }
+  }
+  const clientOf = (rows: KernelRow[] | null) => ({
+    network: (_name: string, { kernel }: { kernel: boolean }) => {
+      const view = rows && { netns: "/run/netns/1-249690033b", inSync: false, rows }
+      return kernel ? { ...RED, kernel: view } : RED
+    },
+  })
+
+  test("is a line for each object, as JSON a field", async () => {
+    const rows = [neighbour(2, "ok"), neighbour(3, "missing"), neighbour(4, "foreign"), neighbour(5, "differs")]
+    const client = clientOf(rows)
+    const shown = await ovl(line("network inspect --kernel red"), { client })
+    expect(shown).toMatchObject({ status: 0, stderr: "" })
+    expect(shown.stdout).toBe(
+      [
+        "red: 1 ok, 1 missing, 1 foreign, 1 differs",
+        "STATE     OBJECT   DEVICE   ENDPOINT   IN THE KERNEL",
+        "ok        neigh    vxlan1   w2         10.65.10.2 lladdr 02:42:0a:41:0a:02 PERMANENT",
+        "missing   neigh    vxlan1   w3         10.65.10.3 lladdr 02:42:0a:41:0a:03 PERMANENT",
+        "foreign   neigh    vxlan1   -          10.65.10.4 lladdr 02:42:0a:41:0a:04 PERMANENT",
+        "differs   neigh    vxlan1   w5         10.65.10.5 lladdr 02:43:0a:41:0a:05 PERMANENT",
+        "                                       expected 10.65.10.5 lladdr 02:42:0a:41:0a:05 PERMANENT",
+        "",
+      ].join("\n"),
+    )
+    const json = await ovl(line("network inspect --kernel red --json"), { client })
+    expect(JSON.parse(json.stdout)[0].kernel.rows).toEqual(rows)
+  })
+
+  test("says where the node has no part, and of much shows what is wrong and how many there are", async () => {
+    const none = await ovl(line("network inspect red --kernel"), { client: clientOf(null) })
+    expect(none).toEqual({ status: 0, stdout: "red: this node has no part in it\n", stderr: "" })
+    const rows = Array.from({ length: 20_000 }, (_, n) => neighbour(n, n === 19_000 ? "missing" : "ok"))
+    const many = (await ovl(line("network inspect red --kernel"), { client: clientOf(rows) })).stdout.split("\n")
+    expect(many.length).toBe(1 + 1 + 50 + 1 + 1)
+    expect(many[2]).toStartWith("missing   neigh    vxlan1   w19000")
+    expect(many.at(-2)).toMatch(/^\.\.\. +neigh +and 19950 more: 19950 ok$/)
+  })
 })
 
 test("rm goes on after a failure, and exits as the first one", async () => {

@@ -26,7 +26,11 @@ export const uninstall = defineCommand({
     const { options, settings, io } = context
     const root = rootOf(options.root, io.cwd())
     const dryRun = options["dry-run"]
-    if (root === "" && !dryRun) requireRoot(io, "uninstall", "to remove files of root and interfaces")
+    if (root === "" && !dryRun) {
+      requireRoot(io, "uninstall", "to remove files of root and interfaces")
+      const { refuseInside } = await import("../../lab/lock.ts")
+      refuseInside("uninstall", "its files are")
+    }
     const { uninstall: take } = await import("../service/uninstall.ts")
     const { systemdOf } = await import("../service/systemd.ts")
     const progress = progressOf(context)

@@ -8,6 +8,8 @@ import { CONDITIONS, type Condition, parseCondition, type Seen } from "../wait/c
 
 /** Some things no event tells of, such as what happens to another node's endpoints: those are looked at so often. */
 const LOOK_INTERVAL_MS = 500
+/** What a look that is under way when the time is over may still take: a daemon that hangs never answers. */
+const LAST_LOOK_MS = 1_000
 
 export const wait = defineCommand({
   path: ["wait"],
@@ -64,18 +66,25 @@ async function waitFor(
       wake = resolve
     })
   }
+  const { promise: silence, resolve: giveUp } = Promise.withResolvers<OvlError>()
+  const silent = new OvlError("daemon_silent", "the daemon does not answer", {
+    kind: "unavailable",
+    hint: "see its log, and `ovl doctor`",
+  })
+  const patience = setTimeout(() => giveUp(silent), timeoutMs + LAST_LOOK_MS)
   const listening = listen(context, client, stop.signal, () => wake())
   try {
     for (;;) {
       // Before looking: what happens meanwhile is a reason to look again.
       expect()
       const last = over
-      const seen = await lookAll(client, conditions)
+      const seen = await Promise.race([lookAll(client, conditions), silence])
       if (Array.isArray(seen) && seen.every(({ met }) => met)) return seen
-      if (last) throw timedOut(conditions, seen, timeoutMs)
+      if (last || seen === silent) throw timedOut(conditions, seen, timeoutMs)
       await Promise.race([happened, timeout, context.sleep(LOOK_INTERVAL_MS)])
     }
   } finally {
+    clearTimeout(patience)
     stop.abort()
     await listening
   }

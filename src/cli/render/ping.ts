@@ -3,7 +3,7 @@ import { OvlError } from "../../base/errors.ts"
 import type { PingNetworkView, PingPairView, PingReply, PingView } from "../../model/ping.ts"
 import { isAnswered } from "../../model/ping-numbers.ts"
 import type { Style } from "./style.ts"
-import { count } from "./text.ts"
+import { count, visible } from "./text.ts"
 
 export function pingHeading({ from, to, network }: PingPairView, style: Style): string {
   return style.bold(`${sideText(from)} to ${sideText(to)}${network === null ? "" : ` on ${network}`}`)
@@ -15,11 +15,11 @@ function sideText({ name, node, ip }: PingView["to"]): string {
 }
 
 export function replyText({ seq, ms, why }: PingReply, style: Style): string {
-  return ms === null ? `seq=${seq} ${style.bad(why ?? "no answer")}` : `seq=${seq} time=${msText(ms)} ms`
+  return ms === null ? `seq=${seq} ${style.bad(visible(why ?? "no answer"))}` : `seq=${seq} time=${msText(ms)} ms`
 }
 
 export function pingSum({ sent, received, lossPercent, min, avg, max, problem }: PingView, style: Style): string {
-  if (problem !== null) return `${style.bad("nothing was sent")}: ${problem}`
+  if (problem !== null) return `${style.bad("nothing was sent")}: ${visible(problem)}`
   const sum = `${sent} sent, ${received} answered, ${lossPercent}% lost`
   if (min === null || avg === null || max === null) return sum
   return `${sum}; min/avg/max ${msText(min)}/${msText(avg)}/${msText(max)} ms`
@@ -120,5 +120,5 @@ export function pairsLost({ network, pairs, failed }: PingNetworkView): OvlError
 
 function shortWhy({ problem, sent, received, from, to }: PingView): string {
   const way = from.node === to.node ? `on ${from.node}` : `${from.node} to ${to.node}`
-  return problem ?? `${sent - received} of ${sent} lost, ${way}`
+  return visible(problem ?? `${sent - received} of ${sent} lost, ${way}`)
 }

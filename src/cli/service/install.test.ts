@@ -191,7 +191,8 @@ test("who reads the files is told, if he is there, and of a failure the journal 
 test("whether data stay is said only where there are some", async () => {
   const data = async () => {
     const places = { dataDir: "/var/lib/ovl", runDir: "/run/ovl" }
-    return (await uninstall({ root, purge: false, dryRun: true, ...places, systemd: NONE, takeDown: async () => {} })).data
+    return (await uninstall({ root, purge: false, dryRun: true, ...places, systemd: NONE, takeDown: async () => {} }))
+      .data
   }
   expect(await data()).toBe("none")
   mkdirSync(at("/var/lib/ovl"), { recursive: true })

@@ -2,7 +2,7 @@
  * What the lab's file expects, held against the lab: each line is a check of its own. Whoever should answer does so with
  * its name, so that an answer by somebody else does not count.
  */
-import { LAB_ANSWER_TIMEOUT_MS, LAB_SILENCE_MS, LAB_SETTLE_MS } from "../../base/limits.ts"
+import { LAB_ANSWER_TIMEOUT_MS, LAB_ASKS_AT_ONCE_MAX, LAB_SETTLE_MS, LAB_SILENCE_MS } from "../../base/limits.ts"
 import { parsePortMapping } from "../../model/port-mapping.ts"
 import { link, NetlinkSocket } from "../../netlink/index.ts"
 import type { Expectation, HearExpectation, ReachExpectation } from "../expectation.ts"
@@ -14,6 +14,7 @@ import { groupMac, udpFrame } from "./frames.ts"
 import { ask, PROBE_PORT } from "./probe.ts"
 import type { Scene, SceneWorkload } from "./scene.ts"
 import { newMarks, Taps } from "./tap.ts"
+import { inTurns } from "./turns.ts"
 
 const IPV4_UDP_HEADER_BYTES = 28
 
@@ -193,12 +194,10 @@ async function allReach(scene: Scene, network: string, findings: Findings): Prom
   )
   const mark = newMarks("all")
   const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => ({ from, to })))
-  await Promise.all(
-    pairs.map(async ({ from, to }) => {
-      const name = `${from.workload.name}>${to.workload.name}`
-      const answer = await ask(from.workload.netns, to.ip, mark(name), LAB_ANSWER_TIMEOUT_MS)
-      const fact = `${from.workload.name} to ${to.ip}: ${answer?.name ?? "no answer"}`
-      findings.expect(answer?.name === to.workload.name, fact, fact)
-    }),
-  )
+  await inTurns(pairs, LAB_ASKS_AT_ONCE_MAX, async ({ from, to }) => {
+    const name = `${from.workload.name}>${to.workload.name}`
+    const answer = await ask(from.workload.netns, to.ip, mark(name), LAB_ANSWER_TIMEOUT_MS)
+    const fact = `${from.workload.name} to ${to.ip}: ${answer?.name ?? "no answer"}`
+    findings.expect(answer?.name === to.workload.name, fact, fact)
+  })
 }
