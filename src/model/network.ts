@@ -5,7 +5,7 @@
 import { z } from "zod"
 import { LABEL_MAX_CHARS, LABELS_MAX, MTU_MAX_BYTES, MTU_MIN_BYTES, VNI_MAX } from "../base/limits.ts"
 import { type EndpointView, endpointViewSchema } from "./endpoint.ts"
-import { kernelViewSchema } from "./kernel-view.ts"
+import { KERNEL_OBJECTS, KERNEL_STATES, type KernelView } from "./kernel-view.ts"
 import { nameSchema } from "./names.ts"
 
 export const subnetSchema = z.object({ subnet: z.string(), gateway: z.string() })
@@ -48,6 +48,21 @@ export const networkRecordSchema = z.object({
   created: z.string(),
 })
 export type NetworkRecord = z.infer<typeof networkRecordSchema>
+
+const kernelViewSchema: z.ZodType<KernelView> = z.object({
+  netns: z.string(),
+  inSync: z.boolean(),
+  rows: z.array(
+    z.object({
+      state: z.enum(KERNEL_STATES),
+      object: z.enum(KERNEL_OBJECTS),
+      device: z.string(),
+      endpoint: z.string().nullable(),
+      expected: z.string().nullable(),
+      found: z.string().nullable(),
+    }),
+  ),
+})
 
 export const networkViewSchema = z.object({
   id: z.string(),

@@ -67,8 +67,8 @@ export function kernelView(
     ...staticRows(desired, observed, ofMac),
     ...neighbourRows(desired, observed, ofMac),
   ].flatMap(rowOf)
-  rows.sort((a, b) => KERNEL_OBJECTS.indexOf(a.object) - KERNEL_OBJECTS.indexOf(b.object))
-  return { netns, inSync: rows.every(({ state }) => state === "ok"), rows }
+  const inOrder = KERNEL_OBJECTS.flatMap((object) => rows.filter((row) => row.object === object))
+  return { netns, inSync: rows.every(({ state }) => state === "ok"), rows: inOrder }
 }
 
 /** None where neither side has it. */

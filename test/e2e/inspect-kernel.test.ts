@@ -90,7 +90,7 @@ describeAsRoot("the kernel of a node, looked at", () => {
       () => wrong().length === 0,
       () => `all is healed: ${wrong().join("\n")}`,
     )
-  })
+  }, 30_000)
 
   test("a link of somebody else stays, is shown, and is no failure", () => {
     one.machine.run(`ip -n ${hidden} link add mine mtu 1400 type bridge`)

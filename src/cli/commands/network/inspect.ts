@@ -1,7 +1,6 @@
 import { asOvlError } from "../../../base/errors.ts"
 import type { NetworkView } from "../../../model/network.ts"
 import { defineCommand } from "../../command.ts"
-import { kernelText } from "../../render/kernel.ts"
 
 export const networkInspect = defineCommand({
   path: ["network", "inspect"],
@@ -38,8 +37,11 @@ export const networkInspect = defineCommand({
     }
     // Where there was nothing to show, the errors have said it all; a program gets its array all the same.
     if (found.length === 0 && !context.settings.json) return exitStatus
-    if (kernel) context.answer(found, () => found.map(kernelText).join("\n"))
-    else context.document(found)
+    if (!kernel) context.document(found)
+    else {
+      const { kernelText } = await import("../../render/kernel.ts")
+      context.answer(found, () => found.map(kernelText).join("\n"))
+    }
     return exitStatus
   },
 })
