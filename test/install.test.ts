@@ -64,7 +64,7 @@ test("without root the work goes on where only tests lack something", () => {
   for (const name of ["node", "npm", "ip", "iptables", "ping", "tcpdump", "strace", "iperf3", "ps"]) command(name, "")
   expect(install("test", 1000)).toEqual({
     status: 0,
-    out: "install: not root, so not installed: tshark curl wrk etcd-server tcc (what needs them is skipped)\n",
+    out: "install: not root, so not installed: tshark curl python3 wrk etcd-server tcc (what needs them is skipped)\n",
     err: "",
     asked: [],
   })

@@ -24,7 +24,6 @@ import type { DataPlane } from "./dataplane.ts"
 import { EgressAddresses } from "./egress-addresses.ts"
 import type { EventBus } from "./events.ts"
 import { type ChosenNamespace, chooseIfname, nextIfname, resolveNamespace } from "./namespace-choice.ts"
-import { refuseOverlap } from "./overlapping-networks.ts"
 import { PublishedPorts } from "./published-ports.ts"
 import { RemovalQueue } from "./removal-queue.ts"
 import type { Replica } from "./replica.ts"
@@ -97,12 +96,10 @@ export class Endpoints {
 
   /**
    * The endpoints of a workload that `run` makes: eth0, eth1, ... in order, the egress interface last, and published
-   * ports by way of it. Errors: networks_overlap (conflict), port_without_egress, port_taken, address_not_here, and
-   * those of the cluster.
+   * ports by way of it. Errors: port_without_egress, port_taken, address_not_here, and those of the cluster.
    */
   async createForWorkload(request: WorkloadEndpoints): Promise<EndpointRecord[]> {
     const { workload, networks, ports } = request
-    refuseOverlap(workload, [], networks)
     const egress = networks.findIndex((network) => !network.internal)
     if (ports.length > 0 && egress < 0) throw publishedNowhere(workload, networks)
     const ipv6 = this.#egress.hasIpv6(networks, workload)
@@ -137,10 +134,7 @@ export class Endpoints {
     return this.#create(specs, egress < 0 ? null : { index: egress, ifname: `eth${specs.length}`, ipv6 })
   }
 
-  /**
-   * An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, networks_overlap (conflict), and
-   * those of the cluster.
-   */
+  /** An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, and those of the cluster. */
   attach(spec: AttachSpec): Promise<EndpointRecord> {
     const namespace = resolveNamespace(spec, this.#o.kernel)
     const workload = spec.name ?? `e${randomHex(this.#o.random, 8)}`
@@ -168,7 +162,6 @@ export class Endpoints {
       const network = this.resolveNetworks([spec.network])[0]!
       const seen = this.#o.kernel.observeWorkload(namespace.path)
       if (!seen) throw new OvlError("netns_not_found", `no namespace ${namespace.path}`, { kind: "not_found" })
-      refuseOverlap(workload, this.#networksIn(namespace.id), [network])
       const ifname =
         spec.ifname === undefined ? nextIfname(seen.interfaces) : chooseIfname(spec.ifname, seen.interfaces)
       const wantsEgress = !network.internal && (spec.egress ?? !seen.defaultRoute)
@@ -299,11 +292,6 @@ export class Endpoints {
 
   #own(): EndpointRecord[] {
     return this.#catalog.endpointsOfNode(this.#o.nodeId)
-  }
-
-  #networksIn(netnsId: string): NetworkRecord[] {
-    const inside = this.#own().filter((each) => each.netnsId === netnsId)
-    return inside.flatMap((each) => this.#catalog.networks.get(each.networkId) ?? [])
   }
 
   /** By an endpoint of the same namespace, which is the same workload's. */

@@ -1,41 +1,47 @@
 import { expect, test } from "bun:test"
-import { asOvlError } from "../base/errors.ts"
-import { refuseOverlap } from "./overlapping-networks.ts"
+import type { EndpointRecord } from "../model/endpoint.ts"
+import type { NetworkRecord } from "../model/network.ts"
+import { overlapProblems } from "./overlapping-networks.ts"
 
-function network(name: string, ...subnets: string[]) {
-  return { id: name, name, subnets: subnets.map((subnet) => ({ subnet, gateway: "" })) }
+const SUBNETS: Record<string, string[]> = {
+  red: ["10.65.10.0/24"],
+  green: ["10.65.10.0/24"],
+  wide: ["10.70.0.0/24", "10.65.0.0/16"],
+  six: ["fd65::/64"],
+  blue: ["10.65.11.0/24"],
 }
 
-function refusal(present: ReturnType<typeof network>[], comers: ReturnType<typeof network>[]): string {
-  try {
-    refuseOverlap("w", present, comers)
-    return "taken"
-  } catch (error) {
-    const { kind, code, message } = asOvlError(error)
-    return `${kind} ${code}: ${message}`
-  }
+/** `w:red` is an endpoint of workload w, in a namespace of its own name, on red; `@n2` says another node. */
+function told(...endpoints: string[]): string[] {
+  const networks = new Map(
+    Object.entries(SUBNETS).map(([name, subnets]) => {
+      const network = { id: name, name, subnets: subnets.map((subnet) => ({ subnet, gateway: "" })) }
+      return [name, network as unknown as NetworkRecord]
+    }),
+  )
+  const records = endpoints.map((text) => {
+    const [, workload, networkId, nodeId = "n1"] = /^(\w+):(\w+)(?:@(\w+))?$/.exec(text)!
+    return { id: text, workload, networkId, nodeId, netnsId: `ns of ${workload}` } as EndpointRecord
+  })
+  const catalog = { networks, endpoints: new Map(records.map((each) => [each.id, each])) }
+  return overlapProblems(catalog, "n1").map(({ code, level, message }) => {
+    expect([code, level]).toEqual(["networks_overlap", "warning"])
+    return message.replace(/:.*/, "")
+  })
 }
 
-const RED = network("red", "10.65.10.0/24")
-const GREEN = network("green", "10.65.10.0/24")
-const WIDE = network("wide", "10.70.0.0/24", "10.65.0.0/16")
-const SIX = network("six", "fd65::/64")
-
-test("the same subnet twice, in one call or one after the other", () => {
-  const words =
-    "conflict networks_overlap: workload w: cannot be on red and green: their subnets overlap (both are 10.65.10.0/24)"
-  expect(refusal([], [RED, GREEN])).toBe(words)
-  expect(refusal([RED], [GREEN])).toBe(words)
-  expect(refusal([SIX, RED], [GREEN])).toBe(words)
+test("the same subnet twice in one namespace, and any two that share addresses", () => {
+  expect(told("w:red", "w:six", "w:green")).toEqual([
+    "workload w is on red and green, whose subnets overlap (both are 10.65.10.0/24)",
+  ])
+  expect(told("w:red", "w:wide")).toEqual([
+    "workload w is on red and wide, whose subnets overlap (10.65.10.0/24 and 10.65.0.0/16)",
+  ])
 })
 
-test("any two subnets of theirs", () => {
-  const words = "workload w: cannot be on red and wide: their subnets overlap (10.65.10.0/24 and 10.65.0.0/16)"
-  expect(refusal([], [RED, SIX, WIDE])).toBe(`conflict networks_overlap: ${words}`)
-})
-
-test("networks apart, other families, and what overlaps already are none of its business", () => {
-  expect(refusal([RED], [SIX, network("blue", "10.65.11.0/24")])).toBe("taken")
-  expect(refusal([RED, GREEN], [SIX])).toBe("taken")
-  expect(refusal([RED], [RED])).toBe("taken")
+test("not of networks apart, of one network twice, of two namespaces, nor of another node's", () => {
+  expect(told("w:red", "w:six", "w:blue")).toEqual([])
+  expect(told("w:red", "w:red")).toEqual([])
+  expect(told("w:red", "v:green")).toEqual([])
+  expect(told("w:red@n2", "w:green@n2")).toEqual([])
 })

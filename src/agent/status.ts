@@ -7,6 +7,7 @@ import type { RaftView } from "../model/raft.ts"
 import { narrowestMember, nodeView, overlayMtu } from "../model/views.ts"
 import type { ClusterInfo } from "../registry/port.ts"
 import type { ReplicationStatus } from "../store/replication.ts"
+import { overlapProblems } from "./overlapping-networks.ts"
 import { serverProblems, toldAsServer } from "./status-servers.ts"
 
 export interface KernelHealth {
@@ -53,6 +54,7 @@ export function statusView(facts: StatusFacts): StatusView {
     ...kernelProblems(facts),
     ...mtuProblems(facts),
     ...facts.names,
+    ...overlapProblems(catalog, facts.nodeId),
     ...nodeProblems(facts),
   ]
   problems.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"))

@@ -142,6 +142,12 @@ export function serversOf(text: string | undefined): string[] {
 
 type DaemonValues = OptionValues<typeof DAEMON_OPTIONS>
 
+/** Gives the token. One that was given as text can be read at any time, a stream only once. */
+export interface TokenReader {
+  (io: Io): string
+  isText?: boolean
+}
+
 export interface DaemonRequest {
   mode: "serve" | "join"
   options: DaemonValues
@@ -150,7 +156,7 @@ export interface DaemonRequest {
   /** Whether a new node is to keep the store. */
   server: boolean
   /** Called only where a token is needed; null: none was given. */
-  token: ((io: Io) => string) | null
+  token: TokenReader | null
 }
 
 /** The part of a verb's context that does not depend on the verb. */
@@ -163,7 +169,10 @@ export async function runDaemon(context: DaemonContext, request: DaemonRequest):
   requireRoot(context.io, mode, "to make namespaces and interfaces")
   const { loadIdentity } = await import("../agent/identity.ts")
   const resumes = loadIdentity(options["data-dir"]) !== null
-  if (mode === "join" && !resumes) checkJoin(request, "join")
+  if (mode === "join" && !resumes) {
+    checkJoin(request, "join")
+    if (request.token?.isText) await checkToken(request.token(context.io))
+  }
   const { ensureOwnTmp } = await import("./reexec.ts")
   await ensureOwnTmp(context.settings.runDir, options["data-dir"])
   const token = mode === "join" && !resumes && request.token ? request.token(context.io) : null
@@ -272,7 +281,14 @@ export function tokenReader(
   if (file !== undefined && !(both && order("token") < order("token-file")))
     return (io) => tokenText(readTokenFile(io, file), file)
   if (token === undefined) return null
-  return token === "-" ? (io) => tokenText(io.readStdin(TOKEN_TEXT_MAX_BYTES), "standard input") : () => token
+  if (token === "-") return (io) => tokenText(io.readStdin(TOKEN_TEXT_MAX_BYTES), "standard input")
+  return Object.assign(() => token, { isText: true })
+}
+
+/** Refused before a directory is made. Throws `token_malformed`. */
+async function checkToken(text: string): Promise<void> {
+  const { parseToken } = await import("../transport/tokens.ts")
+  parseToken(text)
 }
 
 function readTokenFile(io: Io, file: string): Uint8Array {

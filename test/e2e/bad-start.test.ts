@@ -48,6 +48,16 @@ describeAsRoot("a start that cannot be", () => {
     expect(start("--socket /run/x.sock")).toBe("2 socket_not_chosen")
   })
 
+  test("a token that is none: before anything is made", () => {
+    const before = inventory(two.machine, ["/run", two.dataDir])
+    const done = two.machine.try([
+      ...ovlCommand(),
+      ...`--json join ${one.address} --token abc --run-dir /run/unmade --data-dir ${two.dataDir}/unmade`.split(" "),
+    ])
+    expect([done.status, JSON.parse(done.stderr).error.code]).toEqual([5, "token_malformed"])
+    expect(inventory(two.machine, ["/run", two.dataDir])).toBe(before)
+  })
+
   test("a port in use: the API's, and the other nodes'", async () => {
     const holder = two.machine.start([
       process.execPath,

@@ -25,13 +25,12 @@ describeAsRoot("down and leave", () => {
     await one.serve()
     await two.join(one)
     for (const name of ["red", "green"]) one.ovl(`network create ${name} --subnet 10.65.10.0/24`)
-    one.ovl("network create blue --subnet 10.65.20.0/24")
     for (const node of cluster.nodes) fill(node)
   })
   afterAll(() => cluster.close())
 
   const fill = (node: TestNode) => {
-    node.ovl(`run -d --network red,blue --name both_${node.name}`)
+    node.ovl(`run -d --network red,green --name both_${node.name}`)
     node.ovl([
       "run",
       "-d",
@@ -75,7 +74,7 @@ describeAsRoot("down and leave", () => {
     expect(two.endpoint("guest_n2")).toMatchObject({ ip, state: "up" })
     expect(addresses(two, "guest")[0]).toBe(`eth0 ${ip}`)
     const names = one.json<{ name: string }[]>("endpoint ls").map((each) => each.name)
-    expect(names.sort()).toEqual(["both_n1", "both_n1.blue", "guest_n1", "guest_n2", "sleeper_n1"])
+    expect(names.sort()).toEqual(["both_n1", "both_n1.green", "guest_n1", "guest_n2", "sleeper_n1"])
     two.machine.run("ip netns exec guest ping -c1 -W1 10.65.10.2")
     two.machine.run(`ip netns exec guest ping -c1 -W1 ${OUTSIDE}`)
     two.ovl("down")

@@ -87,6 +87,14 @@ export const HEALTH_CODES = {
     causes: "A firewall on either host, a security group or the network between drops UDP port 4789.",
     remedy: "Let UDP 4789 pass in that direction; `ovl doctor` looks again.",
   },
+  networks_overlap: {
+    kinds: [],
+    problem: "warning",
+    means: "A workload is on two networks whose subnets overlap, and has one table of routes for both.",
+    causes:
+      "`run --network red,green`, `network connect` or a second `attach` in one namespace, where both have 10.65.10.0/24.",
+    remedy: "A workload for each network; or make one of the networks anew with another --subnet.",
+  },
   path_mtu: {
     kinds: [],
     problem: "error",

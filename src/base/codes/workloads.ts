@@ -56,13 +56,6 @@ export const WORKLOAD_CODES = {
     causes: "Another network was meant, or it was disconnected before.",
     remedy: "`ovl endpoint ls` lists who is on which network.",
   },
-  networks_overlap: {
-    kinds: ["conflict"],
-    means: "One workload cannot be on two networks whose subnets overlap.",
-    causes:
-      "`run --network red,green`, `network connect` or a second `attach` in one namespace, where both have 10.65.10.0/24.",
-    remedy: "A workload for each network; or make one of the networks anew with another --subnet.",
-  },
   ports_published: {
     kinds: ["conflict"],
     means: "The workload's published ports go by that network, so it cannot be taken off.",
