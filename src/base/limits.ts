@@ -216,8 +216,9 @@ export const PING_PAIRS_MAX = 1_056
 export const PING_PAIR_COUNT_MAX = 10
 export const PING_PAIR_INTERVAL_MAX_MS = 1_000
 export const PING_AT_ONCE_MAX = 64
-/** Orders to ping that a leader keeps for other nodes, and that one node carries out at the same time. */
+/** Orders to ping that a leader keeps for other nodes, those of one asker, and those that one node carries out at once. */
 export const PING_ROUNDS_MAX = 128
+export const PING_ROUNDS_PER_ASKER_MAX = 32
 export const PING_PARTS_AT_ONCE_MAX = 16
 /** How long another node may take to hear of an order, with its next sign of life, and to report. */
 export const PING_ROUND_SLACK_MS = 5_500

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { PING_PARTS_AT_ONCE_MAX, PING_ROUNDS_MAX } from "../base/limits.ts"
+import { PING_PARTS_AT_ONCE_MAX, PING_ROUNDS_MAX, PING_ROUNDS_PER_ASKER_MAX } from "../base/limits.ts"
 import { ManualClock } from "../base/manual-clock.ts"
 import type { PingRound } from "../model/ping.ts"
 import { PingRounds } from "./ping-rounds.ts"
@@ -9,7 +9,12 @@ const task = (nodeId: string, at: number) => {
   return { nodeId, task: at, endpointId: `e${at}`, to: "10.0.0.2", onLink: true, count: 1, intervalMs: 10 }
 }
 const wish = (number: number, ...nodes: string[]): PingRound => {
-  return { asker: "a", round: roundOf(number), tasks: nodes.map(task), timeoutMs: 1_000 }
+  return {
+    asker: `a${Math.floor(number / PING_ROUNDS_PER_ASKER_MAX)}`,
+    round: roundOf(number),
+    tasks: nodes.map(task),
+    timeoutMs: 1_000,
+  }
 }
 const report = (nodeId: string, number: number) => ({ nodeId, round: roundOf(number), results: [] })
 
@@ -49,4 +54,14 @@ test("a node is told of no more rounds than it takes part in, the oldest first; 
   expect(refused).toBe("ping_busy unavailable")
   rounds.close()
   expect((await Promise.all(all)).map((reports) => reports.length)).toEqual([1, ...Array(PING_ROUNDS_MAX).fill(0)])
+})
+
+test("one asker cannot take every place", async () => {
+  const rounds = new PingRounds(new ManualClock())
+  const ask = (number: number, asker: string) => rounds.ask({ ...wish(number, "b"), asker })
+  const kept = Array.from({ length: PING_ROUNDS_PER_ASKER_MAX }, (_, number) => ask(number, "a"))
+  const refused = await ask(1_000, "a").catch(({ code }) => code)
+  kept.push(ask(1_001, "c"))
+  rounds.close()
+  expect([refused, (await Promise.all(kept)).length]).toEqual(["ping_busy", PING_ROUNDS_PER_ASKER_MAX + 1])
 })

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts"
 import { OvlError } from "../base/errors.ts"
-import { PING_PARTS_AT_ONCE_MAX, PING_ROUNDS_MAX } from "../base/limits.ts"
+import { PING_PARTS_AT_ONCE_MAX, PING_ROUNDS_MAX, PING_ROUNDS_PER_ASKER_MAX } from "../base/limits.ts"
 import type { PingOrder, PingReport, PingRound, PingTask } from "../model/ping.ts"
 
 interface Round {
@@ -24,7 +24,7 @@ export class PingRounds {
 
   /** Resolves with what the others report: when all have, or after `timeoutMs`. Errors: `ping_busy` (unavailable). */
   ask({ asker, round, tasks, timeoutMs }: PingRound): Promise<PingReport[]> {
-    if (this.#rounds.has(round) || this.#rounds.size >= PING_ROUNDS_MAX) return Promise.reject(busy())
+    if (this.#rounds.has(round) || this.#isFullFor(asker)) return Promise.reject(busy())
     const missing = new Map<string, PingTask[]>()
     for (const { nodeId, ...task } of tasks) missing.set(nodeId, [...(missing.get(nodeId) ?? []), task])
     if (missing.size === 0) return Promise.resolve([])
@@ -38,6 +38,12 @@ export class PingRounds {
       }
       this.#rounds.set(round, { asker, missing, reports, settle })
     })
+  }
+
+  #isFullFor(asker: string): boolean {
+    if (this.#rounds.size >= PING_ROUNDS_MAX) return true
+    const own = [...this.#rounds.values()].filter((round) => round.asker === asker)
+    return own.length >= PING_ROUNDS_PER_ASKER_MAX
   }
 
   /**
