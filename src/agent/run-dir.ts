@@ -1,6 +1,7 @@
 /** The run directory: the socket, the lock, the workloads and what is remembered of the host; gone with a reboot. */
 import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
+import { writeFileAtomic } from "./files.ts"
 import { ensurePrivateDir } from "./identity.ts"
 
 export function socketPath(runDir: string): string {
@@ -10,6 +11,24 @@ export function socketPath(runDir: string): string {
 /** What the host was like before ovl changed it. */
 export function kernelStateFile(runDir: string): string {
   return join(runDir, "kernel.json")
+}
+
+/** Where the daemon of this run directory keeps its data: `ovl down --all` need not be told again. */
+export function dataDirFile(runDir: string): string {
+  return join(runDir, "data-dir")
+}
+
+export function noteDataDir(runDir: string, dataDir: string): void {
+  writeFileAtomic(dataDirFile(runDir), `${resolve(dataDir)}\n`, 0o600)
+}
+
+/** Null where no daemon has noted it. */
+export function notedDataDir(runDir: string): string | null {
+  try {
+    return readFileSync(dataDirFile(runDir), "utf8").trimEnd()
+  } catch {
+    return null
+  }
 }
 
 /** Makes it, for root alone; where the group `ovl` exists its members may pass through to the socket. */

@@ -7,7 +7,7 @@ import { bootId, defaultNodeName } from "../agent/host.ts"
 import { ensurePrivateDir, type Identity, loadIdentity, saveIdentity } from "../agent/identity.ts"
 import { acquireDaemonLock } from "../agent/lock.ts"
 import { Node, type NodeParts } from "../agent/node.ts"
-import { kernelStateFile, prepareRunDir, socketPath } from "../agent/run-dir.ts"
+import { kernelStateFile, noteDataDir, prepareRunDir, socketPath } from "../agent/run-dir.ts"
 import { type ServiceManager, serviceManager } from "../agent/sd-notify.ts"
 import { listenForKnocks } from "../agent/knocks.ts"
 import { ServerLink } from "../agent/server-link.ts"
@@ -128,6 +128,7 @@ async function bringUp(
   prepareRunDir(runDir)
   const lock = acquireDaemonLock(runDir)
   undo.add(() => lock.release())
+  noteDataDir(runDir, dataDir)
   const files = raiseOpenFiles()
   undo.add(onSignals(() => end(0)))
   undo.add(onOwnMistakes(log, end))

@@ -6,7 +6,7 @@ import { rmdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { CATALOG_CACHE_FILE, WITHDRAWALS_FILE } from "../agent/files.ts"
 import { runningDaemon } from "../agent/lock.ts"
-import { kernelStateFile, socketPath } from "../agent/run-dir.ts"
+import { dataDirFile, kernelStateFile, socketPath } from "../agent/run-dir.ts"
 import { processesIn } from "../linux/namespace-processes.ts"
 import { deleteRecord, loadRecords } from "../agent/workload/record.ts"
 import { OvlError } from "../base/errors.ts"
@@ -66,7 +66,8 @@ export function empty(runDir: string, kernel: Kernel): string[] {
   }
   removed.push(...kernel.purge())
   rmSync(join(runDir, "workloads"), { recursive: true, force: true })
-  for (const path of [socketPath(runDir), kernelStateFile(runDir), join(runDir, "ovl.pid"), join(runDir, "tmp")])
+  const own = [socketPath(runDir), kernelStateFile(runDir), dataDirFile(runDir)]
+  for (const path of [...own, join(runDir, "ovl.pid"), join(runDir, "tmp")])
     rmSync(path, { recursive: true, force: true })
   removeIfEmpty(runDir)
   return removed

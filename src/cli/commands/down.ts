@@ -14,15 +14,22 @@ export const down = defineCommand({
     { what: "Nor on the disk", line: "ovl down --all" },
   ],
   arguments: {},
-  options: { all: { kind: "flag", description: "Remove the data directory too" }, "data-dir": DATA_DIR_OPTION },
+  options: {
+    all: { kind: "flag", description: "Remove the data too: by default those of the daemon that ran here" },
+    "data-dir": DATA_DIR_OPTION,
+  },
   async run(context) {
     requireRoot(context.io, "down", "to remove namespaces and interfaces")
     const { takeDown } = await import("../../daemon/take-down.ts")
+    const { notedDataDir } = await import("../../agent/run-dir.ts")
+    const { runDir } = context.settings
+    const isGiven = context.origins["data-dir"] !== "default"
+    const dataDir = (isGiven ? null : notedDataDir(runDir)) ?? context.options["data-dir"]
     const progress = progressOf(context)
     await progress.over(
       takeDown({
-        runDir: context.settings.runDir,
-        dataDir: context.options["data-dir"],
+        runDir,
+        dataDir,
         all: context.options.all,
         progress: progress.step,
       }),
