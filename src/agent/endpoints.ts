@@ -134,23 +134,19 @@ export class Endpoints {
     return this.#create(specs, egress < 0 ? null : { index: egress, ifname: `eth${specs.length}`, ipv6 })
   }
 
-  /** An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, and those of the cluster. */
+  /**
+   * An interface for somebody else's namespace. Errors: netns_*, pid_not_found, ifname_*, already_connected (conflict),
+   * and those of the cluster.
+   */
   attach(spec: AttachSpec): Promise<EndpointRecord> {
     const namespace = resolveNamespace(spec, this.#o.kernel)
     const workload = spec.name ?? `e${randomHex(this.#o.random, 8)}`
     return this.#attachIn(namespace, { workload, origin: "attach" }, spec)
   }
 
-  /** One more interface for a workload of this node. Errors: already_connected (conflict), and those of `attach`. */
+  /** One more interface for a workload of this node. Errors: those of `attach`. */
   async attachTo(place: Place, spec: Omit<AttachSpec, "netns" | "pid" | "name">): Promise<EndpointRecord> {
-    const network = this.resolveNetworks([spec.network])[0]!
-    const { workload, netns } = place
-    if (this.#own().some((each) => isOfWorkload(each, workload) && each.networkId === network.id))
-      throw new OvlError("already_connected", `workload ${workload}: on network ${network.name} already`, {
-        kind: "conflict",
-        hint: "`ovl endpoint ls` lists who is on which network",
-      })
-    return this.#attachIn(resolveNamespace({ ...spec, netns }, this.#o.kernel), place, spec)
+    return this.#attachIn(resolveNamespace({ ...spec, netns: place.netns }, this.#o.kernel), place, spec)
   }
 
   #attachIn(
@@ -162,6 +158,7 @@ export class Endpoints {
       const network = this.resolveNetworks([spec.network])[0]!
       const seen = this.#o.kernel.observeWorkload(namespace.path)
       if (!seen) throw new OvlError("netns_not_found", `no namespace ${namespace.path}`, { kind: "not_found" })
+      this.#refuseSecond(workload, namespace.id, network)
       const ifname =
         spec.ifname === undefined ? nextIfname(seen.interfaces) : chooseIfname(spec.ifname, seen.interfaces)
       const wantsEgress = !network.internal && (spec.egress ?? !seen.defaultRoute)
@@ -292,6 +289,16 @@ export class Endpoints {
 
   #own(): EndpointRecord[] {
     return this.#catalog.endpointsOfNode(this.#o.nodeId)
+  }
+
+  /** A workload is on a network once; in another namespace the name is another workload's, as the cluster says. */
+  #refuseSecond(workload: string, netnsId: string, network: NetworkRecord): void {
+    const isThere = (each: EndpointRecord) => isOfWorkload(each, workload) && each.netnsId === netnsId
+    if (!this.#own().some((each) => isThere(each) && each.networkId === network.id)) return
+    throw new OvlError("already_connected", `workload ${workload}: on network ${network.name} already`, {
+      kind: "conflict",
+      hint: "`ovl endpoint ls` lists who is on which network",
+    })
   }
 
   /** By an endpoint of the same namespace, which is the same workload's. */

@@ -301,6 +301,9 @@ describeAsRoot("workloads", () => {
   test("attach by path, by name and by pid; detach takes back what attach gave, and only that", async () => {
     one.machine.run("ip netns add guest")
     expect(one.ovl("attach --network red --netns /run/netns/guest --name guest")).toBe("guest")
+    for (const line of ["--netns guest --name guest", "--netns guest --name GUEST"])
+      expect(JSON.parse(one.try(`--json attach --network red ${line}`).stderr).error.code).toBe("already_connected")
+    expect(endpoints().sort()).toEqual(["guest", "home"])
     one.ovl("attach --network green --netns guest --name guest")
     expect(addresses(one, "guest").map((line) => line.split(" ")[0])).toEqual(["eth0", "eth1", "eth2"])
     one.machine.run("ip netns exec guest ping -c1 -W1 10.65.10.2")

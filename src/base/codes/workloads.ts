@@ -47,7 +47,7 @@ export const WORKLOAD_CODES = {
   already_connected: {
     kinds: ["conflict"],
     means: "The workload is on that network already.",
-    causes: "`ovl network connect` a second time.",
+    causes: "`ovl network connect`, or `ovl attach` under the same name, a second time.",
     remedy: "Nothing is to be done; `ovl endpoint ls` shows who is where.",
   },
   not_connected: {
