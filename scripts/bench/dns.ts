@@ -3,10 +3,9 @@
  * daemon itself used counts, and not the time that went by: who asks runs on the same machine.
  */
 import { join } from "node:path"
-import { readFileSync } from "node:fs"
 import type { TestNode } from "../../test/support/cluster.ts"
 import type { Benchmark, Context, Row } from "./benchmark.ts"
-import { clientOf, withCluster, workloadNamespace } from "./nodes.ts"
+import { clientOf, processorMs, withCluster, workloadNamespace } from "./nodes.ts"
 import { withNamespace } from "../../src/linux/namespaces.ts"
 
 const ASKER_PROGRAM = join(import.meta.dir, "dns-asker.ts")
@@ -15,8 +14,6 @@ const WORKLOADS = 50
 const WARM_MS = 1_000
 const MEASURED_MS = 4_000
 const GOAL_PER_CORE = 20_000
-/** Of the kernel, in /proc/PID/stat (proc(5)); 100 on every architecture that Linux shows it on. */
-const TICKS_PER_S = 100
 
 interface Asked {
   answered: number
@@ -31,9 +28,9 @@ async function run(context: Context): Promise<Row[]> {
     await client.createNetwork({ name: "red", subnets: [{ subnet: "10.65.0.0/16" }] })
     for (let n = 0; n < WORKLOADS; n++) await client.run({ networks: ["red"], name: `w${n}`, detach: true })
     await askFor(node, WARM_MS)
-    const before = processorSeconds(node)
+    const before = processorMs(node)
     const asked = await askFor(node, MEASURED_MS)
-    const used = processorSeconds(node) - before
+    const used = (processorMs(node) - before) / 1_000
     const [perCore, perSecond] = [asked.answered / used, asked.answered / asked.seconds]
     if (context.profile) context.say(`dns: ${JSON.stringify({ ...asked, used })}`)
     const thousands = (value: number) => Math.round(value).toLocaleString("en")
@@ -60,13 +57,6 @@ async function askFor(node: TestNode, ms: number): Promise<Asked> {
   const said = await new Response(child.stdout).text()
   if ((await child.exited) !== 0) throw new Error("nobody asked")
   return JSON.parse(said) as Asked
-}
-
-/** What the daemon has used so far, its own time and the kernel's for it. */
-function processorSeconds(node: TestNode): number {
-  const stat = readFileSync(`/proc/${node.daemon!.pid}/stat`, "utf8")
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
 }
 
 export const dns: Benchmark = { name: "dns", summary: "questions for names a second on one core", run }

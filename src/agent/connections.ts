@@ -13,7 +13,7 @@ export interface ConnectionsOptions {
   catalog: Catalog
   nodeId: string
   nodeName: (nodeId: string) => string
-  endpoints: Endpoints
+  endpoints: Pick<Endpoints, "resolveNetworks" | "attachTo" | "give">
   workloads: Pick<WorkloadManager, "place" | "networksChanged">
 }
 
@@ -47,8 +47,12 @@ export class Connections {
     const endpoint = own.find((each) => each.networkId === network.id)
     if (!endpoint) throw notConnected(workload, network)
     if (endpoint.ports?.length) throw portsPublished(workload, network)
-    await this.#o.endpoints.give(endpoint)
-    this.#o.workloads.networksChanged(endpoint.workload)
+    try {
+      await this.#o.endpoints.give(endpoint)
+    } finally {
+      // It may be gone also where its egress could not be passed on.
+      this.#o.workloads.networksChanged(endpoint.workload)
+    }
   }
 
   #endpointsOf(workload: string): EndpointRecord[] {

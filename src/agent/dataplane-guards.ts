@@ -60,7 +60,7 @@ export class DataPlaneGuards {
 
   /** Null where no egress bridge is wanted. */
   egress(state: EgressState | null): void {
-    if (state === null) this.#guards.forget(HOST_NAMESPACE, true)
+    if (state === null) this.#o.repairs.attempt("port guard", () => this.#guards.forget(HOST_NAMESPACE, true))
     else this.#repair(HOST_NAMESPACE, egressGuard(state))
   }
 

@@ -80,9 +80,10 @@ export class Guards {
     this.#cancelFlush ??= this.#o.clock.after(GUARD_FLUSH_MS, () => this.#flush())
   }
 
-  /** The bridge is gone, and its guard with it: of itself, or (`remove`) taken out here. */
+  /** The bridge is gone, and its guard with it: of itself, or (`remove`) taken out here. One that will not go stays known. */
   forget(ns: NamespacePath, remove = false): void {
-    if (this.#guarded.delete(ns) && remove) this.#o.kernel.applyGuard(ns, null)
+    if (remove && this.#guarded.has(ns)) this.#o.kernel.applyGuard(ns, null)
+    this.#guarded.delete(ns)
   }
 
   namespaces(): NamespacePath[] {

@@ -16,6 +16,7 @@ let catalog: Catalog
 let probed: string[]
 let told: string[]
 let there: ProbeView["there"]
+let back: ProbeView["back"]
 let watch: PathWatch
 
 function change(...changes: Change[]): void {
@@ -43,13 +44,14 @@ beforeEach(() => {
   probed = []
   told = []
   there = OPEN
+  back = OPEN
   const events = new EventBus(clock, silentLog, "h1")
   events.listen(({ type }) => void told.push(type))
-  const view = { ms: 1, clockAheadMs: 0, refused: null, largest: 1300, back: OPEN }
+  const view = { ms: 1, clockAheadMs: 0, refused: null, largest: 1300 }
   const prober = {
     probe: async ([node]: readonly { name: string; address: string }[], { full = 0 } = {}) => {
       probed.push(`${node!.name} ${full}`)
-      return [{ ...view, node: node!.name, address: node!.address, there, mtu: full }]
+      return [{ ...view, node: node!.name, address: node!.address, there, back, mtu: full }]
     },
   }
   watch = new PathWatch({ catalog, nodeId: NODE_1, prober, events, clock })
@@ -85,6 +87,22 @@ test("a way that eats full frames is a warning in the status until it does no mo
   ])
   await pass(PATH_RECHECK_MS)
   there = OPEN
+  await pass(PATH_RECHECK_MS + PATH_TURN_MS)
+  expect(watch.problems()).toEqual([])
+  expect(told).toEqual(["path_mtu", "path_open"])
+})
+
+test("a node that answers nothing for once does not make its way whole", async () => {
+  there = EATEN
+  share()
+  await pass(PATH_TURN_MS)
+  there = { small: null, full: null }
+  back = { small: null, full: null }
+  await pass(PATH_RECHECK_MS + PATH_TURN_MS)
+  expect(watch.problems().map(({ code }) => code)).toEqual(["path_mtu"])
+  expect(told).toEqual(["path_mtu"])
+  there = OPEN
+  back = OPEN
   await pass(PATH_RECHECK_MS + PATH_TURN_MS)
   expect(watch.problems()).toEqual([])
   expect(told).toEqual(["path_mtu", "path_open"])

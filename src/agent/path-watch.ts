@@ -84,7 +84,9 @@ export class PathWatch {
     if (!view || this.#closed) return
     const self = catalog.nodes.get(nodeId)?.name ?? nodeId
     // A node that does not answer at all is no fault of the way: who is not heard from, the status says anyhow.
-    const faults = probeFaults(self, view).filter(({ code }) => code !== "probe_unanswered")
+    const found = probeFaults(self, view).filter(({ code }) => code !== "probe_unanswered")
+    // Nor does its silence mend a way: what was wrong with it stays until full frames were seen to pass.
+    const faults = found.length === 0 && !(view.there.full && view.back.full) ? before : found
     const dueAt = clock.monotonic() + (faults.length > 0 ? PATH_RECHECK_MS : PATH_CHECK_INTERVAL_MS)
     this.#paths.set(node.id, { subject: subjectOf(node, full), dueAt, faults })
     this.#tell(node, before, faults)

@@ -104,8 +104,9 @@ async function auditedRoute(
     if (object !== null) audit.write(asker, { what, object }, { revision }, null)
     return response
   } catch (error) {
+    const { object } = trail
     const { outcome, crowd } = outcomeOf(error)
-    audit.write(asker, { what, object: trail.object ?? "" }, outcome, crowd)
+    if (object !== null) audit.write(asker, { what, object }, outcome, crowd)
     throw error
   }
 }

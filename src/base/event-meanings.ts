@@ -1,4 +1,4 @@
-/** What each type of event means, for the reference pages and for completion. */
+/** What each type of event means, for the reference pages. */
 import type { EventType } from "./event-types.ts"
 
 export const EVENT_MEANINGS: Readonly<Record<EventType, string>> = {

@@ -25,6 +25,15 @@ test("words of docker, consul, k3s, containerlab and ip lead to ours", async () 
   expect(await hint("ls -a")).toBe("did you mean `ovl network ls` or `ovl ps` or `ovl endpoint ls`?")
 })
 
+test("a word that every object knows is like any other unknown one", async () => {
+  for (const word of ["constructor", "toString", "__proto__"])
+    expect(await hint(word)).toBe("`ovl --help` lists the commands")
+})
+
+test("what follows the word stands in the hint as it was written", async () => {
+  expect(await hint("kill $&")).toBe("did you mean `ovl stop $&`?")
+})
+
 test("other words for a noun's verbs", async () => {
   expect(await hint("network show red")).toBe("did you mean `ovl network inspect`?")
   expect(await hint("network add red")).toBe("did you mean `ovl network create`?")

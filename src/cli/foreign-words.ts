@@ -123,8 +123,9 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
  * where that cannot be said. `has` tells whether there is such a command.
  */
 export function callsFor(path: readonly string[], next: string, has: (path: readonly string[]) => boolean): string[] {
-  const known = FOREIGN_WORDS[`${path.join(" ")} ${next}`] ?? FOREIGN_WORDS[path.join(" ")]
-  if (known) return known.map((call) => call.replace("NAME", next === "" ? "NAME" : next))
+  const words = path.join(" ")
+  const known = [`${words} ${next}`, words].find((each) => Object.hasOwn(FOREIGN_WORDS, each))
+  if (known !== undefined) return FOREIGN_WORDS[known]!.map((call) => call.replace("NAME", () => next || "NAME"))
   const noun = path.slice(0, -1)
   const word = path.at(-1) ?? ""
   if (noun.length === 0 || !Object.hasOwn(VERBS, word)) return []

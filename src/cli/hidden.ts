@@ -1,6 +1,7 @@
 /**
  * Words that ovl says to itself when it starts itself again: into a workload, as a workload's supervisor, into a host of
- * a lab; and the one that the completion scripts ask. They are no commands, stand in no help, and are looked up before anything else, for they must start fast.
+ * a lab; and the one that the completion scripts ask. They are no commands, stand in no help, and are looked up before
+ * anything else, for they must start fast.
  */
 import { asOvlError } from "../base/errors.ts"
 

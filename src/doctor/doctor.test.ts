@@ -8,7 +8,7 @@ import { carryOut, type Finding } from "./check.ts"
 import { clockFinding } from "./clock.ts"
 import { wayFindings } from "./cluster.ts"
 import { deviceTo, seenIn } from "./egress.ts"
-import { forwardFindings, nftRuleFindings, vxlanFindings } from "./firewall.ts"
+import { flavourFinding, forwardFindings, nftRuleFindings, vxlanFindings } from "./firewall.ts"
 import { parseKernelConfig } from "./kernel-config.ts"
 import type { Patient } from "./patient.ts"
 import { portFinding } from "./ports.ts"
@@ -100,6 +100,21 @@ test("FORWARD: a default that drops is no matter, a rule before ovl's is", () =>
   expect(said(forwardFindings(filter(jump)))[0]).toStartWith("ok: FORWARD drops by default; ovl's own chain")
   expect(said(forwardFindings(filter("-A FORWARD -j DROP", jump)))[0]).toStartWith("failed: a rule stands before ovl's")
   expect(said(forwardFindings(filter(jump, "-A FORWARD -j DROP")))[0]).toStartWith("ok")
+})
+
+test("foreign rules in the family of iptables that ovl's are not in are told, whatever there is in its own", () => {
+  const foreign = "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -j DROP\nCOMMIT\n"
+  const ours = "*filter\n-A INPUT -p udp -j OVL-INPUT\nCOMMIT\n"
+  const of = (legacy: string | null, modern: string | null, version = "iptables v1.8.9 (nf_tables)\n") =>
+    said([flavourFinding(version, legacy, modern)])[0]
+  const told = "warning: foreign rules in the other of its two families, legacy; ovl's are in nf_tables"
+  expect(of(foreign, foreign)).toBe(told)
+  expect(of(foreign, ours)).toBe(told)
+  expect(of(foreign, "", "iptables v1.8.9 (legacy)")).toBe(
+    "ok: iptables v1.8.9 (legacy), no foreign rules in the other family",
+  )
+  expect(of("", foreign)).toBe("ok: iptables v1.8.9 (nf_tables), no foreign rules in the other family")
+  expect(of(null, foreign)).toBe("ok: iptables v1.8.9 (nf_tables)")
 })
 
 test("rules of nf_tables that iptables does not show", () => {

@@ -16,19 +16,24 @@ export const flavour: Check = {
   look(): Finding[] {
     const version = say("iptables", ["--version"])
     if (version === null) return [] // The kernel's check says that it is missing.
-    const legacy = say("iptables-legacy-save", [])
-    const modern = say("iptables-nft-save", [])
-    const uses = version.includes("nf_tables") ? "nf_tables" : "legacy"
-    if (legacy !== null && modern !== null && hasRules(legacy) && hasRules(modern))
-      return [
-        warning(
-          `rules in both of its families, legacy and nf_tables; ovl's are in ${uses}`,
-          "a packet must pass both: move the rules of one family to the other (iptables-legacy-save, iptables-nft-save)",
-        ),
-      ]
-    const isWhole = legacy !== null && modern !== null
-    return [ok(`${version.trim()}${isWhole ? ", no foreign rules in the other family" : ""}`)]
+    return [flavourFinding(version, say("iptables-legacy-save", []), say("iptables-nft-save", []))]
   },
+}
+
+/**
+ * Exported for tests. `legacy`, `modern`: the rules of each family, null where they cannot be read. Rules in the family
+ * that ovl's are not in bite all the same, and no other check sees them.
+ */
+export function flavourFinding(version: string, legacy: string | null, modern: string | null): Finding {
+  const [uses, otherFamily, other] = version.includes("nf_tables")
+    ? ["nf_tables", "legacy", legacy]
+    : ["legacy", "nf_tables", modern]
+  if (other !== null && hasRules(other))
+    return warning(
+      `foreign rules in the other of its two families, ${otherFamily}; ovl's are in ${uses}`,
+      "a packet must pass both: move the rules of one family to the other (iptables-legacy-save, iptables-nft-save)",
+    )
+  return ok(`${version.trim()}${other === null ? "" : ", no foreign rules in the other family"}`)
 }
 
 export const foreignRules: Check = {

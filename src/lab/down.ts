@@ -31,6 +31,15 @@ export async function labDown(lab: string, progress: Progress): Promise<void> {
 }
 
 /**
+ * Several at once. One that fails keeps no other from going: its error is thrown when all are over, as the program ends
+ * with it. Errors: those of `labDown`.
+ */
+export async function labsDown(labs: readonly string[], progress: Progress, takeApart = labDown): Promise<void> {
+  const over = await Promise.allSettled(labs.map((lab) => takeApart(lab, (step) => progress(`${lab}: ${step}`))))
+  for (const each of over) if (each.status === "rejected") throw each.reason
+}
+
+/**
  * The node's own `ovl down`, run inside the host: it stops the daemon and the workloads, and empties the kernel. Where
  * it cannot, because the host is half made, there is little to take down, and it goes with the namespaces.
  */

@@ -5,6 +5,7 @@ import { lockLab } from "./lock.ts"
 import { LabPlaces, SWITCH } from "./places.ts"
 import { applySteps } from "./underlay/apply.ts"
 import { observeUnderlay } from "./underlay/observe.ts"
+import type { ObservedUnderlay } from "./underlay/plan.ts"
 import { ordered } from "./underlay/wanted.ts"
 
 /**
@@ -15,8 +16,8 @@ export function setLink(lab: string, a: string, b: string, state: "up" | "down")
   const places = new LabPlaces(lab)
   const lock = lockLab(places)
   try {
-    checkEnds(places, a, b)
     const observed = observeUnderlay(places)
+    checkEnds(places, observed, a, b)
     if (a === SWITCH || b === SWITCH) {
       const name = a === SWITCH ? b : a
       applySteps(places, [{ do: "link-set", ns: SWITCH, name, up: state === "up" }])
@@ -30,8 +31,7 @@ export function setLink(lab: string, a: string, b: string, state: "up" | "down")
   }
 }
 
-function checkEnds(places: LabPlaces, a: string, b: string): void {
-  const stations = observeUnderlay(places).switch?.ports ?? new Map()
+function checkEnds(places: LabPlaces, observed: ObservedUnderlay, a: string, b: string): void {
   const pinned = listPinned(places)
   for (const name of [a, b]) {
     if (name === SWITCH) continue
@@ -40,7 +40,7 @@ function checkEnds(places: LabPlaces, a: string, b: string): void {
         kind: "not_found",
         hint: `there is ${[...pinned, SWITCH].join(", ")}`,
       })
-    if (!stations.has(name))
+    if (!observed.switch?.ports.has(name))
       throw new OvlError("lab_incomplete", `lab ${places.lab}: the cable of ${name} is not there`, {
         hint: "`ovl lab up` repairs it",
       })

@@ -109,6 +109,7 @@ export const SOCK_CLOEXEC = 0o2000000
 export const SOCK_NONBLOCK = 0o4000
 export const SOL_SOCKET = 1
 export const SO_RCVBUF = 8
+export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 export const MSG_DONTWAIT = 0x40
 export const MSG_TRUNC = 0x20

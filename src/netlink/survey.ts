@@ -1,6 +1,7 @@
 /**
- * All links, addresses and routes of a namespace in one conversation: on a socket that lives no longer than that. A thousand namespaces are looked at one after another, and most are as they were the last
- * time: so the answer is first bytes, the same bytes for the same state, and read into values only where they differ.
+ * All links, addresses and routes of a namespace in one conversation, on a socket that lives no longer than that. A
+ * thousand namespaces are looked at one after another, and most are as they were the last time: so the answer is first
+ * bytes, the same bytes for the same state, and read into values only where they differ.
  */
 import {
   AF_NETLINK,

@@ -26,7 +26,7 @@ export class ProbeRounds {
 
   /**
    * Resolves with what the others have heard: when all have reported, or after `timeoutMs`. Errors: `probe_busy`
-   * (conflict) while the node has a round already, and (unavailable) where too many have; probe_too_many (invalid).
+   * (conflict) while the node has a round already, or too many others have; probe_too_many (invalid).
    */
   ask({ asker, round }: ProbeWish, others: readonly string[], timeoutMs: number): Promise<ProbeReport[]> {
     if (others.length > PROBE_PEERS_AT_ONCE_MAX)

@@ -36,7 +36,10 @@ export function encodeBody(value: unknown): Body {
   return { parts: [length, text, ...found], hasBytes: true }
 }
 
-/** The reverse; bytes come as copies where they are the smaller part of their frame. Throws a SyntaxError, TypeError or RangeError when it is no such body. */
+/**
+ * The reverse; bytes come as copies where they are the smaller part of their frame. Throws a SyntaxError, TypeError or
+ * RangeError when it is no such body.
+ */
 export function decodeBody(bytes: Uint8Array, hasBytes: boolean): unknown {
   if (!hasBytes) return bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))
   if (bytes.length < LENGTH_BYTES) throw new TypeError("a body with bytes is too short")

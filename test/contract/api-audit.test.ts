@@ -85,6 +85,15 @@ describe("of ovl's own API", () => {
     expect(told()).toEqual([])
   })
 
+  test("a look at what a recovery would cost is no change, not even where it is refused", async () => {
+    await fixture.close()
+    fixture = await openFixture({ role: "client" })
+    expect(await overSocket("POST", "/api/v1/raft/recover", {})).toContain("not_a_server")
+    expect(told()).toEqual([])
+    await overSocket("POST", "/api/v1/raft/recover", { confirm: true })
+    expect(told()).toEqual(["socket raft recover !not_a_server"])
+  })
+
   test("no line holds a token that was made, used or refused", async () => {
     const { token, id } = await fixture.client.createToken({ role: "server" })
     const { tokens } = fixture

@@ -38,12 +38,12 @@ describeAsRoot("the guard of a bridge's ports", () => {
     expect(() => changeGuard(path, [], [port(2)])).toThrow("nf_tables")
   })
 
-  test("a thousand ports are written and read back", () => {
+  test("a thousand ports, each with all addresses it can have, are written and read back", () => {
     const { path } = box.namespace("many")
     const ports = Array.from({ length: 1000 }, (_, i) => ({
       device: `veth${i}`,
       mac: `02:42:0a:41:${(i >> 8).toString(16).padStart(2, "0")}:${(i & 255).toString(16).padStart(2, "0")}`,
-      addresses: [`10.65.${i >> 8}.${i & 255}`],
+      addresses: [`10.65.${i >> 8}.${i & 255}`, `fd00:65:10::${i + 2}`, `fe80::${i + 2}`],
     }))
     writeGuard(path, overlay(ports))
     expect(guardIsAs(path, overlay(ports))).toBe(true)

@@ -3,9 +3,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { LabVerify } from "../../src/model/lab.ts"
 import { describeAsRoot } from "../support/netns.ts"
-import { type Done, LabMachine } from "./lab-machine.ts"
+import { done, LabMachine } from "./lab-machine.ts"
 
 const FIRST = `name: changing
 nodes:
@@ -52,11 +51,6 @@ let machine: LabMachine
 let directory: string
 let before: string[]
 
-/** Status 0, or its own words. */
-function done({ status, stdout, stderr }: Done): string {
-  return status === 0 ? "done" : `status ${status}: ${stdout}${stderr}`
-}
-
 function file(text: string): string {
   const path = join(directory, "lab.yaml")
   writeFileSync(path, text)
@@ -64,14 +58,8 @@ function file(text: string): string {
 }
 
 const up = (text: string, ...more: string[]) => machine.ovl("lab", "up", file(text), ...more)
+const failures = () => machine.failures()
 const on = (host: string, ...words: string[]) => machine.ovl("lab", "exec", host, "--", ...words)
-
-async function failures(): Promise<string[]> {
-  const { stdout, stderr } = await machine.ovl("lab", "verify", "--json")
-  if (stdout === "") return [stderr]
-  const { checks } = JSON.parse(stdout) as LabVerify
-  return checks.filter((check) => !check.ok).map(({ name, detail }) => `${name}: ${detail}`)
-}
 
 async function processes(): Promise<string> {
   return (await machine.ovl("lab", "ls", "--json")).stdout

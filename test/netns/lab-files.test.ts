@@ -5,9 +5,8 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { readLabFile } from "../../src/lab/file/read.ts"
 import { forecast } from "../../src/lab/forecast.ts"
-import type { LabVerify } from "../../src/model/lab.ts"
 import { describeAsRoot } from "../support/netns.ts"
-import { type Done, LabMachine } from "./lab-machine.ts"
+import { done, LabMachine } from "./lab-machine.ts"
 
 const LABS = resolve(import.meta.dir, "../../labs")
 /** red-green is the built-in one: `lab.test.ts` is about it. */
@@ -85,21 +84,11 @@ function tidy(line: string): string {
 let machine: LabMachine
 let before: string[]
 
-/** Status 0, or its own words. */
-function done({ status, stdout, stderr }: Done): string {
-  return status === 0 ? "done" : `status ${status}: ${stdout}${stderr}`
-}
-
 function fileOf(lab: string): string {
   return join(LABS, `${lab}.yaml`)
 }
 
-async function failures(lab: string): Promise<string[]> {
-  const { stdout, stderr } = await machine.ovl("lab", "verify", "--name", lab, "--json")
-  if (stdout === "") return [stderr]
-  const { checks } = JSON.parse(stdout) as LabVerify
-  return checks.filter((check) => !check.ok).map(({ name, detail }) => `${name}: ${detail}`)
-}
+const failures = (lab: string) => machine.failures("--name", lab)
 
 describeAsRoot("the samples", () => {
   beforeAll(async () => {

@@ -5,9 +5,12 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import type { LabVerify } from "../../src/model/lab.ts"
+import { FORGET_RUN } from "../support/machine.ts"
 
 const MAIN = resolve(import.meta.dir, "../../src/main.ts")
 const SETUP = [
+  FORGET_RUN,
   "mount -t tmpfs run /run",
   "mount -t tmpfs lib /var/lib",
   "mkdir -p /run/lock",
@@ -29,6 +32,11 @@ export interface Done {
   status: number
   stdout: string
   stderr: string
+}
+
+/** Status 0, or its own words. */
+export function done({ status, stdout, stderr }: Done): string {
+  return status === 0 ? "done" : `status ${status}: ${stdout}${stderr}`
 }
 
 export class LabMachine {
@@ -74,6 +82,14 @@ export class LabMachine {
   /** A command line inside a host of the lab. */
   on(host: string, script: string): Promise<Done> {
     return this.ovl("lab", "exec", host, "--", "sh", "-ec", script)
+  }
+
+  /** What `ovl lab verify` of the only lab, or of one by its name, finds wrong. */
+  async failures(...options: string[]): Promise<string[]> {
+    const { stdout, stderr } = await this.ovl("lab", "verify", ...options, "--json")
+    if (stdout === "") return [stderr]
+    const { checks } = JSON.parse(stdout) as LabVerify
+    return checks.filter((check) => !check.ok).map(({ name, detail }) => `${name}: ${detail}`)
   }
 
   async run(argv: string[]): Promise<Done> {

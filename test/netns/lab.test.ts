@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path"
 import type { LabVerify } from "../../src/model/lab.ts"
 import type { NetworkView } from "../../src/model/network.ts"
 import { describeAsRoot } from "../support/netns.ts"
-import { type Done, LabMachine } from "./lab-machine.ts"
+import { type Done, done, LabMachine } from "./lab-machine.ts"
 
 const CHECKS = [
   "red: all pairs reach each other",
@@ -34,11 +34,6 @@ const CHECKS = [
 const ALL_WELL = CHECKS.map((name) => `ok ${name}`)
 
 let machine: LabMachine
-
-/** Status 0, or its own words. */
-function done({ status, stdout, stderr }: Done): string {
-  return status === 0 ? "done" : `status ${status}: ${stdout}${stderr}`
-}
 
 async function verify(): Promise<string[]> {
   return checksOf(await machine.ovl("lab", "verify", "--json"))

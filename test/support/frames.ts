@@ -72,20 +72,20 @@ export function ipv6(from: string, to: string, next: number, payload: Buffer): B
   return Buffer.concat([head, address6(from), address6(to), payload])
 }
 
-/** A router that says for how many seconds it may be asked for the way (RFC 4861, 4.2). */
-export function routerAdvertisement(from: string, to: string, seconds: number): Buffer {
-  const body = (sum: Buffer) =>
-    Buffer.concat([Buffer.from([134, 0]), sum, Buffer.from([64, 0]), word(seconds), Buffer.alloc(8)])
+/** ICMPv6 of this type: what follows its checksum, which is filled in. */
+function icmp6(from: string, to: string, type: number, rest: Buffer): Buffer {
+  const body = (sum: Buffer) => Buffer.concat([Buffer.from([type, 0]), sum, rest])
   const bare = body(word(0))
   const pseudo = Buffer.concat([address6(from), address6(to), Buffer.from([0, 0, 0, bare.length, 0, 0, 0, 58])])
   return ipv6(from, to, 58, body(checksum(Buffer.concat([pseudo, bare]))))
 }
 
+/** A router that says for how many seconds it may be asked for the way (RFC 4861, 4.2). */
+export function routerAdvertisement(from: string, to: string, seconds: number): Buffer {
+  return icmp6(from, to, 134, Buffer.concat([Buffer.from([64, 0]), word(seconds), Buffer.alloc(8)]))
+}
+
 /** ICMPv6 of this type, about this address as neighbour advertisements are. */
 export function icmpv6(from: string, to: string, type: number, about: string): Buffer {
-  const body = (sum: Buffer) =>
-    Buffer.concat([Buffer.from([type, 0]), sum, Buffer.from("60000000", "hex"), address6(about)])
-  const bare = body(word(0))
-  const pseudo = Buffer.concat([address6(from), address6(to), Buffer.from([0, 0, 0, bare.length, 0, 0, 0, 58])])
-  return ipv6(from, to, 58, body(checksum(Buffer.concat([pseudo, bare]))))
+  return icmp6(from, to, type, Buffer.concat([Buffer.from("60000000", "hex"), address6(about)]))
 }

@@ -25,8 +25,15 @@ export interface CommandOptions {
 export type Words = string | readonly string[]
 
 const COMMAND_TIMEOUT_MS = 20_000
+/**
+ * What is mounted below /run comes along from the real machine, and goes when that removes what it stands on: a lab or a
+ * namespace there that ends meanwhile is none of this machine's changes.
+ */
+export const FORGET_RUN =
+  "{ cut -d' ' -f5 /proc/self/mountinfo | grep '^/run/' | tac | xargs -r umount -n -l 2>/dev/null || true; }"
 const FIRST_PROCESS = `set -e
 hostname "$0"
+${FORGET_RUN}
 umount -a -t nsfs 2>/dev/null || true
 mount -t tmpfs -o mode=0755 run /run
 mkdir -p /run/netns

@@ -4,9 +4,9 @@ import { ovlCommand, type TestCluster, type TestNode } from "../../../test/suppo
 import type { Background } from "../../../test/support/machine.ts"
 import { traced, writesIn } from "../../../test/support/netlink-writes.ts"
 import type { Benchmark, Context, Row } from "../benchmark.ts"
-import { clientOf, withCluster } from "../nodes.ts"
+import { clientOf, processorMs, withCluster } from "../nodes.ts"
 import { median, milliseconds, quantile, timed } from "../statistics.ts"
-import { atATime, ENDPOINTS, makeNetworks, names, NETWORKS, networkOf, processorMs } from "./load.ts"
+import { atATime, ENDPOINTS, makeNetworks, names, NETWORKS, networkOf } from "./load.ts"
 
 const FIRST = 100
 const AT_ONCE = 500
@@ -197,7 +197,7 @@ async function untilInSync(client: Client, timeoutMs: number): Promise<void> {
 
 async function removed(client: Client): Promise<Row> {
   const all = (await client.workloads()).map((workload) => workload.name)
-  const alone = median(await Promise.all(all.slice(0, 1).map((name) => timed(() => remove(client, name)))))
+  const alone = await timed(() => remove(client, all[0]!))
   const ms = await timed(() => atATime(REMOVED_AT_A_TIME, all.slice(1), (name) => remove(client, name)))
   const left = (await client.endpoints()).length
   return {

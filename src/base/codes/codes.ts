@@ -19,7 +19,7 @@ import { STORE_CODES } from "./store.ts"
 import { VALUE_CODES } from "./values.ts"
 import { WORKLOAD_CODES } from "./workloads.ts"
 
-export type { CodeRow, CodeTable } from "./row.ts"
+export type { CodeRow } from "./row.ts"
 
 export interface CodeSubject {
   /** As a heading: `Networks`. */

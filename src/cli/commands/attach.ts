@@ -1,16 +1,24 @@
 import { resolve } from "node:path"
 import { PID_MAX } from "../../base/limits.ts"
 import type { AttachSpec } from "../../model/endpoint.ts"
-import { defineCommand } from "../command.ts"
+import { defineCommand, type OptionTable } from "../command.ts"
 import { patiently } from "../render/progress.ts"
 import type { Context } from "../context.ts"
 import { optionMissing, usageError } from "../usage.ts"
 
-/** With `--no-egress` it is none. */
-export const EGRESS_OPTION = {
-  kind: "flag",
-  description: "An egress interface and the default route, even where there is one",
-} as const
+/** Of the interface that a namespace gets, also by `network connect`. With `--no-egress` no other one comes with it. */
+export const INTERFACE_OPTIONS = {
+  ifname: {
+    kind: "text",
+    value: "NAME",
+    description: "The interface's name inside (default: the next free ethN)",
+    holds: "ifname",
+  },
+  ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)", holds: "address" },
+  ip6: { kind: "text", value: "ADDR", description: "IPv6 address beside an IPv4 one", holds: "ipv6" },
+  mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)", holds: "mac" },
+  egress: { kind: "flag", description: "An egress interface and the default route, even where there is one" },
+} as const satisfies OptionTable
 
 /** Left out, the node decides by what the namespace has. */
 export function egressWish({ options, origins }: { options: { egress: boolean }; origins: Context["origins"] }) {
@@ -44,16 +52,7 @@ export const attach = defineCommand({
       description: "The endpoint's name (default: one is made up)",
       holds: "new workload",
     },
-    ifname: {
-      kind: "text",
-      value: "NAME",
-      description: "The interface's name inside (default: the next free ethN)",
-      holds: "ifname",
-    },
-    ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)", holds: "address" },
-    ip6: { kind: "text", value: "ADDR", description: "IPv6 address beside an IPv4 one", holds: "ipv6" },
-    mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)", holds: "mac" },
-    egress: EGRESS_OPTION,
+    ...INTERFACE_OPTIONS,
   },
   async run(context) {
     const { options } = context

@@ -5,7 +5,7 @@
 import { COMPLETION_NAMES_MAX, COMPLETION_WAIT_MS } from "../../base/limits.ts"
 import type { Client } from "../../client/client.ts"
 import type { Held } from "../command.ts"
-import type { Candidate } from "./candidate.ts"
+import { beginningWith, type Candidate } from "./candidate.ts"
 
 export interface LiveSources {
   client(): Promise<Client>
@@ -63,11 +63,14 @@ const LISTERS: Partial<Record<Held, Lister>> = {
   },
 }
 
-/** At most COMPLETION_NAMES_MAX, after COMPLETION_WAIT_MS at the latest; none where nothing can be known. Never rejects. */
+/**
+ * Those that begin with what was typed, at most COMPLETION_NAMES_MAX of them, after COMPLETION_WAIT_MS at the latest; none
+ * where nothing can be known. Never rejects.
+ */
 export async function liveNames(held: Held, typed: string, sources: LiveSources): Promise<Candidate[]> {
   const lister = LISTERS[held]
   if (!lister) return []
   const late = sources.sleep(COMPLETION_WAIT_MS).then((): Candidate[] => [])
   const names = lister(sources, typed).catch((): Candidate[] => [])
-  return (await Promise.race([names, late])).slice(0, COMPLETION_NAMES_MAX)
+  return beginningWith(typed, await Promise.race([names, late])).slice(0, COMPLETION_NAMES_MAX)
 }

@@ -1,4 +1,5 @@
 /** The graph as a tree in plain ASCII: network, node, workload. A line is cut where the terminal ends. */
+import { cut } from "../render/text.ts"
 import type { Graph, GraphNode } from "./graph.ts"
 
 const GAP = "  "
@@ -39,8 +40,4 @@ function branches(subtrees: readonly string[][]): string[] {
     const last = at === subtrees.length - 1
     return [`${last ? "`-- " : "|-- "}${head}`, ...rest.map((line) => `${last ? "    " : "|   "}${line}`)]
   })
-}
-
-function cut(line: string, columns: number): string {
-  return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 3))}...`
 }

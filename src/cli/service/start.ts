@@ -1,7 +1,7 @@
 /** How the unit starts the daemon: the verb and the options that were given to `ovl install`, without any secret. */
 import { resolve } from "node:path"
 import type { OptionTable } from "../command.ts"
-import { DAEMON_OPTIONS, KV_PREFIX_OPTION } from "../daemon.ts"
+import { DAEMON_OPTIONS, KV_PREFIX_OPTION, serversOf } from "../daemon.ts"
 import { GLOBAL_OPTIONS } from "../globals.ts"
 import type { Origin } from "../parse.ts"
 import { usageError } from "../usage.ts"
@@ -62,7 +62,7 @@ export function startOf(choice: StartChoice): Start {
   return {
     words: [mode, ...first.filter((word) => word !== ""), ...optionWords(choice)],
     joins,
-    servers: servers.split(",").filter((each) => each !== ""),
+    servers: serversOf(servers),
   }
 }
 

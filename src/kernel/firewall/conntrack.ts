@@ -41,7 +41,8 @@ const TARGET_PORT = 3
 /** Flags of a filter: which of the tuple's parts must be equal. */
 const FILTER_BY_PROTOCOL = 1 << 3
 const FILTER_BY_TARGET_PORT = 1 << 5
-const RECEIVE_BYTES = 262_144
+/** The kernel's datagrams have 32 KiB at most. What is found in them is valid until the next one comes. */
+const received = Buffer.alloc(65_536)
 const NLMSG_HEADER_BYTES = 16
 const NFGENMSG_BYTES = 4
 
@@ -175,13 +176,12 @@ function forget(fd: number, family: number, key: readonly Attribute[]): boolean 
 
 /** What the next datagram holds: the kernel has answered before `send` returns, or goes on with a dump as it is read. */
 function receive(fd: number): { type: number; body: Buffer }[] | null {
-  const into = Buffer.alloc(RECEIVE_BYTES)
-  const length = recv(fd, into, MSG_DONTWAIT)
+  const length = recv(fd, received, MSG_DONTWAIT)
   if (length < NLMSG_HEADER_BYTES) return null
   const found: { type: number; body: Buffer }[] = []
   for (let at = 0; at + NLMSG_HEADER_BYTES <= length; ) {
-    const size = into.readUInt32LE(at)
-    found.push({ type: into.readUInt16LE(at + 4), body: into.subarray(at + NLMSG_HEADER_BYTES, at + size) })
+    const size = received.readUInt32LE(at)
+    found.push({ type: received.readUInt16LE(at + 4), body: received.subarray(at + NLMSG_HEADER_BYTES, at + size) })
     at += (size + 3) & ~3
   }
   return found

@@ -4,7 +4,20 @@
  * milliseconds. Numbers in attributes are big-endian.
  */
 import { LinuxError } from "../../linux/errno.ts"
-import { AF_NETLINK, bind, close, MSG_DONTWAIT, recv, SOCK_CLOEXEC, SOCK_RAW, send, socket } from "../../linux/libc.ts"
+import {
+  AF_NETLINK,
+  bind,
+  close,
+  MSG_DONTWAIT,
+  recv,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+  send,
+  socket,
+  trySetsockopt,
+} from "../../linux/libc.ts"
 import { withNamespace } from "../../linux/namespaces.ts"
 import { HOST_NAMESPACE, type NamespacePath } from "../../model/dataplane.ts"
 
@@ -23,6 +36,8 @@ const NLA_F_NESTED = 0x8000
 const NLA_TYPE_MASK = 0x3fff
 const HEADER_BYTES = 20
 const RECEIVE_BYTES = 65_536
+/** What every socket takes in one send; the kernel's own default, 208 KiB, is less than a thousand ports can need. */
+const SEND_BYTES = 65_536
 /** Where a datagram comes in, before its own bytes are taken out. */
 const received = Buffer.alloc(RECEIVE_BYTES)
 /** NFPROTO_BRIDGE: frames as a bridge sees them. */
@@ -132,6 +147,8 @@ export class NfTables {
       ...changes.map(({ type, attributes }) => message(typeOf(type), flagsOf(type), FAMILY_BRIDGE, 0, attributes)),
       edge(NFNL_MSG_BATCH_END),
     ])
+    // Else EMSGSIZE. The kernel doubles the number.
+    if (batch.length > SEND_BYTES) trySetsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, batch.length)
     send(this.#fd, batch, batch.length)
     let refusal: LinuxError | null = null
     for (let seen = 0; seen < changes.length; ) {

@@ -10,6 +10,8 @@ export interface Door {
   /** Whose it is: what it answers with. */
   name: string
   protocol: "tcp" | "udp"
+  /** What it listens at: all that is IPv4, or the IPv6 one that is asked. */
+  address: string
   port: number
 }
 
@@ -31,9 +33,9 @@ export async function openDoors(doors: readonly Door[]): Promise<Disposable> {
   return { [Symbol.dispose]: close }
 }
 
-async function openDoor({ netns, name, protocol, port }: Door): Promise<(() => void) | null> {
+async function openDoor({ netns, name, protocol, address, port }: Door): Promise<(() => void) | null> {
   if (protocol === "udp") {
-    const responder = await respond(netns, name, "0.0.0.0", port).catch(() => null)
+    const responder = await respond(netns, name, address, port).catch(() => null)
     return responder && (() => responder.close())
   }
   try {
@@ -42,7 +44,7 @@ async function openDoor({ netns, name, protocol, port }: Door): Promise<(() => v
       data: () => {},
       error: () => {},
     }
-    const listener = withNamespace(netns, () => Bun.listen({ hostname: "0.0.0.0", port, socket }))
+    const listener = withNamespace(netns, () => Bun.listen({ hostname: address, port, socket }))
     return () => listener.stop(true)
   } catch (error) {
     if (isErrno(error, "EADDRINUSE") || (error as NodeJS.ErrnoException).code === "EADDRINUSE") return null

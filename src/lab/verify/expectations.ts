@@ -3,6 +3,7 @@
  * its name, so that an answer by somebody else does not count.
  */
 import { LAB_ANSWER_TIMEOUT_MS, LAB_ASKS_AT_ONCE_MAX, LAB_SETTLE_MS, LAB_SILENCE_MS } from "../../base/limits.ts"
+import { familyOf } from "../../model/address.ts"
 import { parsePortMapping } from "../../model/port-mapping.ts"
 import { link, NetlinkSocket } from "../../netlink/index.ts"
 import type { Expectation, HearExpectation, ReachExpectation } from "../expectation.ts"
@@ -16,7 +17,7 @@ import type { Scene, SceneWorkload } from "./scene.ts"
 import { newMarks, Taps } from "./tap.ts"
 import { inTurns } from "./turns.ts"
 
-const IPV4_UDP_HEADER_BYTES = 28
+const UDP_HEADERS_BYTES = { 4: 28, 6: 48 } as const
 
 /** Who speaks or is spoken to. */
 interface Party {
@@ -45,7 +46,10 @@ export function doorsOf(scene: Scene): Door[] {
     const owner = to.party?.workload ?? published(scene, to.party, expectation.port)?.workload
     const port = to.party?.workload ? number : (published(scene, to.party, expectation.port)?.port ?? number)
     if (!owner) continue
-    doors.set(`${owner.netns} ${protocol} ${port}`, { netns: owner.netns, name: owner.name, protocol, port })
+    // What a node publishes comes by IPv4, as the underlay is.
+    const address = to.party?.workload && familyOf(to.address) === 6 ? to.address : "0.0.0.0"
+    const door = { netns: owner.netns, name: owner.name, protocol, address, port }
+    doors.set(`${owner.netns} ${protocol} ${address} ${port}`, door)
   }
   return [...doors.values()]
 }
@@ -151,7 +155,7 @@ async function answerOf(
     const mtu = mtuOf(from)
     if (bytes > mtu) return { name: null, text: `${bytes} bytes do not fit: ${from.ifname} carries ${mtu}` }
   }
-  const question = bytes === null ? mark : mark.padEnd(bytes - IPV4_UDP_HEADER_BYTES, "x")
+  const question = bytes === null ? mark : questionOf(mark, bytes, address)
   const answer = await ask(from.netns, address, question, patience, port?.number ?? PROBE_PORT)
   const size = bytes === null ? "" : ` with ${bytes} bytes`
   const where = port === null ? "" : ` at udp ${port.number}`
@@ -159,6 +163,11 @@ async function answerOf(
 }
 
 const MARK_MAX_CHARS = 64
+
+/** Exported for tests: so much text that the IP packet to this address has `bytes`. */
+export function questionOf(mark: string, bytes: number, address: string): string {
+  return mark.padEnd(bytes - UDP_HEADERS_BYTES[familyOf(address)], "x")
+}
 
 function mtuOf({ netns, ifname }: Party): number {
   using socket = NetlinkSocket.open({ namespace: netns })

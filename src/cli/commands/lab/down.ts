@@ -15,16 +15,13 @@ export const labDown = defineCommand({
   async run(context) {
     const { name, all } = context.options
     requireRootForLab(context.io, "down")
-    const { labDown: takeApart } = await import("../../../lab/down.ts")
+    const { labDown: takeApart, labsDown } = await import("../../../lab/down.ts")
     const { chooseLab, labList } = await import("../../../lab/state.ts")
     const names = all ? labList().map((lab) => lab.name) : [chooseLab(name)]
     const progress = progressOf(context)
     const [only, ...others] = names
     if (only !== undefined && others.length === 0) await progress.over(takeApart(only, progress.step))
-    else
-      await progress.over(
-        Promise.all(names.map((each) => takeApart(each, (step) => progress.step(`${each}: ${step}`)))),
-      )
+    else await progress.over(labsDown(names, progress.step))
     if (context.settings.json) context.document({ down: names })
     else if (names.length > 1) context.remark(`labs ${names.join(", ")} are down`)
     else context.remark(names.length === 0 ? "no lab is up" : `lab ${names[0]} is down`)

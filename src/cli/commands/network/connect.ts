@@ -1,6 +1,6 @@
 import { defineCommand } from "../../command.ts"
 import { patiently } from "../../render/progress.ts"
-import { EGRESS_OPTION, egressWish } from "../attach.ts"
+import { egressWish, INTERFACE_OPTIONS } from "../attach.ts"
 
 export const networkConnect = defineCommand({
   path: ["network", "connect"],
@@ -16,18 +16,7 @@ export const networkConnect = defineCommand({
     network: { name: "NETWORK", description: "Its name or id", required: true, takes: "one", holds: "network" },
     workload: { name: "WORKLOAD", description: "Of this node", required: true, takes: "one", holds: "workload" },
   },
-  options: {
-    ifname: {
-      kind: "text",
-      value: "NAME",
-      description: "The interface's name inside (default: the next free ethN)",
-      holds: "ifname",
-    },
-    ip: { kind: "text", value: "ADDR", description: "Address (default: the next free)", holds: "address" },
-    ip6: { kind: "text", value: "ADDR", description: "IPv6 address beside an IPv4 one", holds: "ipv6" },
-    mac: { kind: "text", value: "MAC", description: "MAC (default: 02:42 and the address)", holds: "mac" },
-    egress: EGRESS_OPTION,
-  },
+  options: INTERFACE_OPTIONS,
   async run(context) {
     const { ip, ip6, mac, ifname } = context.options
     const { network, workload } = context.arguments
