@@ -23,7 +23,7 @@ function told(...endpoints: string[]): string[] {
     const [, workload, networkId, nodeId = "n1"] = /^(\w+):(\w+)(?:@(\w+))?$/.exec(text)!
     return { id: text, workload, networkId, nodeId, netnsId: `ns of ${workload}` } as EndpointRecord
   })
-  const catalog = { networks, endpoints: new Map(records.map((each) => [each.id, each])) }
+  const catalog = { networks, endpointsOfNode: (id: string) => records.filter((each) => each.nodeId === id) }
   return overlapProblems(catalog, "n1").map(({ code, level, message }) => {
     expect([code, level]).toEqual(["networks_overlap", "warning"])
     return message.replace(/:.*/, "")

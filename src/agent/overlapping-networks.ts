@@ -11,8 +11,8 @@ import type { Problem } from "../model/node.ts"
 type Subnetted = Pick<NetworkRecord, "id" | "name" | "subnets">
 
 /** Of this node's endpoints; a problem for each two networks of one namespace. */
-export function overlapProblems(catalog: Pick<Catalog, "networks" | "endpoints">, nodeId: string): Problem[] {
-  const own = [...catalog.endpoints.values()].filter((each) => each.nodeId === nodeId && each.netnsId !== null)
+export function overlapProblems(catalog: Pick<Catalog, "networks" | "endpointsOfNode">, nodeId: string): Problem[] {
+  const own = catalog.endpointsOfNode(nodeId).filter((each) => each.netnsId !== null)
   const problems: Problem[] = []
   for (const together of Map.groupBy(own, ({ netnsId }) => netnsId).values()) {
     if (together.length > 1) problems.push(...problemsOf(together, catalog))
